@@ -1,0 +1,76 @@
+"""The audit log: every act is an entry in canonical JSON (RFC 8785), written in the act's own transaction.
+
+An act that cannot be recorded does not happen: a failure here rolls the act back. Entries are only ever added. Personal
+numbers (identity, telephone) never go in.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import rfc8785
+import sqlalchemy as sa
+
+from core.clock import Clock
+from core.storage import BigId, UtcDateTime, metadata
+
+entries = sa.Table(
+    "audit_entries",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("act", sa.String(64), nullable=False, index=True),
+    sa.Column("actor", sa.String(128), nullable=False, index=True),
+    sa.Column("subject", sa.String(256), nullable=False, index=True),
+    sa.Column("entry", sa.LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that somebody did, or that was refused to them."""
+
+    act: str
+    """Module, object, verb: `ca.certificate.issue`."""
+    actor: str
+    """Operator, service or `system`."""
+    subject: str
+    """The object concerned: a request, a serial number (hexadecimal), a seal."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values; bytes as hexadecimal text, by the caller."""
+
+
+class AuditLog:
+    """Appends events."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def append(self, connection: sa.Connection, *events: Event) -> None:
+        """Record the events in the caller's transaction."""
+        self.extend(connection, events)
+
+    def extend(self, connection: sa.Connection, events: Iterable[Event]) -> None:
+        """Record many events, in their order, in the caller's transaction."""
+        now = self._clock.now()
+        rows = [
+            {
+                "at": now,
+                "act": event.act,
+                "actor": event.actor,
+                "subject": event.subject,
+                "entry": rfc8785.dumps(
+                    {
+                        "at": now.isoformat(timespec="microseconds"),
+                        "act": event.act,
+                        "actor": event.actor,
+                        "subject": event.subject,
+                        "details": dict(event.details),
+                    }
+                ),
+            }
+            for event in events
+        ]
+        if rows:
+            connection.execute(sa.insert(entries), rows)

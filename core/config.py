@@ -1,0 +1,138 @@
+"""The one typed configuration: `yinxin.toml` in the home folder, overridden by `YINXIN_…` in the environment.
+
+An unknown key refuses to start: a misspelt setting that silently does nothing is worse than none.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from core.algorithms import KeyKind
+from core.errors import Kind, YinxinError
+from core.i18n import _
+
+FILE_NAME = "yinxin.toml"
+ENVIRONMENT_PREFIX = "YINXIN_"
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StorageSettings(_Section):
+    """Where records are kept."""
+
+    url: str = ""
+    """SQLAlchemy URL; empty: `yinxin.db` in the home folder. PostgreSQL: `postgresql+psycopg://user@host/yinxin`."""
+
+
+class CentreSettings(_Section):
+    """Who runs the centre; becomes the subject of its own certificates."""
+
+    organization: str = "示范市数字证书认证中心"
+    name: str = "印信"
+    key_kinds: tuple[KeyKind, ...] = (KeyKind.SM2, KeyKind.RSA_3072)
+    """One hierarchy for each."""
+
+
+class Endpoint(_Section):
+    """Where a service listens."""
+
+    host: str = "127.0.0.1"
+    port: Port
+
+
+class CaSettings(Endpoint):
+    """CRLs and CA certificates over HTTP."""
+
+    port: Port = 8080
+    crl_hours: Annotated[int, Field(ge=1, le=24 * 31)] = 24
+    """How long a CRL holds (nextUpdate)."""
+
+
+class OcspSettings(Endpoint):
+    """Certificate status."""
+
+    port: Port = 8081
+    response_hours: Annotated[int, Field(ge=1, le=24 * 7)] = 8
+    """How long an answer holds (nextUpdate)."""
+
+
+class TsaSettings(Endpoint):
+    """Time stamps."""
+
+    port: Port = 8082
+    policy: str = "1.3.6.1.4.1.32473.1.3.1"
+    """The policy under which tokens are given; the default is of the arc for examples (RFC 5612)."""
+    accuracy_seconds: Annotated[int, Field(ge=1, le=60)] = 1
+
+
+class SealsSettings(Endpoint):
+    """Sealing and verification over HTTP."""
+
+    port: Port = 8083
+    maximum_document_mib: Annotated[int, Field(ge=1, le=1024)] = 64
+
+
+class UrlSettings(_Section):
+    """The addresses written into certificates: what the world reaches, not where the processes listen."""
+
+    ca: str = "http://127.0.0.1:8080"
+    ocsp: str = "http://127.0.0.1:8081"
+    tsa: str = "http://127.0.0.1:8082"
+
+
+class Configuration(BaseSettings):
+    """Every setting, with its default."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    storage: StorageSettings = StorageSettings()
+    centre: CentreSettings = CentreSettings()
+    ca: CaSettings = CaSettings()
+    ocsp: OcspSettings = OcspSettings()
+    tsa: TsaSettings = TsaSettings()
+    seals: SealsSettings = SealsSettings()
+    urls: UrlSettings = UrlSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first, then the file (handed in as initial values), then the defaults."""
+        return env_settings, init_settings
+
+
+def load_configuration(home: Path) -> Configuration:
+    """Read `yinxin.toml` of the home folder. `YinxinError` names the key that is wrong."""
+    path = home / FILE_NAME
+    if not path.exists():
+        raise YinxinError(
+            Kind.NOT_FOUND,
+            _("no Yinxin home here"),
+            subject=str(home),
+            remedy=_("create one with: yinxin init --home {home}").format(home=home),
+        )
+    try:
+        given: dict[str, Any] = TomlConfigSettingsSource(Configuration, path)()
+        return Configuration(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        reason = _("unknown setting") if first["type"] == "extra_forbidden" else first["msg"]
+        raise YinxinError(
+            Kind.INVALID, f"{key}: {reason}", subject=str(path), remedy=_("correct the setting and start again")
+        ) from error
+    except ValueError as error:
+        raise YinxinError(Kind.INVALID, _("not TOML: {reason}").format(reason=error), subject=str(path)) from error

@@ -1,0 +1,53 @@
+"""Writing files so that a crash leaves the old one or the new one, never half of one; reading with clear errors."""
+
+import os
+import secrets
+from pathlib import Path
+
+from core.errors import Kind, YinxinError
+from core.i18n import _
+
+
+def write(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = True) -> None:
+    """Write durably: a temporary file beside it, flushed, then moved into place.
+
+    `YinxinError` (conflict) if it exists and may not be replaced.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            temporary.replace(path)
+        else:
+            os.link(temporary, path)
+    except FileExistsError:
+        raise YinxinError(
+            Kind.CONFLICT, _("the file exists already"), subject=str(path), remedy=_("choose another name or remove it")
+        ) from None
+    except OSError as error:
+        raise YinxinError(
+            Kind.UNAVAILABLE, _("cannot write: {reason}").format(reason=error.strerror), subject=str(path)
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def read(path: Path) -> bytes:
+    """The file's content; `YinxinError` (not found, unavailable) in words."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise YinxinError(Kind.NOT_FOUND, _("no such file"), subject=str(path), remedy=_("check the path")) from None
+    except OSError as error:
+        raise YinxinError(
+            Kind.UNAVAILABLE, _("cannot read: {reason}").format(reason=error.strerror), subject=str(path)
+        ) from error

@@ -1,0 +1,23 @@
+"""The contract of everything that signs."""
+
+from typing import Protocol
+
+from core.algorithms import Algorithm
+
+
+class Signer(Protocol):
+    """A private key in use: in a file, or later in a PKCS#11 device. Nobody else touches private key bytes."""
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """What `sign` produces."""
+        ...
+
+    @property
+    def public_key_info(self) -> bytes:
+        """SubjectPublicKeyInfo, DER."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """The signature over the data, hashed here: DER for SM2 and ECDSA. Threads may share a signer."""
+        ...

@@ -1,0 +1,60 @@
+"""A folder of encrypted private keys, and the passphrase that opens them. Each authority has one of its own."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from core import files
+from core.algorithms import KeyKind
+from core.errors import Kind, YinxinError
+from core.i18n import _
+from core.keys.encryption import decrypt_private_key, encrypt_private_key
+from core.keys.private_key import PrivateKey, generate
+from core.keys.signer import Signer
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+
+
+class KeyStore:
+    """Keys by name. The passphrase is asked for once, at first need; opened keys stay in memory."""
+
+    def __init__(self, folder: Path, passphrase: Callable[[], bytes]) -> None:
+        self._folder = folder
+        self._ask = passphrase
+        self._passphrase: bytes | None = None
+        self._open: dict[str, PrivateKey] = {}
+
+    def create(self, name: str, kind: KeyKind) -> Signer:
+        """Make a key and keep it; `YinxinError` (conflict) if the name is taken."""
+        key = generate(kind)
+        files.write(self._path(name), encrypt_private_key(key, self._secret()), mode=0o600, replace=False)
+        self._open[name] = key
+        return key
+
+    def signer(self, name: str) -> Signer:
+        """The key of this name; `YinxinError` if there is none or the passphrase is wrong."""
+        if name not in self._open:
+            path = self._path(name)
+            if not path.exists():
+                raise YinxinError(Kind.NOT_FOUND, _("no such key in the key store"), subject=str(path))
+            try:
+                self._open[name] = decrypt_private_key(files.read(path), self._secret())
+            except YinxinError as error:
+                raise YinxinError(error.kind, error.what, subject=str(path), remedy=error.remedy) from None
+        return self._open[name]
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is a key of this name."""
+        return self._path(name).exists()
+
+    def _path(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise YinxinError(
+                Kind.INVALID, _("a key's name is made of a-z, 0-9, dot, dash and underscore"), subject=name
+            )
+        return self._folder / f"{name}.pem"
+
+    def _secret(self) -> bytes:
+        if self._passphrase is None:
+            self._passphrase = self._ask()
+        return self._passphrase

@@ -1,0 +1,142 @@
+"""Storage: SQLAlchemy Core over SQLite (embedded) or PostgreSQL (by its URL), and the schema's migrations.
+
+SQLite runs in WAL mode with full synchronisation: what was committed survives a power cut. Write transactions take the
+write lock at their beginning (BEGIN IMMEDIATE), so that none fails half way because another writer came first.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from core.errors import Kind, YinxinError
+from core.i18n import _
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_SECONDS = 30
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+"""Every module's tables (`records.py`)."""
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """An aware moment, kept in UTC to the microsecond; a naive one is refused."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """To the database."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise TypeError("a moment without a time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """From the database."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+"""A row's number: SQLite counts by itself only in INTEGER columns."""
+
+
+class Storage:
+    """One database. Threads share it; processes open it each for itself."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        arguments: dict[str, Any] = {}
+        if url.startswith("sqlite"):
+            arguments["connect_args"] = {"timeout": BUSY_SECONDS}
+        self.engine = sa.create_engine(url, **arguments)
+        if self.engine.dialect.name == "sqlite":
+            sa.event.listen(self.engine, "connect", _configure_sqlite)
+            sa.event.listen(self.engine, "begin", _begin_sqlite)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """A write transaction: committed at the end of the block, rolled back on any exception."""
+        with self._reachable(), self.engine.connect() as connection:
+            connection.info["writing"] = True
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection for queries: one consistent view in SQLite."""
+        with self._reachable(), self.engine.connect() as connection:
+            connection.info["writing"] = False
+            yield connection
+
+    @contextmanager
+    def _reachable(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.OperationalError as error:
+            raise YinxinError(
+                Kind.UNAVAILABLE,
+                _("the database does not answer: {reason}").format(reason=error.orig),
+                subject=self.engine.url.render_as_string(hide_password=True),
+                remedy=_("check the storage setting and the database; nothing was changed"),
+            ) from error
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest version."""
+        with self._reachable():
+            command.upgrade(self._alembic(), "head")
+
+    def require_current_schema(self) -> None:
+        """Return if the schema is the newest; else `YinxinError` that says how to bring it there."""
+        with self.reading() as connection:
+            present = MigrationContext.configure(connection).get_current_revision()
+        if present != ScriptDirectory.from_config(self._alembic()).get_current_head():
+            raise YinxinError(
+                Kind.CONFLICT,
+                _("the database has another version of the schema"),
+                subject=self.engine.url.render_as_string(hide_password=True),
+                remedy=_("run: yinxin migrate"),
+            )
+
+    def _alembic(self) -> Config:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["engine"] = self.engine
+        return config
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _configure_sqlite(connection: DBAPIConnection, _record: object) -> None:
+    # sqlite3 would begin transactions by itself, too late and of the wrong kind.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.info.get("writing") else "BEGIN")
