@@ -35,7 +35,7 @@ def issuer_and_serial(certificate: bytes) -> bytes:
 
 
 def signing_certificate_v2(certificate: bytes, digest: Digest) -> bytes:
-    """SigningCertificateV2 (RFC 5035 3): binds the signature to this certificate. The default SHA-256 is not written."""
+    """SigningCertificateV2 (RFC 5035 3): binds the signature to a certificate. SHA-256, the default, is not written."""
     body = x509.Certificate.load(certificate)["tbs_certificate"]
     issuer = der.sequence(der.explicit(4, body["issuer"].dump()))
     identifier = b"" if digest is SHA256 else digest.identifier

@@ -4,7 +4,7 @@ asn1crypto's tables are static, so both directions are written. The GM/T 0010 na
 mapped onto those of RFC 5652, asn1crypto would write GM OIDs into ordinary CMS.
 """
 
-from asn1crypto import algos, cms, keys
+from asn1crypto import algos, cms, keys, tsp  # noqa: F401 - tsp teaches cms the signing-certificate attributes
 
 SM3 = "sm3"
 SM2_SM3 = "sm2_sm3"

@@ -1,0 +1,78 @@
+"""The home folder of an installation: configuration, database, key stores, profiles. Made by `yinxin init`.
+
+```
+HOME/yinxin.toml            configuration (core.config)
+HOME/yinxin.db              records, unless storage.url says otherwise
+HOME/profiles/*.toml        certificate profiles
+HOME/keys/AUTHORITY/*.pem   encrypted private keys: ca, ocsp, tsa, seals
+HOME/passphrases/AUTHORITY  mode 0600; or YINXIN_AUTHORITY_PASSPHRASE, or a prompt
+```
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from core.clock import Clock, SystemClock
+from core.config import Configuration, load_configuration
+from core.context import Context
+from core.keys import passphrase
+from core.keys.store import KeyStore
+from core.storage import Storage
+
+DATABASE = "yinxin.db"
+
+Authority = Literal["ca", "ocsp", "tsa", "seals"]
+
+
+@dataclass
+class Home:
+    """Where an installation lives."""
+
+    path: Path
+    clock: Clock = field(default_factory=SystemClock)
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """The settings in force."""
+        return load_configuration(self.path)
+
+    @cached_property
+    def storage(self) -> Storage:
+        """The database; its schema is the newest, or `YinxinError`."""
+        storage = Storage(self.database_url)
+        storage.require_current_schema()
+        return storage
+
+    @property
+    def database_url(self) -> str:
+        """The configured URL, or SQLite in the home folder."""
+        return self.configuration.storage.url or f"sqlite:///{self.path / DATABASE}"
+
+    @cached_property
+    def context(self) -> Context:
+        """What the verbs are handed."""
+        return Context(self.storage, self.clock)
+
+    @property
+    def profiles(self) -> Path:
+        """The folder of certificate profiles."""
+        return self.path / "profiles"
+
+    def passphrase_file(self, authority: Authority) -> Path:
+        """Where this authority's passphrase may lie."""
+        return self.path / "passphrases" / authority
+
+    def key_store(self, authority: Authority) -> KeyStore:
+        """The keys of one authority. Its passphrase is sought at first need."""
+
+        def ask() -> bytes:
+            file = self.passphrase_file(authority)
+            return passphrase.obtain(
+                f"keys/{authority}",
+                file=file if file.exists() else None,
+                variable=f"YINXIN_{authority.upper()}_PASSPHRASE",
+            )
+
+        return KeyStore(self.path / "keys" / authority, ask)
