@@ -35,7 +35,9 @@ def set_of(*elements: bytes) -> bytes:
 
 def integer(value: int) -> bytes:
     """INTEGER."""
-    return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    # Of a negative number the complement counts: -128 fits in one octet (X.690 8.3.2).
+    bits = (value if value >= 0 else ~value).bit_length()
+    return tlv(INTEGER, value.to_bytes(bits // 8 + 1, "big", signed=True))
 
 
 def enumerated(value: int) -> bytes:
