@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol, Self
 
-from asn1crypto import x509
+from asn1crypto import pem, x509
 
+from core import files
 from core.algorithms import algorithm_by_identifier
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -70,6 +72,20 @@ class Certificate:
             )
         except (ValueError, TypeError, KeyError) as error:
             raise YinxinError(Kind.INVALID, _("not a certificate that can be read")) from error
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """From a file, DER or PEM; `YinxinError` if there is none, or it is no certificate."""
+        data = files.read(path)
+        try:
+            return cls.load(pem.unarmor(data)[2] if pem.detect(data) else data)
+        except (ValueError, YinxinError):
+            raise YinxinError(
+                Kind.INVALID,
+                _("not a certificate that can be read"),
+                subject=str(path),
+                remedy=_("give a certificate, DER or PEM"),
+            ) from None
 
     def valid_at(self, moment: datetime) -> bool:
         """Whether the moment lies in the validity."""
