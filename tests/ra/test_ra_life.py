@@ -20,7 +20,7 @@ from ra.register import find_request, list_requests
 from ra.statements import Act
 
 
-def test_a_staff_certificate_from_entry_to_delivery(office) -> None:  # type: ignore[no-untyped-def]
+def test_a_staff_certificate_from_entry_to_delivery(office: Office) -> None:
     number = office.enter()
     assert requests.approve(office.context, office.sessions["shen.review"], number) is State.APPROVED
     (issued,) = issue(office.context, office.authority, office.sessions["zhi.make"], [number])

@@ -26,6 +26,7 @@ from ra.moves import Role
 from ra.operators import OperatorSession, add_operator, open_session
 
 NOW = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
+PROFILES = Path(__file__).parents[2] / "conf" / "profiles"
 PIN = b"135790"
 RESIDENT_ID = "11010519491231002X"
 STAFF = Subject(
@@ -70,7 +71,7 @@ class Office:
         return self.folder / "operators" / f"{name}.pem"
 
     def found(self, kinds: tuple[KeyKind, ...] = (KeyKind.SM2,)) -> None:
-        activate(self.context, load_profiles(Path(__file__).parents[2] / "conf" / "profiles"), actor="ceremony")
+        activate(self.context, load_profiles(PROFILES), actor="ceremony")
         authority = self.authority
         approval = Approval("ceremony", b"\0" * 32, ("ceremony",))
         for kind in kinds:
