@@ -5,6 +5,7 @@ HOME/yinxin.toml            configuration (core.config)
 HOME/yinxin.db              records, unless storage.url says otherwise
 HOME/profiles/*.toml        certificate profiles
 HOME/keys/AUTHORITY/*.pem   encrypted private keys: ca, ocsp, tsa, seals
+HOME/certificates/AUTHORITY/*.pem   certificates of those keys, each with its issuers after it
 HOME/passphrases/AUTHORITY  mode 0600; or YINXIN_AUTHORITY_PASSPHRASE, or a prompt
 ```
 """
@@ -59,6 +60,10 @@ class Home:
     def profiles(self) -> Path:
         """The folder of certificate profiles."""
         return self.path / "profiles"
+
+    def certificates(self, authority: Authority) -> Path:
+        """Where the certificates of this authority's keys lie: `NAME.pem` for the key NAME, its issuers after it."""
+        return self.path / "certificates" / authority
 
     def passphrase_file(self, authority: Authority) -> Path:
         """Where this authority's passphrase may lie."""
