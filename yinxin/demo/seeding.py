@@ -1,27 +1,29 @@
 """Filling an installation by the verbs that operators use: operators, requests, approvals, certificates, seals."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ca.hierarchy import chain_of
-from core import files
+from core.algorithms import KeyKind
 from core.csr import build_csr
 from core.home import Home
 from core.i18n import _
 from core.keys import passphrase
 from core.keys.key_file import create_key_file
-from core.keys.private_key import PrivateKey
 from core.subject import Subject
 from ra import issuance, operators, requests
 from ra.moves import Role
 from ra.operators import OperatorSession
 from seals.picture import RoundSeal
+from yinxin import installation
 from yinxin.demo import cast
 from yinxin.installation import ACTOR, hierarchy_label, write_certificates
 from yinxin.wiring import certificate_authority
 
 PIN_FILE = "pin"
+# Holders' certificates last three years: keys of the size that every card and browser takes will do.
+HOLDER_KINDS = {KeyKind.RSA_3072: KeyKind.RSA_2048, KeyKind.RSA_4096: KeyKind.RSA_2048}
 
 
 @dataclass
@@ -30,12 +32,10 @@ class Seeding:
 
     home: Home
     folder: Path
-    kinds: dict[str, str] = field(init=False)
+    kinds: dict[str, KeyKind] = field(init=False)
     certificates: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """By hierarchy and holder (`unit`, `zhangsan`, `lisi`), DER."""
     csrs: dict[tuple[str, str], bytes] = field(default_factory=dict)
-    keys: dict[tuple[str, str], PrivateKey] = field(default_factory=dict)
-    """Of the staff, who keep them in files of their own."""
     numbers: list[str] = field(default_factory=list)
     """Of the requests, in the order of their entry."""
 
@@ -49,6 +49,10 @@ class Seeding:
     def holders(self) -> dict[str, Subject]:
         """Who gets certificates."""
         return {"unit": cast.UNIT, **cast.STAFF}
+
+    def key_file(self, label: str, holder: str) -> Path:
+        """Where a member of the staff keeps the key."""
+        return self.folder / "staff" / f"{label}-{holder}.pem"
 
     def appoint_operators(self) -> None:
         """Two operators with keys of their own, certified by the first hierarchy."""
@@ -77,8 +81,8 @@ class Seeding:
                     # The unit seals by server: its key lies with the seals, not with a person.
                     signer = self.home.key_store("seals").create(f"{label}-unit", kind)
                 else:
-                    signer = create_key_file(self.folder / "staff" / f"{label}-{holder}.pem", kind, self.pin)
-                    self.keys[label, holder] = signer
+                    key_file = self.key_file(label, holder)
+                    signer = create_key_file(key_file, HOLDER_KINDS.get(kind, kind), self.pin)
                 csr = self.csrs[label, holder] = build_csr(signer, subject.name())
                 number = requests.enter(
                     self.home.context,
@@ -110,3 +114,18 @@ class Seeding:
             certificate_file = self.home.certificates("seals") / f"{label}-unit.pem"
             write_certificates(certificate_file, [self.certificates[label, "unit"], *chain])
             yield register_seal(self.home, label, picture)
+
+
+def seed_home(path: Path, tell: Callable[[str], None]) -> Home:
+    """A new installation with operators, holders and seals; the holders' and operators' keys in its folder `people`."""
+    home = installation.create(path, on_step=tell)
+    seeding = Seeding(home, path / "people")
+    seeding.appoint_operators()
+    tell(_("operators"))
+    seeding.apply()
+    seeding.approve()
+    seeding.issue()
+    tell(_("certificates of the unit and its staff"))
+    for name in seeding.make_seals():
+        tell(_("seal {name}").format(name=name))
+    return home
