@@ -32,7 +32,7 @@ lint-types: $(VENV)/.dev
 	$(BIN)/mypy
 
 lint-imports: $(VENV)/.dev
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/.dev ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix-only .

@@ -98,7 +98,16 @@ def _enter(ca: CertificateAuthority, name: str, kind: KeyKind, subject: bytes, i
             subject=name,
             remedy=_("choose another name; see: yinxin ca list"),
         )
-    signer: Signer = ca.keys.signer(name) if name in ca.keys else ca.keys.create(name, kind)
+    signer: Signer = ca.keys.signer(name) if existing or name in ca.keys else ca.keys.create(name, kind)
+    if signer.public_key_info != (existing.public_key_info if existing else signer.public_key_info) or (
+        signer.algorithm != kind.default_algorithm
+    ):
+        raise YinxinError(
+            Kind.CONFLICT,
+            _("the key store holds another key of this name"),
+            subject=name,
+            remedy=_("choose another name, or restore the key"),
+        )
     if existing:
         return
     with ca.context.storage.transaction() as connection:

@@ -71,26 +71,31 @@ def claim_keys(connection: sa.Connection, intents: Sequence["Intent"]) -> None:
 
 def record_intents(connection: sa.Connection, intents: Sequence["Intent"], now: datetime) -> None:
     """Enter the certificates that may come to be."""
-    connection.execute(
-        sa.insert(certificates),
-        [
-            {
-                "authority_id": intent.authority.id,
-                "serial": intent.serial,
-                "profile_id": intent.version.id,
-                "subject": describe_name(intent.subject),
-                "key_digest": intent.key_digest,
-                "not_before": intent.not_before,
-                "not_after": intent.not_after,
-                "approval_reference": intent.request.approval.reference,
-                "approval_digest": intent.request.approval.digest,
-                "approvers": list(intent.request.approval.approvers),
-                "intended_at": now,
-                "tbs": intent.token.tbs,
-            }
-            for intent in intents
-        ],
-    )
+    rows = [
+        {
+            "authority_id": intent.authority.id,
+            "serial": intent.serial,
+            "profile_id": intent.version.id,
+            "subject": describe_name(intent.subject),
+            "key_digest": intent.key_digest,
+            "not_before": intent.not_before,
+            "not_after": intent.not_after,
+            "approval_reference": intent.request.approval.reference,
+            "approval_digest": intent.request.approval.digest,
+            "approvers": list(intent.request.approval.approvers),
+            "intended_at": now,
+            "tbs": intent.token.tbs,
+        }
+        for intent in intents
+    ]
+    try:
+        connection.execute(sa.insert(certificates), rows)
+    except sa.exc.IntegrityError as error:
+        raise YinxinError(
+            Kind.UNAVAILABLE,
+            _("a serial number was drawn twice"),
+            remedy=_("the machine's source of random numbers is broken; nothing was signed"),
+        ) from error
 
 
 def _in_use(what: str, reference: str) -> YinxinError:

@@ -7,6 +7,7 @@ from datetime import datetime
 from cryptography import x509
 
 from ca.certificate import IssuerFacts, key_identifier
+from ca.lint.reading import read_elements
 from ca.lint.token import LintedTbs, permit
 from core.asn1 import der
 from core.errors import Kind, YinxinError
@@ -29,7 +30,7 @@ def lint_crl(tbs: bytes, issuer: IssuerFacts, facts: CrlFacts, now: datetime) ->
     """The token that permits the signature; `YinxinError` (invalid) that says what is wrong."""
     try:
         complaints = list(_complaints(tbs, issuer, facts, now))
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
+    except (ValueError, IndexError, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
         complaints = [str(error)]
     if complaints:
         raise YinxinError(
@@ -43,8 +44,9 @@ def lint_crl(tbs: bytes, issuer: IssuerFacts, facts: CrlFacts, now: datetime) ->
 
 def _complaints(tbs: bytes, issuer: IssuerFacts, facts: CrlFacts, now: datetime) -> Iterator[str]:
     crl = x509.load_der_x509_crl(der.sequence(tbs, issuer.algorithm.identifier, der.bit_string(b"")))
-    if crl.issuer.public_bytes() != issuer.subject or issuer.subject not in tbs[:1024]:
-        yield "the issuer is not the authority (5.1.2.3)"
+    parts = [element.raw for element in read_elements(tbs)[0].children()]
+    if parts[:3] != [b"\x02\x01\x01", issuer.algorithm.identifier, issuer.subject]:
+        yield "version, algorithm or issuer are not those of the authority's CRL (5.1.2.1 to 5.1.2.3)"
     this_update, next_update = crl.last_update_utc, crl.next_update_utc
     if (this_update, next_update) != (facts.this_update, facts.next_update):
         yield "the times are not those meant (5.1.2.4)"
