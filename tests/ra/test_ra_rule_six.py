@@ -72,9 +72,7 @@ def test_only_reviewers_approve(office: Office, who: str) -> None:
 def test_only_enterers_enter_and_only_makers_issue(office: Office) -> None:
     refused("role", lambda: office.enter("shen.review"))
     number = office.approved()
-    refused(
-        "role", lambda: issue(office.context, office.authority, office.sessions["shen.review"], [number])
-    )
+    refused("role", lambda: issue(office.context, office.authority, office.sessions["shen.review"], [number]))
     issue_it(office, number)
 
 
@@ -179,9 +177,7 @@ def test_an_operator_whose_certificate_is_revoked_can_do_nothing(office: Office)
     number = office.enter()
     with office.storage.reading() as connection:
         operator = find_operator(connection, "shen.review")
-    ca.revocation.revoke(
-        office.context, operator.authority, operator.serial, Reason.KEY_COMPROMISE, actor="ceremony"
-    )
+    ca.revocation.revoke(office.context, operator.authority, operator.serial, Reason.KEY_COMPROMISE, actor="ceremony")
     refused("certificate", lambda: requests.approve(office.context, office.sessions["shen.review"], number))
     refused("certificate", lambda: office.open("shen.review"))
 
