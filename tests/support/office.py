@@ -28,9 +28,7 @@ from ra.operators import OperatorSession, add_operator, open_session
 NOW = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
 PIN = b"135790"
 RESIDENT_ID = "11010519491231002X"
-STAFF = Subject(
-    organization="宝鸡市人民政府办公室", common_name="张三", identity=Identity(resident_id=RESIDENT_ID)
-)
+STAFF = Subject(organization="宝鸡市人民政府办公室", common_name="张三", identity=Identity(resident_id=RESIDENT_ID))
 UNIT = Subject(
     organization="宝鸡市人民政府办公室",
     common_name="宝鸡市人民政府办公室",
@@ -80,9 +78,7 @@ class Office:
                 if issuer is None:
                     create_root(authority, name, kind, subject, approval=approval, actor="ceremony")
                 else:
-                    create_issuing(
-                        authority, name, kind, subject, issuer=issuer, approval=approval, actor="ceremony"
-                    )
+                    create_issuing(authority, name, kind, subject, issuer=issuer, approval=approval, actor="ceremony")
         for name, roles in PEOPLE.items():
             self.appoint(name, roles)
 
