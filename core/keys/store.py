@@ -26,8 +26,9 @@ class KeyStore:
 
     def create(self, name: str, kind: KeyKind) -> Signer:
         """Make a key and keep it; `YinxinError` (conflict) if the name is taken."""
+        path = self._path(name)
         key = generate(kind)
-        files.write(self._path(name), encrypt_private_key(key, self._secret()), mode=0o600, replace=False)
+        files.write(path, encrypt_private_key(key, self._secret()), mode=0o600, replace=False)
         self._open[name] = key
         return key
 
