@@ -29,6 +29,8 @@ class FixedClock:
 
     def now(self) -> datetime:
         """The moment that the clock is set to."""
+        if self.moment.tzinfo is None:
+            raise TypeError("a moment without a time zone")
         return self.moment.astimezone(UTC)
 
     def advance(self, by: timedelta) -> None:

@@ -51,7 +51,9 @@ class CaSettings(Endpoint):
 
     port: Port = 8080
     crl_hours: Annotated[int, Field(ge=1, le=24 * 31)] = 24
-    """How long a CRL holds (nextUpdate)."""
+    """How long the CRL of an issuing authority holds (nextUpdate)."""
+    root_crl_hours: Annotated[int, Field(ge=24, le=24 * 400)] = 24 * 30
+    """How long the CRL of a root holds."""
 
 
 class OcspSettings(Endpoint):

@@ -35,12 +35,18 @@ def set_of(*elements: bytes) -> bytes:
 
 def integer(value: int) -> bytes:
     """INTEGER."""
-    return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    return tlv(INTEGER, _whole_number(value))
 
 
 def enumerated(value: int) -> bytes:
     """ENUMERATED."""
-    return tlv(ENUMERATED, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    return tlv(ENUMERATED, _whole_number(value))
+
+
+def _whole_number(value: int) -> bytes:
+    """Two's complement in the fewest octets (X.690 8.3.2)."""
+    magnitude = value if value >= 0 else ~value
+    return value.to_bytes(magnitude.bit_length() // 8 + 1, "big", signed=True)
 
 
 def octet_string(content: bytes) -> bytes:
@@ -103,12 +109,18 @@ def implicit(number: int, element: bytes) -> bytes:
 
 def generalized_time(moment: datetime) -> bytes:
     """GeneralizedTime to the second, in UTC (RFC 5280 4.1.2.5.2)."""
-    return tlv(GENERALIZED_TIME, moment.astimezone(UTC).strftime("%Y%m%d%H%M%SZ").encode())
+    return tlv(GENERALIZED_TIME, _utc(moment).strftime("%Y%m%d%H%M%SZ").encode())
 
 
 def time(moment: datetime) -> bytes:
-    """Time: UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 4.1.2.5)."""
-    moment = moment.astimezone(UTC)
-    if moment.year < 2050:
+    """Time: UTCTime from 1950 through 2049, GeneralizedTime else (RFC 5280 4.1.2.5)."""
+    moment = _utc(moment)
+    if 1950 <= moment.year < 2050:
         return tlv(UTC_TIME, moment.strftime("%y%m%d%H%M%SZ").encode())
     return generalized_time(moment)
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:  # Python would take it for local time
+        raise TypeError("a moment without a time zone")
+    return moment.astimezone(UTC)

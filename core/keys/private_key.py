@@ -114,8 +114,9 @@ def from_pkcs8(data: bytes) -> PrivateKey:
         if info.algorithm == "ec" and info["private_key_algorithm"]["parameters"].chosen.dotted == curve.CURVE_OID:
             return Sm2Key(_sm2_pair(info))
         key: Any = serialization.load_der_private_key(data, None)
-    except (ValueError, TypeError, KeyError, UnsupportedAlgorithm) as error:
-        raise YinxinError(Kind.INVALID, _("not a private key that can be used here")) from error
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, UnsupportedAlgorithm):
+        # Not chained: the message of the cause may speak of the key's own bytes.
+        raise YinxinError(Kind.INVALID, _("not a private key that can be used here")) from None
     if isinstance(key, rsa.RSAPrivateKey):
         return PycaKey(key, RSA_SHA256)
     if isinstance(key, ec.EllipticCurvePrivateKey):

@@ -1,6 +1,7 @@
 """The only signature check in the product, for every algorithm."""
 
 from functools import lru_cache
+from typing import TypeGuard
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -26,7 +27,7 @@ def verify(public_key_info: bytes, algorithm: Algorithm, signature: bytes, data:
         return
     key = _load(public_key_info)
     digest = pyca_hash(algorithm.digest)
-    if algorithm.family is Family.ECDSA and isinstance(key, ec.EllipticCurvePublicKey):
+    if algorithm.family is Family.ECDSA and _is_on_our_curve(key):
         key.verify(signature, data, ec.ECDSA(digest))
     elif algorithm.family is Family.RSA and isinstance(key, rsa.RSAPublicKey):
         key.verify(signature, data, padding.PKCS1v15(), digest)
@@ -34,6 +35,11 @@ def verify(public_key_info: bytes, algorithm: Algorithm, signature: bytes, data:
         key.verify(signature, data, pss_padding(algorithm.digest), digest)
     else:
         raise InvalidSignature
+
+
+def _is_on_our_curve(key: object) -> TypeGuard[ec.EllipticCurvePublicKey]:
+    """P-256 and P-384; either digest may go with either, as certificates of others do it."""
+    return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1)
 
 
 @lru_cache(maxsize=4096)

@@ -33,11 +33,11 @@ class Engine(Protocol):
         ...
 
     def signer(self, pair: KeyPair) -> PreparedKey:
-        """The key, prepared."""
+        """The key, prepared; ValueError if the number and the point do not belong together."""
         ...
 
     def verify(self, point: bytes, signature: bytes, message: bytes) -> bool:
-        """Whether the DER signature over the message is that of the 65-octet public point."""
+        """Whether the DER signature over the message is that of the 65-octet public point; False if it is no point."""
         ...
 
 

@@ -18,6 +18,8 @@ GENERATOR = (
     0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0,
 )
 
+MISMATCH = "not a number in [1, n-2] and its own point on the SM2 curve"
+
 KEY_ALGORITHM = der.sequence(der.oid("1.2.840.10045.2.1"), der.oid(CURVE_OID))
 _PUBLIC_KEY_PREFIX = der.sequence(KEY_ALGORITHM, der.bit_string(bytes(65)))[:-65]
 
@@ -37,8 +39,10 @@ def point_of(info: bytes) -> bytes | None:
 
 def on_curve(point: bytes) -> bool:
     """Whether the point satisfies the curve's equation; an invalid point would betray who computes with it."""
-    x, y = int.from_bytes(point[1:33], "big"), int.from_bytes(point[33:65], "big")
-    return len(point) == 65 and x < P and y < P and (y * y - (x * x * x + A * x + B)) % P == 0
+    if len(point) != 65 or point[0] != 4:
+        return False
+    x, y = int.from_bytes(point[1:33], "big"), int.from_bytes(point[33:], "big")
+    return x < P and y < P and (y * y - (x * x * x + A * x + B)) % P == 0
 
 
 def identity_digest(point: bytes, identity: bytes = DEFAULT_ID) -> bytes:

@@ -20,12 +20,13 @@ class GmsslEngine:
     def generate(self) -> curve.KeyPair:
         """A new key; the private number lies in [1, n-2] (GB/T 32918.1 6.1)."""
         scalar = secrets.randbelow(curve.N - 2) + 1
-        calculator = sm2.CryptSM2(private_key="", public_key="")
-        point = calculator._kg(scalar, calculator.ecc_table["g"])
-        return curve.KeyPair(scalar.to_bytes(32, "big"), b"\x04" + bytes.fromhex(point))
+        return curve.KeyPair(scalar.to_bytes(32, "big"), _point(scalar))
 
     def signer(self, pair: curve.KeyPair) -> "GmsslSigner":
-        """The key, ready to sign."""
+        """The key, ready to sign; ValueError if the number and the point do not belong together."""
+        scalar = int.from_bytes(pair.scalar, "big")
+        if not 0 < scalar < curve.N - 1 or _point(scalar) != pair.point:
+            raise ValueError(curve.MISMATCH)
         return GmsslSigner(pair)
 
     def verify(self, point: bytes, signature: bytes, message: bytes) -> bool:
@@ -39,8 +40,13 @@ class GmsslEngine:
             return False
         if not curve.on_curve(point):
             return False
-        checker = sm2.CryptSM2(private_key="", public_key=point[1:].hex())
-        return bool(checker.verify(f"{r:064x}{s:064x}", _digest(point, message)))
+        checker = sm2.CryptSM2(private_key="", public_key="")
+        # Set afterwards: the constructor strips every leading 0 and 4 where X begins with the octet 04.
+        checker.public_key = point[1:].hex()
+        try:
+            return bool(checker.verify(f"{r:064x}{s:064x}", _digest(point, message)))
+        except TypeError:  # gmssl has no point at infinity, where a signature can be made to lead
+            return False
 
 
 class GmsslSigner:
@@ -48,7 +54,7 @@ class GmsslSigner:
 
     def __init__(self, pair: curve.KeyPair) -> None:
         self._pair = pair
-        self._signer = sm2.CryptSM2(private_key=pair.scalar.hex(), public_key=pair.point[1:].hex())
+        self._signer = sm2.CryptSM2(private_key=pair.scalar.hex(), public_key="")
 
     def sign(self, message: bytes) -> bytes:
         """DER SM2Signature over the message, with Z of the default identity."""
@@ -58,6 +64,11 @@ class GmsslSigner:
             signature = self._signer.sign(digest, f"{nonce:064x}")
             if signature is not None:  # gmssl gives None where r or s came out as zero
                 return encode_dss_signature(int(signature[:64], 16), int(signature[64:], 16))
+
+
+def _point(scalar: int) -> bytes:
+    calculator = sm2.CryptSM2(private_key="", public_key="")
+    return b"\x04" + bytes.fromhex(calculator._kg(scalar, calculator.ecc_table["g"]))
 
 
 def _digest(point: bytes, message: bytes) -> bytes:

@@ -28,6 +28,7 @@ void EVP_PKEY_CTX_free(EVP_PKEY_CTX *context);
 int EVP_PKEY_CTX_set1_id(EVP_PKEY_CTX *context, const void *id, int size);
 int EVP_PKEY_keygen_init(EVP_PKEY_CTX *context);
 int EVP_PKEY_generate(EVP_PKEY_CTX *context, EVP_PKEY **key);
+int EVP_PKEY_check(EVP_PKEY_CTX *context);
 int EVP_PKEY_get_bn_param(const EVP_PKEY *key, const char *name, BIGNUM **number);
 int EVP_PKEY_get_octet_string_param(const EVP_PKEY *key, const char *name, unsigned char *out, size_t room,
                                     size_t *size);
@@ -76,11 +77,13 @@ def _open() -> Any:
             continue
         try:
             library = ffi.dlopen(name)
-            library.EVP_PKEY_generate  # noqa: B018 - an older libcrypto opens, and lacks this
-        except (OSError, AttributeError):
+            context = library.EVP_PKEY_CTX_new_from_name(ffi.NULL, b"SM2", ffi.NULL)
+        except (OSError, AttributeError):  # an older libcrypto opens, and lacks this
             continue
-        return library
-    raise OSError("libcrypto 3 (OpenSSL) is not on this machine")
+        if context != ffi.NULL:  # some distributions build OpenSSL without the GM algorithms
+            library.EVP_PKEY_CTX_free(context)
+            return library
+    raise OSError("libcrypto 3 (OpenSSL) with SM2 is not on this machine")
 
 
 lib = _open()
@@ -156,14 +159,22 @@ class LibcryptoEngine:
         return pair
 
     def signer(self, pair: curve.KeyPair) -> "LibcryptoSigner":
-        """The key, prepared for many signatures."""
-        return LibcryptoSigner(private_key(pair.pkcs8()))
+        """The key, prepared for many signatures; ValueError if the number and the point do not belong together."""
+        try:
+            key = private_key(pair.pkcs8())
+        except RuntimeError:
+            raise ValueError(curve.MISMATCH) from None
+        context = own(lib.EVP_PKEY_CTX_new(key, ffi.NULL), lib.EVP_PKEY_CTX_free, "key context")
+        if lib.EVP_PKEY_check(context) != 1:
+            lib.ERR_clear_error()
+            raise ValueError(curve.MISMATCH)
+        return LibcryptoSigner(key)
 
     def verify(self, point: bytes, signature: bytes, message: bytes) -> bool:
         """Whether the DER signature over the message is this key's."""
         try:
             key = _public_key(point)
-        except RuntimeError:
+        except (RuntimeError, ValueError):
             return False
         context, _key_context = _digest_context(key)
         if lib.EVP_DigestVerifyInit(context, ffi.NULL, lib.EVP_sm3(), ffi.NULL, key) != 1:
