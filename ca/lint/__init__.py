@@ -1,5 +1,7 @@
 """Linting before the signature: named rules over the exact bytes. What they refuse is not signed."""
 
+from cryptography import x509
+
 from ca.lint import basics, extensions, names
 from ca.lint.reading import Examined, IssuerLimits
 from ca.lint.rule import Finding, Rule
@@ -18,13 +20,13 @@ def findings(tbs: bytes, profile: Profile, issuer: IssuerLimits) -> list[Finding
     try:
         examined = Examined(tbs, profile, issuer)
         examined.read_extensions  # noqa: B018 - reading is the test
-    except ValueError as error:
+    except (ValueError, x509.DuplicateExtension) as error:
         return [Finding("is_a_certificate", "X.690; RFC 5280 4.1", str(error))]
     broken = []
     for rule in RULES:
         try:
             broken += [Finding(rule.name, rule.clause, complaint) for complaint in rule.check(examined)]
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, x509.ExtensionNotFound) as error:
             broken.append(Finding(rule.name, rule.clause, f"cannot be read: {error}"))
     return broken
 
