@@ -7,7 +7,6 @@ from ca import crl, hierarchy
 from ca.issuance import CertificateAuthority
 from ca.status import StatusReader
 from core.algorithms import Algorithm, Digest, Family
-from core.certificates import read_certificates
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
