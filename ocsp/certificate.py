@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol, Self
 
 from asn1crypto import x509
 
 from core.algorithms import algorithm_by_identifier
+from core.certificates import read_certificates
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
@@ -70,6 +72,11 @@ class Certificate:
             )
         except (ValueError, TypeError, KeyError) as error:
             raise YinxinError(Kind.INVALID, _("not a certificate that can be read")) from error
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The first in a file, DER or PEM; `YinxinError` if there is none, or it is no certificate."""
+        return cls.load(read_certificates(path)[0])
 
     def valid_at(self, moment: datetime) -> bool:
         """Whether the moment lies in the validity."""

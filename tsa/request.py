@@ -1,5 +1,6 @@
 """TimeStampReq (RFC 3161 2.4.1): read strictly as DER, each fault with the failure that the standard names for it."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -18,6 +19,7 @@ MAXIMUM_SIZE = 8 * 1024
 """Octets: a request with a 512-bit imprint and every field needs some 200."""
 
 ACCEPTED_DIGESTS = (SM3, SHA256, SHA384, SHA512)
+_OBJECT_IDENTIFIER = re.compile(r"([01]\.[1-3]?\d|2\.(0|[1-9]\d*))(\.(0|[1-9]\d*))*", re.ASCII)
 _DIGESTS = {digest.oid: digest for digest in ACCEPTED_DIGESTS}
 
 
@@ -52,6 +54,12 @@ class TimeStampRequest:
     nonce: int | None = None
     wants_certificates: bool = False
     """certReq."""
+
+    def __post_init__(self) -> None:
+        if self.policy is not None and not _OBJECT_IDENTIFIER.fullmatch(self.policy):
+            raise YinxinError(
+                Kind.INVALID, _("not an object identifier"), subject=self.policy, remedy=_("digits and dots: 1.2.3")
+            )
 
     def encode(self) -> bytes:
         """TimeStampReq DER."""

@@ -12,9 +12,10 @@ from pathlib import Path
 import sqlalchemy as sa
 from asn1crypto import pem
 
-from ca import crl, hierarchy, profiles
+from ca import crl, hierarchy
 from ca.activation import activate
 from ca.issuance import CertificateAuthority
+from ca.profiles import load_profiles
 from ca.service import ceremony_approval, issue_service_certificate
 from core import config, files
 from core.algorithms import KeyKind
@@ -96,8 +97,7 @@ class _Founding:
         storage.migrate()
         storage.close()
         yield _("database")
-        given = [profiles.read_profile(file) for file in sorted(self.home.profiles.glob("*.toml"))]
-        activate(self.home.context, given, actor=ACTOR)
+        activate(self.home.context, load_profiles(self.home.profiles), actor=ACTOR)
         yield _("certificate profiles")
         ca = CertificateAuthority(self.home.context, self.home.key_store("ca"), self.home.configuration.urls)
         for kind in self.home.configuration.centre.key_kinds:
@@ -158,9 +158,7 @@ class _Founding:
                 actor=ACTOR,
                 reference=f"{self.reference} {authority}-{label}",
             )
-            write_certificates(
-                self.home.certificates(authority) / f"{key_name}.pem", [issued.certificate, *chain]
-            )
+            write_certificates(self.home.certificates(authority) / f"{key_name}.pem", [issued.certificate, *chain])
 
     def _subject(self, role: str) -> Subject:
         centre = self.home.configuration.centre

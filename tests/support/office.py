@@ -26,7 +26,9 @@ from ra.moves import Role
 from ra.operators import OperatorSession, add_operator, open_session
 
 NOW = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
+PROFILES = Path(__file__).parents[2] / "conf" / "profiles"
 PIN = b"135790"
+CA_PASSPHRASE = b"ca passphrase"
 RESIDENT_ID = "11010519491231002X"
 STAFF = Subject(organization="宝鸡市人民政府办公室", common_name="张三", identity=Identity(resident_id=RESIDENT_ID))
 UNIT = Subject(
@@ -58,7 +60,7 @@ class Office:
 
     @property
     def keys(self) -> KeyStore:
-        return KeyStore(self.folder / "keys", lambda: b"ca passphrase")
+        return KeyStore(self.folder / "keys" / "ca", lambda: CA_PASSPHRASE)
 
     @property
     def authority(self) -> CertificateAuthority:
@@ -68,7 +70,7 @@ class Office:
         return self.folder / "operators" / f"{name}.pem"
 
     def found(self, kinds: tuple[KeyKind, ...] = (KeyKind.SM2,)) -> None:
-        activate(self.context, load_profiles(Path(__file__).parents[2] / "conf" / "profiles"), actor="ceremony")
+        activate(self.context, load_profiles(PROFILES), actor="ceremony")
         authority = self.authority
         approval = Approval("ceremony", b"\0" * 32, ("ceremony",))
         for kind in kinds:
