@@ -1,6 +1,7 @@
 """A sealed document that was changed is invalid, whoever changed it however."""
 
 from collections.abc import Callable
+from hashlib import sha256
 
 import pytest
 from asn1crypto import cms
@@ -170,18 +171,24 @@ def test_a_time_stamp_by_a_stranger_is_not_trusted(sm2_office: Office, plain: by
     assert report.signatures[0].proven_time is None
 
 
-def test_another_certificate_in_the_bag_is_not_taken_for_the_signer(sm2_office: Office, plain: bytes) -> None:
+@pytest.mark.parametrize("look_alike", [False, True])
+def test_another_certificate_in_the_bag_is_not_taken_for_the_signer(
+    sm2_office: Office, plain: bytes, look_alike: bool
+) -> None:
     sealed = sm2_office.sealed(plain, Level.B_B)
     stranger = Office(sm2_office.kind, sm2_office.clock)
+    # The other unit's certificate has the same issuer name and number as the signer's; the authority's has not.
+    unit, authority = stranger.unit.certificate, stranger.tsa.certificate
     message = cms.ContentInfo.load(pdf.contents(sealed))
-    certificates = message["content"]["certificates"]
-    injected = cms.CertificateChoices.load(stranger.unit.certificate)
-    message["content"]["certificates"] = cms.CertificateSet([injected, *certificates])
-    report = sm2_office.report(pdf.with_contents(sealed, message.dump(force=True)), status=True)
-    signer = report.signatures[0].signer
-    assert signer is not None
-    assert signer.issuer.endswith("Issuing sm2")
-    assert signer.sha256 == sm2_office.report(sealed, status=True).signatures[0].signer.sha256  # type: ignore[union-attr]
+    injected = cms.CertificateChoices.load(unit if look_alike else authority)
+    message["content"]["certificates"] = cms.CertificateSet([injected, *message["content"]["certificates"]])
+    (signature,) = sm2_office.report(pdf.with_contents(sealed, message.dump(force=True)), status=True).signatures
+    if signature.signer is None:
+        assert look_alike
+        assert signature.verdict is Verdict.INDETERMINATE
+    else:
+        assert bytes.fromhex(signature.signer.sha256) == sha256(sm2_office.unit.certificate).digest()
+        assert signature.verdict is Verdict.REMARKS
 
 
 @pytest.mark.parametrize(
