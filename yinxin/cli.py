@@ -3,12 +3,16 @@
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from core.cli import Group, Output, output_option, run
 from core.home import Home
 from core.i18n import _
+
+if TYPE_CHECKING:
+    from seals.contracts import SupportSource
 
 
 @click.group(cls=Group, help=_("Yinxin: the certificate and electronic-seal authority of an e-government platform."))
@@ -25,6 +29,13 @@ from core.i18n import _
 def front_door(context: click.Context, home: Path) -> None:
     """The group of everything."""
     context.obj = Home(home)
+    context.meta["seals.support"] = _sealing_support
+
+
+def _sealing_support(home: Home) -> "SupportSource":
+    from yinxin.wiring import sealing_support
+
+    return sealing_support(home)
 
 
 @front_door.command(
