@@ -1,8 +1,8 @@
 """A defect of asn1crypto 1.5.1, mended where it is: importing this module is what mends it.
 
-`dump` takes every header that ends in 80 for one of indefinite length. A definite length may end so too (30 82 0C 80), and
-one structure in a few dozen has one inside; it was then encoded anew with all that it holds, each level twice: seconds
-for one seal, and other octets than those that were signed where they had not been DER.
+`dump` takes every header that ends in 80 for one of indefinite length. A definite length may end so too (30 82 0C 80),
+and one structure in a few dozen has one inside; it was then encoded anew with all that it holds, each level twice:
+seconds for one seal, and other octets than those that were signed where they had not been DER.
 """
 
 from collections.abc import Callable

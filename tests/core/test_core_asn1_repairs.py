@@ -1,4 +1,4 @@
-"""A definite length that ends in 80 is no indefinite one (a defect of asn1crypto 1.5.1, mended in core.asn1.repairs)."""
+"""A definite length that ends in 80 is no indefinite one: a defect of asn1crypto 1.5.1, mended in core.asn1.repairs."""
 
 import pytest
 from asn1crypto import cms
