@@ -6,6 +6,7 @@ SM2 uses the RFC 5652 shape with the GM algorithm identifiers, and signs the sig
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from asn1crypto import cms as asn1_cms
 from asn1crypto import x509
@@ -118,23 +119,36 @@ def _check(message: bytes, certificates: Sequence[bytes]) -> Signed:
         raise ValueError("not SignedData")
     body = info["content"]
     (signer_info,) = body["signer_infos"]
-    content = body["encap_content_info"]["content"].native
-    embedded = [choice.chosen.dump() for choice in body["certificates"]] if body["certificates"] else []
+    # The octets themselves: `native` would be the parsed structure where asn1crypto knows the type, as of TSTInfo.
+    content = bytes(body["encap_content_info"]["content"])
+    # The bag may hold attribute certificates and other things besides: none of them is a signer's.
+    embedded = [choice.chosen.dump() for choice in body["certificates"] or () if choice.name == "certificate"]
     digest = digest_by_oid(signer_info["digest_algorithm"]["algorithm"].dotted)
     algorithm = _algorithm(signer_info["signature_algorithm"], digest)
-    attributes = {item["type"].dotted: item["values"] for item in signer_info["signed_attrs"]}
+    attributes = _attributes(signer_info["signed_attrs"])
     signed_bytes = b"\x31" + signer_info["signed_attrs"].dump()[1:]
     # The signer is whom the signature names, never whoever lies first in the bag (RFC 5035 exists for that).
     certificate = _bound_certificate([*embedded, *certificates], signer_info["sid"].chosen, attributes)
     public_key_info = x509.Certificate.load(certificate).public_key.dump()
     verify(public_key_info, algorithm, signer_info["signature"].native, signed_bytes)
-    if attributes[MESSAGE_DIGEST][0].native != digest.of(content):
+    if attributes[MESSAGE_DIGEST].native != digest.of(content):
         raise InvalidSignature
     content_type = body["encap_content_info"]["content_type"].dotted
-    if attributes[CONTENT_TYPE][0].dotted != content_type:
+    if attributes[CONTENT_TYPE].dotted != content_type:
         raise InvalidSignature
-    time = attributes[SIGNING_TIME][0].native if SIGNING_TIME in attributes else None
+    time = attributes[SIGNING_TIME].native if SIGNING_TIME in attributes else None
     return Signed(content, content_type, certificate, algorithm, time)
+
+
+def _attributes(signed: asn1_cms.CMSAttributes) -> dict[str, Any]:
+    """The one value of each attribute by its type: all that we read come once, with one value (RFC 5652 11)."""
+    attributes = {}
+    for item in signed:
+        kind = item["type"].dotted
+        if kind in attributes or len(item["values"]) != 1:
+            raise ValueError(f"attribute {kind} with several values")
+        attributes[kind] = item["values"][0]
+    return attributes
 
 
 def _algorithm(identifier: asn1_cms.SignedDigestAlgorithm, digest: Digest) -> Algorithm:
@@ -148,10 +162,10 @@ def _algorithm(identifier: asn1_cms.SignedDigestAlgorithm, digest: Digest) -> Al
 
 
 def _bound_certificate(
-    candidates: Sequence[bytes], sid: asn1_cms.IssuerAndSerialNumber, attributes: dict[str, asn1_cms.CMSAttribute]
+    candidates: Sequence[bytes], sid: asn1_cms.IssuerAndSerialNumber, attributes: dict[str, Any]
 ) -> bytes:
     wanted = sid.dump()
-    bound = attributes[SIGNING_CERTIFICATE_V2][0]["certs"][0] if SIGNING_CERTIFICATE_V2 in attributes else None
+    bound = attributes[SIGNING_CERTIFICATE_V2]["certs"][0] if SIGNING_CERTIFICATE_V2 in attributes else None
     for candidate in candidates:
         if issuer_and_serial(candidate) != wanted:
             continue
