@@ -119,6 +119,7 @@ def _plain(name: str, family: Family, digest: Digest, oid: str) -> Algorithm:
 SM2_SM3 = _plain("sm2-sm3", Family.SM2, SM3, "1.2.156.10197.1.501")
 RSA_SHA256 = _rsa(SHA256, "1.2.840.113549.1.1.11")
 RSA_SHA384 = _rsa(SHA384, "1.2.840.113549.1.1.12")
+RSA_SHA512 = _rsa(SHA512, "1.2.840.113549.1.1.13")
 RSA_PSS_SHA256 = _rsa_pss(SHA256)
 RSA_PSS_SHA384 = _rsa_pss(SHA384)
 ECDSA_P256_SHA256 = _plain("ecdsa-p256-sha256", Family.ECDSA, SHA256, "1.2.840.10045.4.3.2")
@@ -130,6 +131,7 @@ ALGORITHMS = {
         SM2_SM3,
         RSA_SHA256,
         RSA_SHA384,
+        RSA_SHA512,
         RSA_PSS_SHA256,
         RSA_PSS_SHA384,
         ECDSA_P256_SHA256,
@@ -142,8 +144,8 @@ for _oid in ("1.2.156.10197.1.501", "1.2.156.10197.1.301.1"):
     _BY_IDENTIFIER[der.sequence(der.oid(_oid), der.NULL)] = SM2_SM3
     _BY_IDENTIFIER[der.sequence(der.oid(_oid))] = SM2_SM3
 # RFC 4055 5: absent parameters mean what NULL means.
-_BY_IDENTIFIER[der.sequence(der.oid("1.2.840.113549.1.1.11"))] = RSA_SHA256
-_BY_IDENTIFIER[der.sequence(der.oid("1.2.840.113549.1.1.12"))] = RSA_SHA384
+for _algorithm in (RSA_SHA256, RSA_SHA384, RSA_SHA512):
+    _BY_IDENTIFIER[der.sequence(_algorithm.identifier[2 : -len(der.NULL)])] = _algorithm
 
 
 class KeyKind(StrEnum):

@@ -4,6 +4,7 @@ An act that cannot be recorded does not happen: a failure here rolls the act bac
 numbers (identity, telephone) never go in.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,3 +75,21 @@ class AuditLog:
         ]
         if rows:
             connection.execute(sa.insert(entries), rows)
+
+
+def read_entries(connection: sa.Connection, *, limit: int, before: int | None = None) -> list[dict[str, Any]]:
+    """The newest entries, or the newest before that number: number, at, act, actor, subject, details."""
+    query = sa.select(entries).order_by(entries.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(entries.c.id < before)
+    return [
+        {
+            "number": row.id,
+            "at": row.at,
+            "act": row.act,
+            "actor": row.actor,
+            "subject": row.subject,
+            "details": json.loads(row.entry)["details"],
+        }
+        for row in connection.execute(query)
+    ]

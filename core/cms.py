@@ -11,7 +11,7 @@ from typing import Any
 from asn1crypto import cms as asn1_cms
 from asn1crypto import x509
 
-from core.algorithms import ALGORITHMS, SHA256, Algorithm, Digest, algorithm_by_identifier, digest_by_oid
+from core.algorithms import ALGORITHMS, SHA1, SHA256, Algorithm, Digest, algorithm_by_identifier, digest_by_oid
 from core.asn1 import der
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -21,7 +21,12 @@ from core.keys.verification import InvalidSignature, verify
 DATA = "1.2.840.113549.1.7.1"
 SIGNED_DATA = "1.2.840.113549.1.7.2"
 CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME = (f"1.2.840.113549.1.9.{number}" for number in (3, 4, 5))
+SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
 SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
+_RSA_ENCRYPTION = (
+    der.sequence(der.oid("1.2.840.113549.1.1.1"), der.NULL),
+    der.sequence(der.oid("1.2.840.113549.1.1.1")),
+)
 
 
 def attribute(dotted: str, *values: bytes) -> bytes:
@@ -46,6 +51,47 @@ def signing_certificate_v2(certificate: bytes, digest: Digest) -> bytes:
     return attribute(SIGNING_CERTIFICATE_V2, der.sequence(der.sequence(ess_cert_id)))
 
 
+class SignedDataBuilder:
+    """Makes SignedData for one signer and one type of content; what all of them share is encoded once."""
+
+    def __init__(
+        self, signer: Signer, certificate: bytes, *, content_type: str = DATA, certificates: Sequence[bytes] = ()
+    ) -> None:
+        """`certificate`: the signer's, DER; `certificates`: those that the messages carry, DER."""
+        digest = signer.algorithm.digest
+        self._signer = signer
+        self._attributes = (
+            attribute(CONTENT_TYPE, der.oid(content_type)),
+            signing_certificate_v2(certificate, digest),
+        )
+        # RFC 5652 5.1: version 3 as soon as the content is not id-data.
+        self._head = der.integer(1 if content_type == DATA else 3) + der.set_of(digest.identifier)
+        self._content_type = der.oid(content_type)
+        self._certificates = der.implicit(0, der.set_of(*certificates)) if certificates else b""
+        self._signer_head = der.integer(1) + issuer_and_serial(certificate) + digest.identifier
+
+    def build(self, content: bytes, *, signed_at: datetime | None = None, include_certificates: bool = True) -> bytes:
+        """ContentInfo DER: SignedData that carries the content."""
+        algorithm = self._signer.algorithm
+        attributes = [*self._attributes, attribute(MESSAGE_DIGEST, der.octet_string(algorithm.digest.of(content)))]
+        if signed_at is not None:
+            attributes.append(attribute(SIGNING_TIME, der.time(signed_at)))
+        signed_attributes = der.set_of(*attributes)
+        signer_info = der.sequence(
+            self._signer_head,
+            der.implicit(0, signed_attributes),
+            algorithm.cms_identifier,
+            der.octet_string(self._signer.sign(signed_attributes)),
+        )
+        signed_data = der.sequence(
+            self._head,
+            der.sequence(self._content_type, der.explicit(0, der.octet_string(content))),
+            self._certificates if include_certificates else b"",
+            der.set_of(signer_info),
+        )
+        return der.sequence(der.oid(SIGNED_DATA), der.explicit(0, signed_data))
+
+
 def sign(
     content: bytes,
     signer: Signer,
@@ -57,32 +103,9 @@ def sign(
     include_certificate: bool = True,
 ) -> bytes:
     """ContentInfo DER: SignedData that carries the content, the signer's certificate and the others."""
-    digest = signer.algorithm.digest
-    attributes = [
-        attribute(CONTENT_TYPE, der.oid(content_type)),
-        attribute(MESSAGE_DIGEST, der.octet_string(digest.of(content))),
-        signing_certificate_v2(certificate, digest),
-    ]
-    if signed_at is not None:
-        attributes.append(attribute(SIGNING_TIME, der.time(signed_at)))
-    signed_attributes = der.set_of(*attributes)
-    signer_info = der.sequence(
-        der.integer(1),
-        issuer_and_serial(certificate),
-        digest.identifier,
-        der.implicit(0, signed_attributes),
-        signer.algorithm.cms_identifier,
-        der.octet_string(signer.sign(signed_attributes)),
-    )
-    certificates = [certificate, *others] if include_certificate else list(others)
-    signed_data = der.sequence(
-        der.integer(1 if content_type == DATA else 3),
-        der.set_of(digest.identifier),
-        der.sequence(der.oid(content_type), der.explicit(0, der.octet_string(content))),
-        der.implicit(0, der.set_of(*certificates)) if certificates else b"",
-        der.set_of(signer_info),
-    )
-    return der.sequence(der.oid(SIGNED_DATA), der.explicit(0, signed_data))
+    certificates = [certificate, *others] if include_certificate else others
+    builder = SignedDataBuilder(signer, certificate, content_type=content_type, certificates=certificates)
+    return builder.build(content, signed_at=signed_at)
 
 
 @dataclass(frozen=True)
@@ -96,6 +119,10 @@ class Signed:
     algorithm: Algorithm
     signed_at: datetime | None
     """The signer's own claim."""
+    certificates: tuple[bytes, ...]
+    """Those that the message carries, DER, in no meaningful order."""
+    certificate_is_bound: bool
+    """Whether the signature covers a digest of the certificate (RFC 5035), and not only its issuer and serial."""
 
 
 def check(message: bytes, certificates: Sequence[bytes] = ()) -> Signed:
@@ -119,12 +146,11 @@ def _check(message: bytes, certificates: Sequence[bytes]) -> Signed:
         raise ValueError("not SignedData")
     body = info["content"]
     (signer_info,) = body["signer_infos"]
-    # The octets themselves: `native` would be the parsed structure where asn1crypto knows the type, as of TSTInfo.
+    # Not `.native`: asn1crypto would give the parsed structure of the content types that it knows.
     content = bytes(body["encap_content_info"]["content"])
-    # The bag may hold attribute certificates and other things besides: none of them is a signer's.
     embedded = [choice.chosen.dump() for choice in body["certificates"] or () if choice.name == "certificate"]
     digest = digest_by_oid(signer_info["digest_algorithm"]["algorithm"].dotted)
-    algorithm = _algorithm(signer_info["signature_algorithm"], digest)
+    algorithm = algorithm_of(signer_info["signature_algorithm"].dump(), digest)
     attributes = _attributes(signer_info["signed_attrs"])
     signed_bytes = b"\x31" + signer_info["signed_attrs"].dump()[1:]
     # The signer is whom the signature names, never whoever lies first in the bag (RFC 5035 exists for that).
@@ -137,7 +163,8 @@ def _check(message: bytes, certificates: Sequence[bytes]) -> Signed:
     if attributes[CONTENT_TYPE].dotted != content_type:
         raise InvalidSignature
     time = attributes[SIGNING_TIME].native if SIGNING_TIME in attributes else None
-    return Signed(content, content_type, certificate, algorithm, time)
+    is_bound = not attributes.keys().isdisjoint((SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2))
+    return Signed(content, content_type, certificate, algorithm, time, tuple(embedded), is_bound)
 
 
 def _attributes(signed: asn1_cms.CMSAttributes) -> dict[str, Any]:
@@ -151,11 +178,15 @@ def _attributes(signed: asn1_cms.CMSAttributes) -> dict[str, Any]:
     return attributes
 
 
-def _algorithm(identifier: asn1_cms.SignedDigestAlgorithm, digest: Digest) -> Algorithm:
-    """The algorithm; `rsaEncryption` names only the key, so that the digest beside it decides."""
-    if identifier["algorithm"].dotted == "1.2.840.113549.1.1.1":
-        return ALGORITHMS[f"rsa-{digest.name}"]
-    algorithm = algorithm_by_identifier(identifier.dump())
+def algorithm_of(identifier: bytes, digest: Digest) -> Algorithm:
+    """The algorithm that SignerInfo.signatureAlgorithm names beside this digest.
+
+    `rsaEncryption` names only the key, so that the digest decides. `YinxinError` (unsupported) if it is none of ours;
+    `InvalidSignature` if the two contradict each other (RFC 8933).
+    """
+    if identifier in _RSA_ENCRYPTION:
+        identifier = ALGORITHMS[f"rsa-{digest.name}"].identifier if f"rsa-{digest.name}" in ALGORITHMS else identifier
+    algorithm = algorithm_by_identifier(identifier)
     if algorithm.digest is not digest:
         raise InvalidSignature
     return algorithm
@@ -165,12 +196,21 @@ def _bound_certificate(
     candidates: Sequence[bytes], sid: asn1_cms.IssuerAndSerialNumber, attributes: dict[str, Any]
 ) -> bytes:
     wanted = sid.dump()
-    bound = attributes[SIGNING_CERTIFICATE_V2]["certs"][0] if SIGNING_CERTIFICATE_V2 in attributes else None
     for candidate in candidates:
-        if issuer_and_serial(candidate) != wanted:
-            continue
-        if bound is None:
-            return candidate
-        if digest_by_oid(bound["hash_algorithm"]["algorithm"].dotted).of(candidate) == bound["cert_hash"].native:
+        if issuer_and_serial(candidate) == wanted and _fits_attributes(candidate, attributes):
             return candidate
     raise YinxinError(Kind.INVALID, _("the signer's certificate is not in the message"))
+
+
+def _fits_attributes(certificate: bytes, attributes: dict[str, Any]) -> bool:
+    """Whether the first ESSCertID of each signing-certificate attribute (RFC 5035 4, 5) is this certificate's."""
+    if SIGNING_CERTIFICATE in attributes:
+        bound = attributes[SIGNING_CERTIFICATE]["certs"][0]
+        if bound["cert_hash"].native != SHA1.of(certificate):
+            return False
+    if SIGNING_CERTIFICATE_V2 in attributes:
+        bound = attributes[SIGNING_CERTIFICATE_V2]["certs"][0]
+        digest = digest_by_oid(bound["hash_algorithm"]["algorithm"].dotted)
+        if bound["cert_hash"].native != digest.of(certificate):
+            return False
+    return True

@@ -51,7 +51,9 @@ class CaSettings(Endpoint):
 
     port: Port = 8080
     crl_hours: Annotated[int, Field(ge=1, le=24 * 31)] = 24
-    """How long a CRL holds (nextUpdate)."""
+    """How long the CRL of an issuing authority holds (nextUpdate)."""
+    root_crl_hours: Annotated[int, Field(ge=24, le=24 * 400)] = 24 * 30
+    """How long the CRL of a root holds."""
 
 
 class OcspSettings(Endpoint):
@@ -67,7 +69,7 @@ class TsaSettings(Endpoint):
 
     port: Port = 8082
     policy: str = "1.3.6.1.4.1.32473.1.3.1"
-    """The policy under which tokens are given; the default is of the arc for examples (RFC 5612)."""
+    """Tokens are given under the arcs below it: .1 SM2, .2 RSA, .3 ECDSA (RFC 5612: an arc for examples)."""
     accuracy_seconds: Annotated[int, Field(ge=1, le=60)] = 1
 
 

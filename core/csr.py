@@ -25,6 +25,8 @@ def build_csr(signer: Signer, name: bytes) -> bytes:
 class CertificationRequest:
     """What the authority takes from a request. Its subject and attributes are shown, and never used."""
 
+    encoded: bytes
+    """The whole request, DER."""
     public_key_info: bytes
     subject: bytes
     algorithm: Algorithm
@@ -54,6 +56,7 @@ def parse_csr(data: bytes) -> CertificationRequest:
         request = asn1_csr.CertificationRequest.load(data, strict=True)
         info = request["certification_request_info"]
         parsed = (
+            request.dump(),
             info["subject_pk_info"].dump(),
             info["subject"].dump(),
             request["signature_algorithm"].dump(),
@@ -64,5 +67,5 @@ def parse_csr(data: bytes) -> CertificationRequest:
         raise YinxinError(
             Kind.INVALID, _("not a certificate request (PKCS#10, DER or PEM)"), remedy=_("check the file")
         ) from error
-    key, subject, identifier, signed, signature = parsed
-    return CertificationRequest(key, subject, algorithm_by_identifier(identifier), signed, signature)
+    encoded, key, subject, identifier, signed, signature = parsed
+    return CertificationRequest(encoded, key, subject, algorithm_by_identifier(identifier), signed, signature)

@@ -5,6 +5,8 @@ HOME/yinxin.toml            configuration (core.config)
 HOME/yinxin.db              records, unless storage.url says otherwise
 HOME/profiles/*.toml        certificate profiles
 HOME/keys/AUTHORITY/*.pem   encrypted private keys: ca, ocsp, tsa, seals
+HOME/certificates/AUTHORITY/*.pem   certificates of those keys, each with its issuers after it
+HOME/trust/*.pem            the roots, for verification
 HOME/passphrases/AUTHORITY  mode 0600; or YINXIN_AUTHORITY_PASSPHRASE, or a prompt
 ```
 """
@@ -59,6 +61,15 @@ class Home:
     def profiles(self) -> Path:
         """The folder of certificate profiles."""
         return self.path / "profiles"
+
+    def certificates(self, authority: Authority) -> Path:
+        """Where the certificates of this authority's keys lie: `NAME.pem` for the key NAME, its issuers after it."""
+        return self.path / "certificates" / authority
+
+    @property
+    def trust(self) -> Path:
+        """The folder of trust anchors: the roots."""
+        return self.path / "trust"
 
     def passphrase_file(self, authority: Authority) -> Path:
         """Where this authority's passphrase may lie."""

@@ -44,6 +44,12 @@ def ngettext(singular: str, plural: str, number: int) -> str:
     return _catalogue(current_language()).ngettext(singular, plural, number)
 
 
+def share_with_libraries() -> None:
+    """Let the libraries that use the standard gettext, as click does, find their words in our catalogue."""
+    _gettext.bindtextdomain(DOMAIN, LOCALE_FOLDER)
+    _gettext.textdomain(DOMAIN)
+
+
 @contextmanager
 def speaking(language: str) -> Iterator[None]:
     """Use this language in the block: an HTTP request has its own."""

@@ -4,7 +4,8 @@ asn1crypto's tables are static, so both directions are written. The GM/T 0010 na
 mapped onto those of RFC 5652, asn1crypto would write GM OIDs into ordinary CMS.
 """
 
-from asn1crypto import algos, cms, keys, tsp  # noqa: F401 - tsp teaches cms the signing-certificate attributes
+from asn1crypto import algos, cms, keys, tsp, x509  # noqa: F401 - tsp teaches cms the signing-certificate attributes
+from cryptography.hazmat.primitives import hashes
 
 SM3 = "sm3"
 SM2_SM3 = "sm2_sm3"
@@ -28,6 +29,15 @@ def _register() -> None:
         table._reverse_map.update({name: dotted for dotted, name in entries.items()})
     cms.ContentInfo._oid_specs["gm_signed_data"] = cms.SignedData
     keys.NamedCurve.register(SM2_CURVE, "1.2.156.10197.1.301", 32)
+    # OCSP CertIDs are matched through the attribute that bears the name of the hash, as asn1crypto has it for SHA-1.
+    x509.Name.sm3 = property(lambda name: _sm3(name.dump()))
+    keys.PublicKeyInfo.sm3 = property(lambda info: _sm3(bytes(info["public_key"])))
+
+
+def _sm3(data: bytes) -> bytes:
+    context = hashes.Hash(hashes.SM3())
+    context.update(data)
+    return context.finalize()
 
 
 _register()

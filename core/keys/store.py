@@ -4,12 +4,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from core import files
 from core.algorithms import KeyKind
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from core.keys.encryption import decrypt_private_key, encrypt_private_key
-from core.keys.private_key import PrivateKey, generate
+from core.keys.key_file import create_key_file, open_key_file
+from core.keys.private_key import PrivateKey
 from core.keys.signer import Signer
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
@@ -26,11 +25,8 @@ class KeyStore:
 
     def create(self, name: str, kind: KeyKind) -> Signer:
         """Make a key and keep it; `YinxinError` (conflict) if the name is taken."""
-        path = self._path(name)
-        key = generate(kind)
-        files.write(path, encrypt_private_key(key, self._secret()), mode=0o600, replace=False)
-        self._open[name] = key
-        return key
+        self._open[name] = create_key_file(self._path(name), kind, self._secret())
+        return self._open[name]
 
     def signer(self, name: str) -> Signer:
         """The key of this name; `YinxinError` if there is none or the passphrase is wrong."""
@@ -38,10 +34,7 @@ class KeyStore:
             path = self._path(name)
             if not path.exists():
                 raise YinxinError(Kind.NOT_FOUND, _("no such key in the key store"), subject=str(path))
-            try:
-                self._open[name] = decrypt_private_key(files.read(path), self._secret())
-            except YinxinError as error:
-                raise YinxinError(error.kind, error.what, subject=str(path), remedy=error.remedy) from None
+            self._open[name] = open_key_file(path, self._secret())
         return self._open[name]
 
     def __contains__(self, name: str) -> bool:

@@ -121,7 +121,7 @@ def test_a_curve_that_is_not_ours_is_refused() -> None:
         parse_csr(made).check_possession()
 
 
-@pytest.mark.parametrize("digest", ["-sha1", "-sha512", "-md5"])
+@pytest.mark.parametrize("digest", ["-sha1", "-sha224", "-md5"])
 def test_a_digest_that_is_not_ours_is_refused(digest: str) -> None:
     made = made_by_openssl("-algorithm", "RSA", options=(digest,))
     with pytest.raises(YinxinError, match="unknown signature algorithm") as caught:

@@ -1,0 +1,122 @@
+"""Hierarchies: roots and issuing authorities, created in ceremonies.
+
+A ceremony that was cut short is taken up again by creating the authority once more: its key and its row are there, its
+certificate is not, and the intent of the first attempt is presumed issued by `ca.reconciliation`.
+"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from ca.authorities import Authority, authority_of, certificate_of, chain_of, find_authority, list_authorities
+from ca.issuance import Approval, ApprovedRequest, CertificateAuthority, IssuedCertificate
+from ca.records import authorities
+from core.algorithms import KeyKind
+from core.audit import Event
+from core.csr import build_csr
+from core.errors import Kind, YinxinError
+from core.i18n import _
+from core.keys.signer import Signer
+from core.subject import Subject
+
+__all__ = ["Authority", "certificate_of", "chain_of", "create_issuing", "create_root", "list_authorities"]
+
+
+def create_root(
+    ca: CertificateAuthority,
+    name: str,
+    kind: KeyKind,
+    subject: Subject,
+    *,
+    approval: Approval,
+    actor: str,
+    profile: str = "root",
+) -> IssuedCertificate:
+    """Make a root: key, row, self-signed certificate. `YinxinError` (conflict) if the name is taken."""
+    return _create(ca, name, kind, subject, None, approval=approval, actor=actor, profile=profile)
+
+
+def create_issuing(
+    ca: CertificateAuthority,
+    name: str,
+    kind: KeyKind,
+    subject: Subject,
+    *,
+    issuer: str,
+    approval: Approval,
+    actor: str,
+    profile: str = "issuing",
+) -> IssuedCertificate:
+    """Make an authority under another. `YinxinError` if the name is taken or the issuer may not certify it."""
+    return _create(ca, name, kind, subject, issuer, approval=approval, actor=actor, profile=profile)
+
+
+def _create(
+    ca: CertificateAuthority,
+    name: str,
+    kind: KeyKind,
+    subject: Subject,
+    issuer: str | None,
+    *,
+    approval: Approval,
+    actor: str,
+    profile: str,
+) -> IssuedCertificate:
+    _enter(ca, name, kind, subject.name(), issuer)
+
+    def complete(connection: sa.Connection, results: Sequence[IssuedCertificate]) -> None:
+        (result,) = results
+        connection.execute(
+            sa.update(authorities)
+            .where(authorities.c.name == name)
+            .values(serial=result.serial, certificate=result.certificate)
+        )
+        details = {"profile": profile, "issuer": issuer or name, "serial": f"{result.serial:x}"}
+        ca.context.audit.append(connection, Event("ca.authority.create", actor, name, details))
+
+    request = ApprovedRequest(
+        authority=issuer or name,
+        profile=profile,
+        subject=subject,
+        csr=build_csr(ca.keys.signer(name), subject.name()),
+        approval=approval,
+    )
+    return ca.certify_authority(request, actor=actor, recording=complete)
+
+
+def _enter(ca: CertificateAuthority, name: str, kind: KeyKind, subject: bytes, issuer: str | None) -> None:
+    """The authority's key and row, made or, after a ceremony that was cut short, found."""
+    with ca.context.storage.reading() as connection:
+        existing = find_authority(connection, name)
+        if issuer is not None:
+            authority_of(connection, issuer)  # before a key is made
+    if existing and (existing.certificate is not None or existing.subject != subject):
+        raise YinxinError(
+            Kind.CONFLICT,
+            _("there is an authority of this name already"),
+            subject=name,
+            remedy=_("choose another name; see: yinxin ca list"),
+        )
+    signer: Signer = ca.keys.signer(name) if existing or name in ca.keys else ca.keys.create(name, kind)
+    if signer.public_key_info != (existing.public_key_info if existing else signer.public_key_info) or (
+        signer.algorithm != kind.default_algorithm
+    ):
+        raise YinxinError(
+            Kind.CONFLICT,
+            _("the key store holds another key of this name"),
+            subject=name,
+            remedy=_("choose another name, or restore the key"),
+        )
+    if existing:
+        return
+    with ca.context.storage.transaction() as connection:
+        connection.execute(
+            sa.insert(authorities).values(
+                name=name,
+                issuer_id=authority_of(connection, issuer).id if issuer else None,
+                subject=subject,
+                public_key_info=signer.public_key_info,
+                algorithm=signer.algorithm.name,
+                created_at=ca.context.clock.now(),
+            )
+        )

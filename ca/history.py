@@ -1,0 +1,111 @@
+"""The append-only history of certificates: the one place that writes events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ca.records import certificates, events, serial_text
+from ca.state import Move, Reason, State, state_after
+from core.errors import Kind, YinxinError
+from core.i18n import _
+
+
+@dataclass(frozen=True)
+class Step:
+    """One event of one certificate."""
+
+    sequence: int
+    move: Move
+    state: State
+    reason: Reason | None
+    at: datetime
+    actor: str
+
+
+def steps_of(connection: sa.Connection, authority_id: int, serial: int) -> list[Step]:
+    """Every event of a certificate, in order."""
+    rows = connection.execute(
+        sa.select(events)
+        .where(events.c.authority_id == authority_id, events.c.serial == serial)
+        .order_by(events.c.sequence)
+    )
+    return [
+        Step(
+            row.sequence,
+            Move(row.move),
+            State(row.state),
+            Reason(row.reason) if row.reason else None,
+            row.at,
+            row.actor,
+        )
+        for row in rows
+    ]
+
+
+def latest_event() -> sa.ColumnElement[bool]:
+    """The condition that an event is its certificate's last."""
+    later = events.alias("later")
+    return ~sa.exists().where(
+        later.c.authority_id == events.c.authority_id,
+        later.c.serial == events.c.serial,
+        later.c.sequence > events.c.sequence,
+    )
+
+
+def advance(
+    connection: sa.Connection,
+    authority_id: int,
+    serials: Sequence[int],
+    move: Move,
+    *,
+    at: datetime,
+    actor: str,
+    reason: Reason | None = None,
+) -> None:
+    """Make the move on every certificate, or `YinxinError` (conflict) and on none; the caller's transaction decides.
+
+    The rows are locked where the database can (PostgreSQL); SQLite's write transactions come one after the other. The
+    unique sequence is the last line: two moves from the same state cannot both be kept.
+    """
+    known = set(
+        connection.scalars(
+            sa.select(certificates.c.serial)
+            .where(certificates.c.authority_id == authority_id, certificates.c.serial.in_(serials))
+            .order_by(certificates.c.serial)
+            .with_for_update()
+        )
+    )
+    last = {
+        row.serial: row
+        for row in connection.execute(
+            sa.select(events.c.serial, events.c.sequence, events.c.state)
+            .where(events.c.authority_id == authority_id, events.c.serial.in_(serials))
+            .order_by(events.c.sequence)
+        )
+    }
+    rows = []
+    for serial in serials:
+        if serial not in known:
+            raise YinxinError(
+                Kind.NOT_FOUND,
+                _("no such certificate was issued"),
+                subject=serial_text(serial),
+                remedy=_("check the serial number and the authority"),
+            )
+        before = last.get(serial)
+        state = state_after(State(before.state) if before else None, move, subject=serial_text(serial))
+        rows.append(
+            {
+                "authority_id": authority_id,
+                "serial": serial,
+                "sequence": before.sequence + 1 if before else 1,
+                "move": move.value,
+                "state": state.value,
+                "reason": reason.value if reason else None,
+                "at": at,
+                "actor": actor,
+            }
+        )
+    connection.execute(sa.insert(events), rows)

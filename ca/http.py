@@ -1,0 +1,85 @@
+"""CRLs and CA certificates over HTTP (RFC 2585, RFC 5280 4.2.1.13, 4.2.2.1): a bare WSGI callable, made for caches."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from asn1crypto import pem
+from cryptography import x509
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.wrappers import Request, Response
+
+from ca.authorities import certificate_of, chain_of
+from ca.crl import latest_published
+from core.context import Context
+from core.errors import Kind, YinxinError
+from core.http import in_readers_language, problem_response
+from core.i18n import _
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_ROUTE = re.compile(r"/(?:crl/(?P<crl>[a-z0-9._-]+)\.crl|ca/(?P<ca>[a-z0-9._-]+)\.(?P<form>cer|pem))")
+FRESH = timedelta(minutes=5)
+"""How long caches may keep an answer without asking: a new CRL is seen after this time at most."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """What is served."""
+
+    body: bytes
+    content_type: str
+    modified_at: datetime
+    expires_at: datetime
+
+
+def create_app(context: Context) -> "WSGIApplication":
+    """`/crl/AUTHORITY.crl`, `/ca/AUTHORITY.cer`, and `/ca/AUTHORITY.pem` with the chain up to the root."""
+
+    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        try:
+            response = _answer(context, Request(environ))
+        except (YinxinError, HTTPException) as error:
+            response = problem_response(error)
+        return response(environ, start_response)
+
+    return in_readers_language(application)
+
+
+def _answer(context: Context, request: Request) -> Response:
+    route = _ROUTE.fullmatch(request.path)
+    if route is None:
+        raise YinxinError(
+            Kind.NOT_FOUND,
+            _("nothing is served here"),
+            subject=request.path,
+            remedy=_("ask for /crl/AUTHORITY.crl, /ca/AUTHORITY.cer or /ca/AUTHORITY.pem"),
+        )
+    if request.method not in ("GET", "HEAD"):
+        raise MethodNotAllowed(["GET", "HEAD"])
+    document = _document(context, route)
+    response = Response(document.body, HTTPStatus.OK, content_type=document.content_type)
+    response.set_etag(hashlib.sha256(document.body).hexdigest())
+    response.last_modified = document.modified_at
+    left = max(document.expires_at - context.clock.now(), timedelta(0))
+    response.cache_control.public = True
+    response.cache_control.max_age = int(min(left, FRESH).total_seconds())
+    return response.make_conditional(request)
+
+
+def _document(context: Context, route: re.Match[str]) -> Document:
+    if route["crl"]:
+        published = latest_published(context, route["crl"])
+        return Document(published.crl, "application/pkix-crl", published.this_update, published.next_update)
+    own = certificate_of(context.storage, route["ca"])
+    certificate = x509.load_der_x509_certificate(own)
+    times = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    if route["form"] == "cer":
+        return Document(own, "application/pkix-cert", *times)
+    chain = b"".join(pem.armor("CERTIFICATE", one) for one in chain_of(context.storage, route["ca"]))
+    return Document(chain, "application/pem-certificate-chain", *times)

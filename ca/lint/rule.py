@@ -1,0 +1,47 @@
+"""What a rule is: a name, the clause that it keeps, and a check that says what is wrong."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ca.lint.reading import Examined
+
+Check = Callable[[Examined], Iterator[str]]
+"""Gives the complaints, in English for the log and the developer: none reach the public."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One named rule."""
+
+    name: str
+    clause: str
+    check: Check
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule that is broken."""
+
+    rule: str
+    clause: str
+    complaint: str
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.rule} ({self.clause}): {self.complaint}"
+
+
+class RuleBook:
+    """Rules by their decorator; the function's name is the rule's."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] = []
+
+    def rule(self, clause: str) -> Callable[[Check], Check]:
+        """Enter the decorated check."""
+
+        def enter(check: Check) -> Check:
+            self.rules.append(Rule(check.__name__, clause, check))
+            return check
+
+        return enter

@@ -1,0 +1,140 @@
+"""The books of the certificate authority. Events are only ever added; a certificate's row gains its signature, once."""
+
+import sqlalchemy as sa
+
+from core.storage import BigId, UtcDateTime, metadata
+
+SERIAL_OCTETS = 20
+"""RFC 5280 4.1.2.2: no serial number is longer."""
+
+
+class SerialNumber(sa.TypeDecorator[int]):
+    """A serial number as 20 octets, so that the order of the octets is that of the numbers."""
+
+    impl = sa.LargeBinary(SERIAL_OCTETS)
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: sa.Dialect) -> bytes | None:  # noqa: ARG002
+        """To the database."""
+        return None if value is None else serial_octets(value)
+
+    def process_result_value(self, value: bytes | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002
+        """From the database."""
+        return None if value is None else int.from_bytes(value, "big")
+
+
+def serial_octets(serial: int) -> bytes:
+    """The number as the books keep it; zeros for what no certificate can bear."""
+    if 0 < serial < 1 << 8 * SERIAL_OCTETS:
+        return serial.to_bytes(SERIAL_OCTETS, "big")
+    return bytes(SERIAL_OCTETS)
+
+
+def serial_text(serial: int) -> str:
+    """The number as people, log and command write it: hexadecimal, whole octets."""
+    text = f"{serial:x}"
+    return text.zfill(len(text) + len(text) % 2)
+
+
+authorities = sa.Table(
+    "ca_authorities",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(64), nullable=False, unique=True),
+    sa.Column("issuer_id", BigId, sa.ForeignKey("ca_authorities.id"), nullable=True),  # null: its own issuer
+    sa.Column("subject", sa.LargeBinary, nullable=False),
+    sa.Column("public_key_info", sa.LargeBinary, nullable=False),
+    sa.Column("algorithm", sa.String(32), nullable=False),
+    sa.Column("serial", SerialNumber, nullable=True),
+    sa.Column("certificate", sa.LargeBinary, nullable=True),  # null until the ceremony is complete
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+profiles = sa.Table(
+    "ca_profiles",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("digest", sa.LargeBinary(32), nullable=False),
+    sa.Column("document", sa.LargeBinary, nullable=False),  # canonical JSON (RFC 8785), what the digest is over
+    sa.Column("activated_at", UtcDateTime, nullable=False),
+    sa.Column("activated_by", sa.String(128), nullable=False),
+    sa.UniqueConstraint("name", "version"),
+    sqlite_autoincrement=True,
+)
+
+certificates = sa.Table(
+    "ca_certificates",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("authority_id", BigId, sa.ForeignKey("ca_authorities.id"), nullable=False),
+    sa.Column("serial", SerialNumber, nullable=False, index=True),
+    sa.Column("profile_id", BigId, sa.ForeignKey("ca_profiles.id"), nullable=False),
+    sa.Column("subject", sa.String(1024), nullable=False, index=True),  # for people and for searching
+    sa.Column("key_digest", sa.LargeBinary(32), nullable=False, index=True),
+    sa.Column("not_before", UtcDateTime, nullable=False),
+    sa.Column("not_after", UtcDateTime, nullable=False, index=True),
+    sa.Column("approval_reference", sa.String(128), nullable=False, index=True),
+    sa.Column("approval_digest", sa.LargeBinary(64), nullable=False),
+    sa.Column("approvers", sa.JSON, nullable=False),
+    sa.Column("intended_at", UtcDateTime, nullable=False),
+    sa.Column("tbs", sa.LargeBinary, nullable=False),  # TBSCertificate, exactly what gets signed
+    sa.Column("certificate", sa.LargeBinary, nullable=True),  # null: an intent without a result
+    sa.UniqueConstraint("authority_id", "serial"),
+    sqlite_autoincrement=True,
+)
+sa.Index(
+    "ix_ca_certificates_unfinished",
+    certificates.c.id,
+    sqlite_where=certificates.c.certificate.is_(None),
+    postgresql_where=certificates.c.certificate.is_(None),
+)
+
+keys = sa.Table(
+    "ca_keys",
+    metadata,
+    # Whose a public key is. The primary key decides between two processes that certify the same one at once.
+    sa.Column("digest", sa.LargeBinary(32), primary_key=True),
+    sa.Column("subject", sa.LargeBinary, nullable=False),
+    sa.Column("approval_reference", sa.String(128), nullable=False),
+)
+
+events = sa.Table(
+    "certificate_events",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("authority_id", BigId, nullable=False),
+    sa.Column("serial", SerialNumber, nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("move", sa.String(16), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("reason", sa.String(32), nullable=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("actor", sa.String(128), nullable=False),
+    sa.UniqueConstraint("authority_id", "serial", "sequence"),
+    sa.ForeignKeyConstraint(["authority_id", "serial"], ["ca_certificates.authority_id", "ca_certificates.serial"]),
+    sqlite_autoincrement=True,
+)
+sa.Index(
+    "ix_certificate_events_not_valid",
+    events.c.authority_id,
+    events.c.serial,
+    sqlite_where=events.c.state.in_(["held", "revoked"]),
+    postgresql_where=events.c.state.in_(["held", "revoked"]),
+)
+
+crls = sa.Table(
+    "ca_crls",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("authority_id", BigId, sa.ForeignKey("ca_authorities.id"), nullable=False),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("this_update", UtcDateTime, nullable=False),
+    sa.Column("next_update", UtcDateTime, nullable=False),
+    sa.Column("entries", sa.Integer, nullable=False),
+    sa.Column("crl", sa.LargeBinary, nullable=True),  # null: the number is reserved, the list not published
+    sa.UniqueConstraint("authority_id", "number"),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,64 @@
+"""Revocation: final, or a hold that can be lifted. In force for OCSP in every process when its transaction commits."""
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from ca.authorities import authority_of
+from ca.history import advance
+from ca.records import serial_text
+from ca.state import Move, Reason
+from core.audit import Event
+from core.context import Context
+from core.errors import Kind, YinxinError
+from core.i18n import _
+
+__all__ = ["Reason", "hold", "resume", "revoke"]
+
+Recording = Callable[[sa.Connection], None]
+"""What the caller records in the same transaction."""
+
+# removeFromCRL only stands in delta CRLs, and aACompromise is for attribute authorities (RFC 5280 5.3.1).
+_NO_REVOCATION = (Reason.CERTIFICATE_HOLD, Reason.REMOVE_FROM_CRL, Reason.AA_COMPROMISE)
+
+
+def revoke(
+    context: Context, authority: str, serial: int, reason: Reason, *, actor: str, recording: Recording | None = None
+) -> None:
+    """Revoke for ever. `YinxinError` (not found, conflict) if there is no such certificate or it is revoked already."""
+    if reason in _NO_REVOCATION:
+        raise YinxinError(
+            Kind.INVALID,
+            _("{reason} is no reason for a revocation").format(reason=reason),
+            remedy=_("to suspend it, put the certificate on hold"),
+        )
+    _move(context, authority, serial, Move.REVOKE, reason, actor, recording)
+
+
+def hold(context: Context, authority: str, serial: int, *, actor: str, recording: Recording | None = None) -> None:
+    """Suspend until `resume` or `revoke`. `YinxinError` (not found, conflict) if it is not valid now."""
+    _move(context, authority, serial, Move.HOLD, Reason.CERTIFICATE_HOLD, actor, recording)
+
+
+def resume(context: Context, authority: str, serial: int, *, actor: str, recording: Recording | None = None) -> None:
+    """Lift a hold. `YinxinError` (not found, conflict) if it is not held."""
+    _move(context, authority, serial, Move.RESUME, None, actor, recording)
+
+
+def _move(
+    context: Context,
+    authority: str,
+    serial: int,
+    move: Move,
+    reason: Reason | None,
+    actor: str,
+    recording: Recording | None,
+) -> None:
+    now = context.clock.now()
+    with context.storage.transaction() as connection:
+        authority_id = authority_of(connection, authority).id
+        advance(connection, authority_id, [serial], move, at=now, actor=actor, reason=reason)
+        details = {"authority": authority} | ({"reason": reason.value} if reason else {})
+        context.audit.append(connection, Event(f"ca.certificate.{move}", actor, serial_text(serial), details))
+        if recording:
+            recording(connection)

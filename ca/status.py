@@ -1,0 +1,121 @@
+"""Certificate status for the OCSP responder: the only part of the CA that it knows, and one that cannot write.
+
+Read live, one indexed query for each answer, on a held connection: beside the query itself, SQLAlchemy's Core would
+cost four times as much (facts in docs: 8 µs against 30 µs and more).
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from ca.records import authorities, events, serial_octets
+from ca.state import Reason, State
+from core.errors import Kind, YinxinError
+from core.i18n import _
+from core.storage import Storage, UtcDateTime
+
+__all__ = ["CertificateStatus", "Issuer", "Reason", "State", "StatusReader"]
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """An authority whose certificates can be asked about."""
+
+    id: int
+    name: str
+    certificate: bytes
+    """DER."""
+    subject: bytes
+    """Name DER, as certificates name their issuer: what CertID.issuerNameHash is over (RFC 6960 4.1.1)."""
+    public_key_info: bytes
+    """SPKI DER."""
+
+
+@dataclass(frozen=True)
+class CertificateStatus:
+    """What holds for a certificate that was issued, or that may have been."""
+
+    state: State
+    """VALID, HELD or REVOKED."""
+    revoked_at: datetime | None = None
+    """When it was held or revoked."""
+    reason: Reason | None = None
+
+
+_VALID = CertificateStatus(State.VALID)
+
+
+class StatusReader:
+    """Reads status. Threads share it; each holds a connection of its own."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        dialect = storage.engine.dialect
+        query = (
+            sa.select(events.c.state, events.c.at, events.c.reason)
+            .where(events.c.authority_id == sa.bindparam("issuer"), events.c.serial == sa.bindparam("number"))
+            .order_by(events.c.sequence.desc())
+        )
+        compiled = query.compile(dialect=dialect)
+        self._statement = str(compiled)
+        self._positions: Sequence[str] | None = compiled.positiontup
+        self._moment = UtcDateTime().dialect_impl(dialect).result_processor(dialect, None)
+        self._held = threading.local()
+
+    def issuers(self) -> tuple[Issuer, ...]:
+        """Every authority that has a certificate."""
+        with self._storage.reading() as connection:
+            rows = connection.execute(
+                sa.select(authorities).where(authorities.c.certificate.is_not(None)).order_by(authorities.c.id)
+            )
+            return tuple(Issuer(row.id, row.name, row.certificate, row.subject, row.public_key_info) for row in rows)
+
+    def status(self, issuer_id: int, serial: int) -> CertificateStatus | None:
+        """What holds now; None if this issuer never issued such a certificate."""
+        given = {"issuer": issuer_id, "number": serial_octets(serial)}
+        values: Any = given if self._positions is None else tuple(given[name] for name in self._positions)
+        row = self._row(values)
+        if row is None:
+            return None
+        state, at, reason = row
+        if state in (State.VALID, State.PRESUMED):
+            return _VALID
+        moment = self._moment(at) if self._moment else at
+        return CertificateStatus(State(state), moment, Reason(reason) if reason else None)
+
+    def _row(self, values: Any) -> Any:
+        dialect_error = self._storage.engine.dialect.loaded_dbapi.Error
+        for attempt in (1, 2):
+            try:
+                return self._connection().execute(self._statement, values).fetchone()
+            except (dialect_error, sa.exc.DBAPIError) as error:
+                # A server that was restarted has dropped the held connection; the second try opens a new one.
+                self._forget()
+                if attempt == 2:
+                    raise YinxinError(
+                        Kind.UNAVAILABLE,
+                        _("the database does not answer: {reason}").format(reason=error),
+                        remedy=_("check the storage setting and the database; nothing was changed"),
+                    ) from error
+        raise AssertionError
+
+    def _connection(self) -> Any:
+        held = getattr(self._held, "connection", None)
+        if held is not None:
+            return held
+        pooled = self._storage.engine.raw_connection()
+        connection: Any = pooled.driver_connection
+        pooled.detach()  # ours for as long as the thread lives
+        if self._storage.engine.dialect.name != "sqlite":
+            connection.autocommit = True  # each query sees what was committed before it
+        self._held.connection = connection
+        return connection
+
+    def _forget(self) -> None:
+        if connection := getattr(self._held, "connection", None):
+            connection.close()
+        self._held.connection = None

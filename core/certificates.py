@@ -1,0 +1,46 @@
+"""Certificate files: PEM with one certificate or many, or DER; and folders of them."""
+
+from pathlib import Path
+
+from asn1crypto import pem, x509
+
+from core import files
+from core.errors import Kind, YinxinError
+from core.i18n import _
+
+SUFFIXES = {".pem", ".crt", ".cer", ".der"}
+
+
+def read_certificates(path: Path) -> list[bytes]:
+    """The certificates (DER) in a file, in its order, or in the files of a folder, by name.
+
+    `YinxinError` if there are none, or if a file cannot be read.
+    """
+    if path.is_dir():
+        found = [
+            certificate
+            for file in sorted(path.iterdir())
+            if file.suffix.lower() in SUFFIXES
+            for certificate in read_certificates(file)
+        ]
+    else:
+        found = _parse(path, files.read(path))
+    if not found:
+        raise YinxinError(
+            Kind.NOT_FOUND, _("no certificates here"), subject=str(path), remedy=_("put PEM or DER files there")
+        )
+    return found
+
+
+def _parse(path: Path, data: bytes) -> list[bytes]:
+    try:
+        if not pem.detect(data):
+            x509.Certificate.load(data, strict=True).subject  # noqa: B018 - parsing is lazy
+            return [data]
+        parts = pem.unarmor(data, multiple=True)
+        certificates = [content for label, _headers, content in parts if label == "CERTIFICATE"]
+        for certificate in certificates:
+            x509.Certificate.load(certificate, strict=True).subject  # noqa: B018
+    except (ValueError, TypeError, KeyError) as error:
+        raise YinxinError(Kind.INVALID, _("not a certificate (PEM or DER)"), subject=str(path)) from error
+    return certificates

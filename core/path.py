@@ -1,0 +1,100 @@
+"""Certification paths (RFC 5280 6.1), the plain ones: validity, authority, length and signatures, judged at a moment.
+
+Revocation is the caller's question. Critical extensions that are not looked at here (name constraints, policies) make a
+path invalid, as RFC 5280 4.2 asks.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from asn1crypto import x509
+
+from core.algorithms import algorithm_by_identifier
+from core.asn1.names import describe_name
+from core.errors import Kind, YinxinError
+from core.i18n import _
+from core.keys.verification import InvalidSignature, verify
+
+MAXIMUM_LENGTH = 8
+_UNDERSTOOD = {"basic_constraints", "key_usage", "extended_key_usage"}
+
+
+def build_path(leaf: bytes, candidates: Sequence[bytes], anchors: Sequence[bytes], at: datetime) -> tuple[bytes, ...]:
+    """The path from a certificate (DER) to one of the anchors, both included, that held at that moment.
+
+    `candidates`: intermediates, in any order. `YinxinError` (invalid) says why there is none.
+    """
+    try:
+        path = _extend([leaf], [*anchors, *candidates], set(anchors), at)
+    except (ValueError, TypeError, KeyError) as error:
+        raise YinxinError(Kind.INVALID, _("a certificate of the path cannot be read")) from error
+    return tuple(path)
+
+
+def _extend(path: list[bytes], issuers: list[bytes], anchors: set[bytes], at: datetime) -> list[bytes]:
+    certificate = x509.Certificate.load(path[-1], strict=True)
+    _check_alone(certificate, at, authorities_below=len(path) - 2 if len(path) > 1 else None)
+    if path[-1] in anchors:
+        return path
+    failure = YinxinError(
+        Kind.INVALID,
+        _("no trusted issuer is known: {issuer}").format(issuer=describe_name(certificate.issuer.dump())),
+        subject=describe_name(certificate.subject.dump()),
+        remedy=_("put the issuer's certificate into the folder of trusted certificates"),
+    )
+    if len(path) == MAXIMUM_LENGTH:
+        raise failure
+    for issuer in issuers:
+        if issuer in path or not _issued(x509.Certificate.load(issuer, strict=True), certificate):
+            continue
+        try:
+            return _extend([*path, issuer], issuers, anchors, at)
+        except YinxinError as error:
+            failure = error
+    raise failure
+
+
+def _check_alone(certificate: x509.Certificate, at: datetime, authorities_below: int | None) -> None:
+    """What the certificate must be by itself; `authorities_below` is None for the certificate that the path is for."""
+    subject = describe_name(certificate.subject.dump())
+    if not certificate.not_valid_before <= at <= certificate.not_valid_after:
+        raise YinxinError(
+            Kind.INVALID,
+            _("the certificate was not valid at {moment}: its validity runs from {begin} to {end}").format(
+                moment=at.isoformat(), begin=certificate.not_valid_before, end=certificate.not_valid_after
+            ),
+            subject=subject,
+        )
+    unknown = sorted(certificate.critical_extensions - _UNDERSTOOD)
+    if unknown:
+        raise YinxinError(
+            Kind.UNSUPPORTED,
+            _("a critical extension that is not understood here: {extensions}").format(extensions=", ".join(unknown)),
+            subject=subject,
+        )
+    if authorities_below is None:
+        return
+    constraints = certificate.basic_constraints_value
+    usage = certificate.key_usage_value
+    may_issue = constraints is not None and constraints["ca"].native
+    if not may_issue or (usage is not None and "key_cert_sign" not in usage.native):
+        raise YinxinError(Kind.INVALID, _("the certificate is not that of a certificate authority"), subject=subject)
+    limit = certificate.max_path_length
+    if limit is not None and authorities_below > limit:
+        raise YinxinError(Kind.INVALID, _("more authorities below this certificate than it allows"), subject=subject)
+
+
+def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    """Whether the name and the key fit, over the original bytes."""
+    if issuer.subject.dump() != certificate.issuer.dump():
+        return False
+    body = certificate["tbs_certificate"]
+    identifier = certificate["signature_algorithm"].dump()
+    if body["signature"].dump() != identifier:
+        return False
+    try:
+        signature = certificate["signature_value"].native
+        verify(issuer.public_key.dump(), algorithm_by_identifier(identifier), signature, body.dump())
+    except (InvalidSignature, YinxinError):
+        return False
+    return True

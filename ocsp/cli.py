@@ -1,0 +1,125 @@
+"""`yinxin ocsp`: ask a responder about a certificate and understand the answer; answer requests in files."""
+
+import secrets
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from core import files
+from core.algorithms import DIGESTS
+from core.asn1.names import describe_name
+from core.cli import Group, output_option
+from core.errors import Kind, YinxinError
+from core.home import Home
+from core.i18n import _
+from core.output import Output
+from ocsp.certificate import Certificate
+from ocsp.client import Transport, ask, explain, over_http
+from ocsp.judgement import Standing
+
+NONCE_OCTETS = 32
+"""RFC 9654 2.1: what a client should send."""
+EXIT_CODES = {Standing.GOOD: 0, Standing.REVOKED: 1, Standing.UNKNOWN: 3}
+
+FilePath = click.Path(path_type=Path)
+
+
+@click.group("ocsp", cls=Group, help=_("Certificate status: ask a responder, or answer."))
+def ocsp() -> None:
+    """The group."""
+
+
+@ocsp.command(
+    help=_(
+        "Ask whether CERTIFICATE holds, and check the answer. Exit code: 0 good, 1 revoked or on hold, 3 unknown, "
+        "2 no answer that can be believed."
+    ),
+    example="yinxin ocsp check zhangsan.pem --issuer sm2-issuing.pem",
+)
+@click.argument("certificate", type=FilePath)
+@click.option("--issuer", type=FilePath, required=True, help=_("Certificate of the issuer."))
+@click.option("--url", help=_("Address of the responder. Default: the one in the certificate."))
+@click.option("--local", is_flag=True, help=_("Ask this installation's responder, without the network."))
+@click.option("--digest", type=click.Choice(list(DIGESTS)), default="sha1", show_default=True, help=_("Of the CertID."))
+@click.option(
+    "--nonce/--no-nonce", default=True, show_default=True, help=_("Ask for an answer made for this question.")
+)
+@output_option
+@click.pass_obj
+def check(
+    home: Home, certificate: Path, issuer: Path, url: str | None, local: bool, digest: str, nonce: bool, output: Output
+) -> None:
+    """Exits with the code of the certificate's standing."""
+    asked = Certificate.read(certificate)
+    transport = _local(home) if local else over_http(url or _address(asked, certificate))
+    octets = secrets.token_bytes(NONCE_OCTETS) if nonce else None
+    verdict = ask(asked, Certificate.read(issuer), transport, home.clock, DIGESTS[digest], octets)
+    reason = verdict.reason.name.lower().replace("_", "-") if verdict.reason else None
+    facts = {"certificate": describe_name(asked.subject), **asdict(verdict), "reason": reason}
+    labels = {
+        "certificate": _("Certificate"),
+        "standing": _("Standing"),
+        "this_update": _("Said at"),
+        "next_update": _("Holds until"),
+        "responder": _("Signed by"),
+    }
+    if not output.json:
+        click.echo(explain(verdict))
+    output.details(facts, labels)
+    if nonce and not verdict.nonce_returned:
+        output.note(_("The responder did not return the nonce: the answer may be an earlier one that still holds."))
+    click.get_current_context().exit(EXIT_CODES[verdict.standing])
+
+
+def _address(certificate: Certificate, path: Path) -> str:
+    for address in certificate.responder_addresses:
+        return address
+    raise YinxinError(
+        Kind.INVALID,
+        _("the certificate names no responder"),
+        subject=str(path),
+        remedy=_("give its address with --url, or ask here with --local"),
+    )
+
+
+def _local(home: Home) -> Transport:
+    from ocsp.service import responder_of
+
+    return responder_of(home).respond
+
+
+@ocsp.command(
+    help=_("Answer the OCSPRequest in the file REQUEST (DER) as the service would."),
+    example="yinxin ocsp respond request.der --out response.der",
+)
+@click.argument("request", type=FilePath)
+@click.option("--out", type=FilePath, required=True, help=_("File for the OCSPResponse (DER)."))
+@output_option
+@click.pass_obj
+def respond(home: Home, request: Path, out: Path, output: Output) -> None:
+    """Writes whatever the protocol answers, its errors too."""
+    from ocsp.service import responder_of
+
+    response = responder_of(home).respond(files.read(request))
+    files.write(out, response)
+    output.done(_("Answered in {file}.").format(file=out), {"response": str(out), "size": len(response)})
+
+
+@ocsp.command(
+    help=_(
+        "Answer with a key of the OCSP key store from now on, by right of CERTIFICATE; running servers need a restart."
+    ),
+    example="yinxin ocsp install sm2-ocsp.pem --key sm2-issuing",
+)
+@click.argument("certificate", type=FilePath)
+@click.option("--key", required=True, help=_("Name of the key in the OCSP key store."))
+@output_option
+@click.pass_obj
+def install(home: Home, certificate: Path, key: str, output: Output) -> None:
+    """Thin shell of `ocsp.delegation.install`."""
+    from ocsp.delegation import install as install_delegation
+
+    delegation = install_delegation(home.context, home.key_store("ocsp"), key, Certificate.read(certificate).encoded)
+    subject = describe_name(delegation.certificate.subject)
+    output.done(_("Installed: {subject}.").format(subject=subject), {"subject": subject, "key": key})

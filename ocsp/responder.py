@@ -1,0 +1,189 @@
+"""The responder's decisions: which certificate is meant, what is said of it, and who signs.
+
+Both hashes of a CertID must fit an issuer, under the algorithm that it names; then the status is read from the CA's
+records, at each request. An issuer that is not ours, and a serial number that was never issued, are *unknown* (RFC 6960
+2.2). A response has one signature: that of the responder delegated by the issuer of the first question that has one,
+else of the first responder. So an answer to questions about several issuers tells the truth about each, and a client
+that does not trust the signer for one of them refuses that part, as RFC 6960 4.2.2.2 has it.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from core.algorithms import DIGESTS, SHA256
+from core.asn1.names import describe_name
+from core.clock import Clock
+from core.errors import Kind, YinxinError
+from core.i18n import _
+from ocsp import response
+from ocsp.delegation import Delegation
+from ocsp.request import CertId, OcspRequest, cert_id, read_request
+from ocsp.response import Letterhead, Reason, Refusal
+from ocsp.status import CertificateStatus, Issuer, StatusSource
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Signatory:
+    """A delegation, ready to sign."""
+
+    delegation: Delegation
+    letterhead: Letterhead
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What will be answered, before it is signed."""
+
+    answers: tuple[tuple[CertId, bytes], ...]
+    """CertID as sent, CertStatus DER."""
+    signatory: Signatory
+    nonce: bytes | None
+    this_update: datetime
+    next_update: datetime
+
+    @property
+    def all_issued(self) -> bool:
+        """Whether every certificate asked about exists: *unknown* may be outdated by the next issuance."""
+        return all(status != response.UNKNOWN for _cert_id, status in self.answers)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Equal for findings that say the same, by the same responder, whenever they were made."""
+        certificate = self.signatory.delegation.certificate.encoded
+        parts = [part for question, status in self.answers for part in (question.encoded, status)]
+        return SHA256.of(b"".join((SHA256.of(certificate), *parts))).hex()
+
+    def response(self) -> bytes:
+        """OCSPResponse, signed now."""
+        singles = (
+            response.single_response(question.encoded, status, self.this_update, self.next_update)
+            for question, status in self.answers
+        )
+        letterhead = self.signatory.letterhead
+        return letterhead.sign(letterhead.response_data(self.this_update, singles, self.nonce))
+
+
+class Responder:
+    """Answers requests. Threads share it."""
+
+    def __init__(
+        self, source: StatusSource, delegations: Sequence[Delegation], clock: Clock, validity: timedelta
+    ) -> None:
+        """`delegations`: where several answer for an issuer, the last one that is valid signs.
+
+        `validity`: how long an answer holds (nextUpdate). `YinxinError` if there is nobody to sign, or a delegation
+        is by none of the issuers.
+        """
+        self._source = source
+        self._clock = clock
+        self.validity = validity
+        issuers = source.issuers()
+        self._issuers = {
+            cert_id(issuer, 0, digest).issuer: issuer.id for issuer in issuers for digest in DIGESTS.values()
+        }
+        self._signatories = {issuer.id: _signatories(issuer, delegations) for issuer in issuers}
+        self._default = next(filter(None, self._signatories.values()), ())
+        _require_use(delegations, self._signatories.values())
+
+    def respond(self, data: bytes) -> bytes:
+        """OCSPResponse to an OCSPRequest, whatever the octets are."""
+        try:
+            return self.find(data).response()
+        except Exception as error:  # noqa: BLE001 - the protocol has a word for every failure
+            return response.refusal(refusal_for(error))
+
+    def find(self, data: bytes) -> Findings:
+        """What will be answered; `YinxinError` (invalid) if the octets are no OCSPRequest, (unavailable) otherwise."""
+        request = read_request(data)
+        now = self._clock.now().replace(microsecond=0)
+        signatory = self._signatory(request, now)
+        return Findings(
+            tuple((question, self._status(question)) for question in request.questions),
+            signatory,
+            request.nonce,
+            now,
+            # What is signed does not outlive the right to sign it.
+            min(now + self.validity, signatory.delegation.certificate.not_after),
+        )
+
+    def _status(self, question: CertId) -> bytes:
+        issuer_id = self._issuers.get(question.issuer)
+        status = None if issuer_id is None else self._source.status(issuer_id, question.serial)
+        return response.UNKNOWN if status is None else _cert_status(status)
+
+    def _signatory(self, request: OcspRequest, now: datetime) -> Signatory:
+        issuer_ids = (self._issuers.get(question.issuer, -1) for question in request.questions)
+        entitled = filter(None, (self._signatories.get(issuer_id, ()) for issuer_id in issuer_ids))
+        for signatory in reversed(next(entitled, self._default)):
+            if signatory.delegation.certificate.valid_at(now):
+                return signatory
+        raise YinxinError(
+            Kind.UNAVAILABLE,
+            _("no valid responder certificate"),
+            remedy=_("issue and install a new certificate for the OCSP responder"),
+        )
+
+
+def refusal_for(error: Exception) -> Refusal:
+    """The protocol's word for a failure. What is our own trouble is logged, and not told to strangers."""
+    match error:
+        case YinxinError(kind=Kind.INVALID):
+            return Refusal.MALFORMED_REQUEST
+        case YinxinError(kind=Kind.UNAVAILABLE):
+            log.error("status requests cannot be answered now: %s", error)
+            return Refusal.TRY_LATER
+        case _:
+            log.error("a status request could not be answered", exc_info=error)
+            return Refusal.INTERNAL_ERROR
+
+
+def _cert_status(status: CertificateStatus) -> bytes:
+    """CertStatus of an issued certificate."""
+    match status.state, status.revoked_at:
+        case "valid", _:
+            return response.GOOD
+        case "held", datetime() as since:
+            return response.revoked(since, Reason.CERTIFICATE_HOLD)
+        case "revoked", datetime() as since:
+            return response.revoked(since, None if status.reason is None else Reason(status.reason.code))
+    raise ValueError(f"a status that cannot be: {status}")
+
+
+def _signatories(issuer: Issuer, delegations: Iterable[Delegation]) -> tuple[Signatory, ...]:
+    """Those that may answer for the issuer."""
+    return tuple(
+        Signatory(
+            delegation,
+            # The client has the issuer's own certificate already.
+            Letterhead(
+                delegation.signer,
+                None if delegation.certificate.is_of(issuer) else delegation.certificate.encoded,
+            ),
+        )
+        for delegation in delegations
+        if delegation.certificate.answers_for(issuer)
+    )
+
+
+def _require_use(delegations: Iterable[Delegation], signatories: Iterable[tuple[Signatory, ...]]) -> None:
+    """Return if there is a delegation, and each is by an issuer that we know; else `YinxinError`."""
+    used = {signatory.delegation.certificate.encoded for entitled in signatories for signatory in entitled}
+    if not used:
+        raise YinxinError(
+            Kind.UNAVAILABLE,
+            _("no responder certificate is installed"),
+            remedy=_("issue one with the OCSP responder profile and install it"),
+        )
+    for delegation in delegations:
+        if delegation.certificate.encoded not in used:
+            raise YinxinError(
+                Kind.INVALID,
+                _("the responder certificate was issued by none of our issuers for OCSP signing"),
+                subject=describe_name(delegation.certificate.subject),
+                remedy=_("install a certificate that the issuer of the certificates in question has issued"),
+            )

@@ -1,0 +1,88 @@
+"""Handing over: certificates in the forms that people ask for, and PKCS#12 for a holder whose key file is at hand."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from asn1crypto import pem, x509
+
+from core.algorithms import KeyKind
+from core.context import Context
+from core.csr import build_csr
+from core.errors import Kind, YinxinError
+from core.i18n import _
+from core.keys import pkcs12
+from core.keys.key_file import create_key_file, open_key_file
+from core.subject import Subject
+from ra.operators import OperatorSession
+from ra.register import StoredCertificate, find_request
+from ra.requests import decide
+from ra.statements import Act
+
+
+class Form(StrEnum):
+    """How certificates are written."""
+
+    PEM = "pem"
+    DER = "der"
+    CHAIN = "chain"
+    """The certificate and its issuers', PEM, the root last."""
+
+
+def deliver(context: Context, session: OperatorSession, number: str) -> list[StoredCertificate]:
+    """State that the certificates of a request were handed over; the certificates. Once only."""
+    decide(context, session, number, Act.DELIVER)
+    return find_request(context, number).certificates
+
+
+def write_certificate(certificate: bytes, chain: Sequence[bytes], form: Form) -> bytes:
+    """The certificate (DER), with its issuers' certificates (DER, nearest first) where the form has them."""
+    match form:
+        case Form.DER:
+            return certificate
+        case Form.PEM:
+            return armour(certificate)
+        case Form.CHAIN:
+            return b"".join(armour(one) for one in (certificate, *chain))
+
+
+def armour(certificate: bytes) -> bytes:
+    """PEM."""
+    armoured: bytes = pem.armor("CERTIFICATE", certificate)
+    return armoured
+
+
+def read_certificates(data: bytes) -> list[bytes]:
+    """The certificates (DER) in a DER or PEM file; `YinxinError` if it holds none or something else."""
+    try:
+        found = [part for _label, _headers, part in pem.unarmor(data, multiple=True)] if pem.detect(data) else [data]
+        for certificate in found:
+            x509.Certificate.load(certificate, strict=True).public_key.dump()
+    except (ValueError, TypeError, KeyError) as error:
+        raise YinxinError(Kind.INVALID, _("not a certificate (DER or PEM)")) from error
+    return found
+
+
+def make_key_and_csr(kind: KeyKind, key_file: Path, passphrase: bytes, subject: Subject) -> bytes:
+    """At the holder's place: a new key in an encrypted file of its own, and its PKCS#10 request (DER)."""
+    name = subject.name()
+    return build_csr(create_key_file(key_file, kind, passphrase), name)
+
+
+def make_pkcs12(
+    key_file: Path, passphrase: bytes, certificates: Sequence[bytes], *, name: str, new_passphrase: bytes
+) -> bytes:
+    """At the holder's place: the key and its certificate, the issuers' after it (DER), in one encrypted file.
+
+    `YinxinError` if the first certificate is not that of the key.
+    """
+    key = open_key_file(key_file, passphrase)
+    certificate, *chain = certificates
+    if x509.Certificate.load(certificate).public_key.dump() != key.public_key_info:
+        raise YinxinError(
+            Kind.INVALID,
+            _("the certificate is not that of the key"),
+            subject=str(key_file),
+            remedy=_("give the certificate that was issued for this key, before its issuers'"),
+        )
+    return pkcs12.pack(key, certificate, chain, name=name, passphrase=new_passphrase)

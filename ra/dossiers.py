@@ -1,0 +1,141 @@
+"""A request's dossier: its content and its statements, verified and judged anew whenever it is read to act upon."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.audit import Event
+from core.context import Context
+from core.errors import Kind, YinxinError
+from core.i18n import _
+from ra import records
+from ra.applications import Application, digest_of, parse_application
+from ra.moves import History, State, altered
+from ra.operators import Operator, OperatorSession, operators_named
+from ra.statements import Act, SignedStatement, Statement, verify_statement
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """A request as it is stored, and the history that its verified statements tell."""
+
+    id: int
+    content: bytes
+    application: Application
+    history: History
+    claimed_until: datetime | None
+    """Until then somebody is having it issued."""
+
+    @property
+    def state(self) -> State:
+        """Where it stands."""
+        if self.history.state is None:
+            raise altered(self.application.number)
+        return self.history.state
+
+
+def read_dossier(connection: sa.Connection, number: str, *, lock: bool = False) -> Dossier:
+    """The dossier of this number, locked until the transaction ends if asked.
+
+    `YinxinError` (not found); `RefusedError` if content or statements are not what operators signed under the rules.
+    """
+    row = _row(connection, number, lock=lock)
+    messages = connection.scalars(
+        sa.select(records.request_moves.c.statement)
+        .where(records.request_moves.c.request_id == row.id)
+        .order_by(records.request_moves.c.sequence)
+    ).all()
+    try:
+        signed = [verify_statement(message) for message in messages]
+        application = parse_application(row.content)
+        signers = operators_named(connection, {entry.statement.operator for entry in signed})
+        for entry in signed:
+            signers[entry.statement.operator].require_signature_on(entry)
+    except (YinxinError, KeyError) as error:
+        raise altered(number) from error
+    if application.number != number:
+        raise altered(number)
+    history = History.replay(
+        number,
+        digest_of(row.content),
+        application.approvals,
+        ((entry.statement, signers[entry.statement.operator].roles) for entry in signed),
+    )
+    return Dossier(row.id, row.content, application, history, row.claimed_until)
+
+
+def next_statement(
+    context: Context, session: OperatorSession, number: str, act: Act, *, decision: str = "", digest: str | None = None
+) -> Statement:
+    """What the operator would sign about a request: about the content of this digest, or else as it is stored now."""
+    with context.storage.reading() as connection:
+        row = _row(connection, number)
+        count = connection.scalar(
+            sa.select(sa.func.count())
+            .select_from(records.request_moves)
+            .where(records.request_moves.c.request_id == row.id)
+        )
+    return Statement(
+        act=act,
+        subject=number,
+        sequence=(count or 0) + 1,
+        digest=digest or digest_of(row.content),
+        decision=decision,
+        at=context.clock.now(),
+        operator=session.name,
+    )
+
+
+def append_move(
+    context: Context,
+    connection: sa.Connection,
+    dossier: Dossier,
+    signed: SignedStatement,
+    operator: Operator,
+    details: dict[str, Any] | None = None,
+) -> State:
+    """Add the move that the statement makes, with its audit event; the state after. The rules are applied here."""
+    statement = signed.statement
+    after = dossier.history.after(statement, operator.roles)
+    if after.state is None:
+        raise altered(statement.subject)
+    connection.execute(
+        sa.insert(records.request_moves).values(
+            request_id=dossier.id,
+            sequence=statement.sequence,
+            act=statement.act.value,
+            operator=statement.operator,
+            at=statement.at,
+            statement=signed.message,
+        )
+    )
+    connection.execute(
+        sa.update(records.requests)
+        .where(records.requests.c.id == dossier.id)
+        .values(state=after.state.value, claimed_until=None)
+    )
+    facts = {"state": after.state.value, "digest": statement.digest, "statement": signed.digest, **(details or {})}
+    event = Event(f"ra.request.{statement.act.value}", statement.operator, statement.subject, facts)
+    context.audit.append(connection, event)
+    return after.state
+
+
+def require_unclaimed(dossier: Dossier, now: datetime) -> None:
+    """Return unless the request's certificate is being made at this moment; else `YinxinError` (conflict)."""
+    if dossier.claimed_until is not None and dossier.claimed_until > now:
+        raise YinxinError(
+            Kind.CONFLICT,
+            _("its certificate is being made at this moment"),
+            subject=dossier.application.number,
+            remedy=_("try again in a few minutes"),
+        )
+
+
+def _row(connection: sa.Connection, number: str, *, lock: bool = False) -> sa.Row[Any]:
+    query = sa.select(records.requests).where(records.requests.c.number == number)
+    row = connection.execute(query.with_for_update() if lock else query).first()
+    if row is None:
+        raise YinxinError(Kind.NOT_FOUND, _("no such request"), subject=number, remedy=_("see: yinxin ra list"))
+    return row

@@ -1,0 +1,74 @@
+"""The registration authority's tables. Moves and orders are only ever added."""
+
+import sqlalchemy as sa
+
+from ca.records import SerialNumber
+from core.storage import BigId, UtcDateTime, metadata
+
+operators = sa.Table(
+    "ra_operators",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(64), nullable=False, unique=True),
+    sa.Column("roles", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("authority", sa.String(64), nullable=False),
+    sa.Column("serial", SerialNumber, nullable=False),
+    sa.Column("certificate", sa.LargeBinary, nullable=False),
+    sa.Column("appointed_by", sa.String(128), nullable=False),
+    sa.Column("appointed_at", UtcDateTime, nullable=False),
+)
+
+requests = sa.Table(
+    "ra_requests",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("number", sa.String(32), nullable=False, unique=True),
+    # The canonical request; its statements are bound to its SM3 digest. The columns below only help to find it.
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("profile", sa.String(64), nullable=False),
+    # Until then somebody is having it issued (ra.issuance).
+    sa.Column("claimed_until", UtcDateTime),
+    sa.Index(None, "state", "id"),
+    sa.Index(None, "profile", "id"),
+)
+
+request_moves = sa.Table(
+    "ra_request_moves",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("request_id", sa.ForeignKey(requests.c.id), nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("act", sa.String(16), nullable=False),
+    sa.Column("operator", sa.String(64), nullable=False, index=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    # CMS SignedData, what counts; act, operator and time beside it only help to find it.
+    sa.Column("statement", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("request_id", "sequence"),
+)
+
+request_certificates = sa.Table(
+    "ra_request_certificates",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("request_id", sa.ForeignKey(requests.c.id), nullable=False, index=True),
+    sa.Column("authority", sa.String(64), nullable=False),
+    sa.Column("serial", SerialNumber, nullable=False),
+    sa.Column("certificate", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("authority", "serial"),
+)
+
+certificate_orders = sa.Table(
+    "ra_certificate_orders",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("authority", sa.String(64), nullable=False),
+    sa.Column("serial", SerialNumber, nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("act", sa.String(16), nullable=False),
+    sa.Column("operator", sa.String(64), nullable=False, index=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("statement", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("authority", "serial", "sequence"),
+)

@@ -1,0 +1,147 @@
+"""Looking up requests: pages by key, single ones with their signed history. Identity numbers are left out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from ca.records import serial_text
+from core.context import Context
+from core.errors import Kind, YinxinError
+from core.i18n import _
+from ra import records
+from ra.applications import Application, digest_of, parse_application
+from ra.dossiers import read_dossier
+from ra.moves import State
+from ra.refusals import RefusedError
+from ra.statements import SignedStatement, verify_statement
+
+PAGE = 50
+MAXIMUM_PAGE = 1000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A request in a list."""
+
+    number: str
+    state: State
+    authority: str
+    profile: str
+    holder: str
+    """The subject in one line, without identity numbers."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some requests, in the order of their entry."""
+
+    entries: list[Entry]
+    next: str | None
+    """The number to go on after; None at the end."""
+
+
+@dataclass(frozen=True)
+class StoredCertificate:
+    """A certificate that was issued for a request."""
+
+    authority: str
+    serial: int
+    certificate: bytes
+    """DER."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One request with everything that belongs to it."""
+
+    entry: Entry
+    digest: str
+    """SM3 of the canonical request: what approvals are bound to."""
+    content: bytes
+    """The canonical request. Holds identity numbers."""
+    statements: list[SignedStatement]
+    certificates: list[StoredCertificate]
+    intact: bool
+    """Whether content and statements are what operators signed under the rules."""
+
+
+def list_requests(
+    context: Context,
+    *,
+    state: State | None = None,
+    profile: str | None = None,
+    after: str | None = None,
+    limit: int = PAGE,
+) -> Page:
+    """One page of requests, of this state and profile if given, after the request of this number."""
+    if not 1 <= limit <= MAXIMUM_PAGE:
+        raise YinxinError(Kind.INVALID, _("a page has 1 to {maximum} rows").format(maximum=MAXIMUM_PAGE))
+    table = records.requests
+    query = sa.select(table).order_by(table.c.id).limit(limit + 1)
+    if state is not None:
+        query = query.where(table.c.state == state.value)
+    if profile is not None:
+        query = query.where(table.c.profile == profile)
+    with context.storage.reading() as connection:
+        if after is not None:
+            query = query.where(table.c.id > _row(connection, after).id)
+        rows = connection.execute(query).all()
+    entries = [_entry(row) for row in rows[:limit]]
+    return Page(entries, entries[-1].number if len(rows) > limit else None)
+
+
+def find_request(context: Context, number: str) -> Record:
+    """One request, its statements' signatures checked, and whether all of it is as the operators signed it."""
+    with context.storage.reading() as connection:
+        row = _row(connection, number)
+        moves = records.request_moves
+        messages = connection.scalars(
+            sa.select(moves.c.statement).where(moves.c.request_id == row.id).order_by(moves.c.sequence)
+        ).all()
+        try:
+            intact = read_dossier(connection, number).state.value == row.state
+        except RefusedError:
+            intact = False
+        certificates = certificates_of(connection, row.id)
+    return Record(_entry(row), digest_of(row.content), row.content, _readable(messages), certificates, intact)
+
+
+def certificates_of(connection: sa.Connection, request_id: int) -> list[StoredCertificate]:
+    """The certificates that were issued for a request."""
+    table = records.request_certificates
+    rows = connection.execute(sa.select(table).where(table.c.request_id == request_id).order_by(table.c.id))
+    return [StoredCertificate(row.authority, row.serial, row.certificate) for row in rows]
+
+
+def describe(certificate: StoredCertificate) -> str:
+    """`AUTHORITY/SERIAL`."""
+    return f"{certificate.authority}/{serial_text(certificate.serial)}"
+
+
+def _readable(messages: Sequence[bytes]) -> list[SignedStatement]:
+    """The statements that can be verified; that one could not be shows in `intact`."""
+    statements = []
+    for message in messages:
+        try:
+            statements.append(verify_statement(message))
+        except YinxinError:
+            continue
+    return statements
+
+
+def _row(connection: sa.Connection, number: str) -> sa.Row[Any]:
+    row = connection.execute(sa.select(records.requests).where(records.requests.c.number == number)).first()
+    if row is None:
+        raise YinxinError(Kind.NOT_FOUND, _("no such request"), subject=number, remedy=_("see: yinxin ra list"))
+    return row
+
+
+def _entry(row: sa.Row[Any]) -> Entry:
+    try:
+        application: Application | None = parse_application(row.content)
+    except YinxinError:
+        application = None
+    holder = ", ".join(f"{label}={value}" for label, value in application.subject.attributes()) if application else "?"
+    return Entry(row.number, State(row.state), application.authority if application else "?", row.profile, holder)

@@ -1,0 +1,170 @@
+"""Revoking, holding and resuming holders' certificates on an operator's signed order, kept beside the CA's event."""
+
+import sqlalchemy as sa
+
+import ca.revocation
+from ca.records import serial_text
+from ca.state import Reason
+from core.algorithms import SM3
+from core.audit import Event
+from core.context import Context
+from core.errors import Kind, YinxinError
+from core.i18n import _
+from ra import records
+from ra.moves import OvertakenError, Role, require_role
+from ra.operators import OperatorSession, admit, authenticate
+from ra.refusals import RefusedError, refusals_recorded
+from ra.statements import Act, SignedStatement, Statement
+
+REASONS = frozenset(
+    {
+        Reason.UNSPECIFIED,
+        Reason.KEY_COMPROMISE,
+        Reason.AFFILIATION_CHANGED,
+        Reason.SUPERSEDED,
+        Reason.CESSATION_OF_OPERATION,
+        Reason.PRIVILEGE_WITHDRAWN,
+    }
+)
+"""What an operator may give (RFC 5280 5.3.1); the others are about authorities, or are not revocations."""
+
+
+def revoke(context: Context, session: OperatorSession, authority: str, serial: int, reason: Reason) -> None:
+    """Revoke a holder's certificate for good."""
+    _order(context, session, authority, serial, Act.REVOKE, reason.value)
+
+
+def hold(context: Context, session: OperatorSession, authority: str, serial: int) -> None:
+    """Suspend a holder's certificate (certificateHold)."""
+    _order(context, session, authority, serial, Act.HOLD)
+
+
+def resume(context: Context, session: OperatorSession, authority: str, serial: int) -> None:
+    """Let a suspended certificate hold again."""
+    _order(context, session, authority, serial, Act.RESUME)
+
+
+def _order(
+    context: Context, session: OperatorSession, authority: str, serial: int, act: Act, decision: str = ""
+) -> None:
+    while True:
+        with context.storage.reading() as connection:
+            certificate = _certificate(connection, authority, serial)
+            sequence = _orders_given(connection, authority, serial) + 1
+        statement = Statement(
+            act=act,
+            subject=f"{authority}/{serial_text(serial)}",
+            sequence=sequence,
+            digest=SM3.of(certificate).hex(),
+            decision=decision,
+            at=context.clock.now(),
+            operator=session.name,
+        )
+        try:
+            return submit_order(context, session.sign(statement).message)
+        except OvertakenError:
+            # Ends: each turn means that another order was carried out, and a revocation is the last.
+            continue
+
+
+def submit_order(context: Context, message: bytes) -> None:
+    """Carry out the signed order about a certificate, and keep it: both in one transaction, or neither."""
+    signed = authenticate(context, message)
+    statement = signed.statement
+    act = f"ra.certificate.{statement.act.value}"
+    with refusals_recorded(context, act, actor=statement.operator, subject=statement.subject):
+        authority, serial = _parse_subject(statement.subject)
+
+        def record(connection: sa.Connection) -> None:
+            _record(context, connection, signed, authority, serial)
+
+        # Before the CA is asked too, so that a refusal does not depend on the certificate's state.
+        with context.storage.reading() as connection:
+            _check(context, connection, signed, authority, serial)
+        match statement.act:
+            case Act.REVOKE:
+                reason = _reason(statement)
+                ca.revocation.revoke(context, authority, serial, reason, actor=statement.operator, recording=record)
+            case Act.HOLD:
+                ca.revocation.hold(context, authority, serial, actor=statement.operator, recording=record)
+            case Act.RESUME:
+                ca.revocation.resume(context, authority, serial, actor=statement.operator, recording=record)
+            case _:
+                raise RefusedError("other-act", _("the statement is about something else"), subject=statement.subject)
+
+
+def orders_about(context: Context, authority: str, serial: int) -> list[bytes]:
+    """Every signed order about a certificate, in their order."""
+    table = records.certificate_orders
+    with context.storage.reading() as connection:
+        query = sa.select(table.c.statement).where(table.c.authority == authority, table.c.serial == serial)
+        return list(connection.scalars(query.order_by(table.c.sequence)))
+
+
+def _check(context: Context, connection: sa.Connection, signed: SignedStatement, authority: str, serial: int) -> None:
+    statement = signed.statement
+    operator = admit(context, connection, signed)
+    require_role(operator.roles, Role.REVIEW, operator.name, statement.subject)
+    if statement.digest != SM3.of(_certificate(connection, authority, serial)).hex():
+        raise RefusedError("other-content", _("the order is about another certificate"), subject=statement.subject)
+    if statement.sequence != _orders_given(connection, authority, serial) + 1:
+        raise OvertakenError(statement.subject)
+
+
+def _record(context: Context, connection: sa.Connection, signed: SignedStatement, authority: str, serial: int) -> None:
+    _check(context, connection, signed, authority, serial)
+    statement = signed.statement
+    connection.execute(
+        sa.insert(records.certificate_orders).values(
+            authority=authority,
+            serial=serial,
+            sequence=statement.sequence,
+            act=statement.act.value,
+            operator=statement.operator,
+            at=statement.at,
+            statement=signed.message,
+        )
+    )
+    details = {"decision": statement.decision, "statement": signed.digest}
+    event = Event(f"ra.certificate.{statement.act.value}", statement.operator, statement.subject, details)
+    context.audit.append(connection, event)
+
+
+def _certificate(connection: sa.Connection, authority: str, serial: int) -> bytes:
+    """A certificate that was issued for a request: services and authorities are not the RA's to revoke."""
+    table = records.request_certificates
+    query = sa.select(table.c.certificate).where(table.c.authority == authority, table.c.serial == serial)
+    certificate = connection.scalar(query)
+    if certificate is None:
+        raise YinxinError(
+            Kind.NOT_FOUND,
+            _("no certificate of this number was issued here for a holder"),
+            subject=f"{authority}/{serial_text(serial)}",
+            remedy=_("check the serial number and the authority"),
+        )
+    return bytes(certificate)
+
+
+def _orders_given(connection: sa.Connection, authority: str, serial: int) -> int:
+    table = records.certificate_orders
+    query = sa.select(sa.func.count()).select_from(table)
+    return connection.scalar(query.where(table.c.authority == authority, table.c.serial == serial)) or 0
+
+
+def _parse_subject(subject: str) -> tuple[str, int]:
+    authority, _slash, serial = subject.rpartition("/")
+    try:
+        return authority, int(serial, 16)
+    except ValueError:
+        raise YinxinError(Kind.INVALID, _("not a certificate: AUTHORITY/SERIAL"), subject=subject) from None
+
+
+def _reason(statement: Statement) -> Reason:
+    if statement.decision not in REASONS:
+        raise RefusedError(
+            "reason",
+            _("an operator cannot revoke for this reason: {reason}").format(reason=statement.decision),
+            subject=statement.subject,
+            remedy=_("one of: {reasons}").format(reasons=", ".join(sorted(reason.value for reason in REASONS))),
+        )
+    return Reason(statement.decision)

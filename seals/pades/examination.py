@@ -1,0 +1,156 @@
+"""A document's signatures, one after the other: everything that can be found out about each, as plain records."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO
+
+from pyhanko.pdf_utils.reader import PdfFileReader
+
+from core.algorithms import Algorithm
+from core.errors import YinxinError
+from seals.pades import reading
+from seals.pades.assessment import Assessment, Judge, JudgedTimestamp, Outcome
+from seals.pades.boundary import translated_errors
+from seals.pades.evidence import covers, security_store
+from seals.pades.reading import FilledField
+from seals.pades.signatures import CADES_SUB_FILTER, Changes, StoredSignature, changes_after, read_signature
+
+
+@dataclass(frozen=True)
+class FieldFacts:
+    """What the signature dictionary says; nothing of it is proven by being said."""
+
+    name: str
+    sub_filter: str
+    signer_name: str | None
+    reason: str | None
+    location: str | None
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A signature that cannot be judged."""
+
+    facts: FieldFacts
+    error: YinxinError
+
+
+@dataclass(frozen=True)
+class ExaminedTimestamp:
+    """A document timestamp."""
+
+    facts: FieldFacts
+    algorithm: Algorithm
+    whole_file: bool
+    changes: Changes
+    timestamp: JudgedTimestamp
+
+
+@dataclass(frozen=True)
+class ExaminedSignature:
+    """An ordinary signature."""
+
+    facts: FieldFacts
+    algorithm: Algorithm
+    whole_file: bool
+    changes: Changes
+    assessment: Assessment
+    claimed_time: datetime | None
+    is_cades: bool
+    has_evidence: bool
+    """The document holds the certificate status of every certificate below the trust anchors."""
+    archived: bool
+    """A sound document timestamp protects that evidence."""
+
+
+Examined = Unreadable | ExaminedTimestamp | ExaminedSignature
+
+
+def examine(stream: BinaryIO, judge: Judge) -> list[Examined]:
+    """Every signature in the order of signing; `YinxinError` if the document as a whole cannot be read."""
+    reader = reading.open_pdf(stream)
+    with translated_errors():
+        fields = reading.filled_fields(reader)
+        unsigned = reading.empty_fields(reader)
+    return _Examination(reader, judge, fields, unsigned).all()
+
+
+class _Examination:
+    def __init__(self, reader: PdfFileReader, judge: Judge, fields: list[FilledField], unsigned: set[str]) -> None:
+        self._reader = reader
+        self._judge = judge
+        self._fields = fields
+        self._signed = {filled.name for filled in fields}
+        self._unsigned = unsigned
+        self._archives: list[tuple[int, datetime]] = []
+        """The trusted document timestamps so far: revision and time."""
+
+    def all(self) -> list[Examined]:
+        # From the newest to the oldest: a timestamp vouches for the time of the one before it.
+        return [self._one(filled) for filled in reversed(self._fields)][::-1]
+
+    def _one(self, filled: FilledField) -> Examined:
+        facts = _facts(filled)
+        try:
+            with translated_errors():
+                stored = read_signature(self._reader, filled)
+                changes = changes_after(stored, self._signed, self._unsigned)
+                if stored.is_timestamp:
+                    return self._timestamp(filled, facts, stored, changes)
+                return self._signature(filled, facts, stored, changes)
+        except YinxinError as error:
+            return Unreadable(facts, error)
+
+    def _timestamp(
+        self, filled: FilledField, facts: FieldFacts, stored: StoredSignature, changes: Changes
+    ) -> ExaminedTimestamp:
+        judged = self._judge.document_timestamp(
+            stored, security_store(self._reader), self._archived_at(filled.revision)
+        )
+        if judged.outcome is Outcome.PASSED and changes.covers_revision:
+            self._archives.append((filled.revision, judged.at))
+        return ExaminedTimestamp(facts, stored.algorithm, stored.whole_file, changes, judged)
+
+    def _signature(
+        self, filled: FilledField, facts: FieldFacts, stored: StoredSignature, changes: Changes
+    ) -> ExaminedSignature:
+        store = security_store(self._reader)
+        assessment = self._judge.signature(stored, store, self._archived_at(filled.revision))
+        certificates = [assessment.signer, *assessment.chain[:-1]]
+        complete = bool(assessment.chain)
+        if assessment.timestamp:
+            certificates += [assessment.timestamp.authority, *assessment.timestamp.chain[:-1]]
+            complete = complete and bool(assessment.timestamp.chain)
+        archives = [revision for revision, _at in self._archives if revision > filled.revision]
+        return ExaminedSignature(
+            facts,
+            stored.algorithm,
+            stored.whole_file,
+            changes,
+            assessment,
+            stored.claimed_time,
+            is_cades=filled.value.get("/SubFilter") == CADES_SUB_FILTER and stored.names_its_certificate,
+            has_evidence=complete and covers(store, certificates),
+            archived=complete
+            and any(
+                covers(security_store(self._reader.get_historical_resolver(revision)), certificates)
+                for revision in archives
+            ),
+        )
+
+    def _archived_at(self, revision: int) -> datetime | None:
+        """The time of the oldest trusted document timestamp over this revision."""
+        return min((at for archive, at in self._archives if archive > revision), default=None)
+
+
+def _facts(filled: FilledField) -> FieldFacts:
+    def text(key: str) -> str | None:
+        try:
+            value = filled.value.get(key)
+        except Exception:  # noqa: BLE001 - a broken remark breaks nothing else
+            return None
+        return str(value) if isinstance(value, str) else None
+
+    return FieldFacts(
+        filled.name, (text("/SubFilter") or "").removeprefix("/"), text("/Name"), text("/Reason"), text("/Location")
+    )

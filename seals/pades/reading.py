@@ -1,0 +1,152 @@
+"""Opening PDF documents, and finding in them what bears on seals: pages, signature fields, permissions."""
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
+from pyhanko.sign.validation.pdf_embedded import _extract_docmdp_for_sig as docmdp_of
+
+from core.errors import Kind, YinxinError
+from core.i18n import _
+from seals.pades.boundary import translated_errors
+from seals.placement import PageGeometry
+
+_DEEPEST_PAGE_TREE = 64
+
+
+def open_pdf(stream: BinaryIO) -> PdfFileReader:
+    """The document, read strictly; `YinxinError` if it is no PDF, damaged, encrypted or hybrid."""
+    stream.seek(0)
+    if not stream.read(5).startswith(b"%PDF-"):
+        raise YinxinError(Kind.INVALID, _("not a PDF document"), remedy=_("check the file"))
+    stream.seek(0)
+    with translated_errors():
+        reader = PdfFileReader(stream)
+        if reader.encrypted:
+            raise YinxinError(
+                Kind.UNSUPPORTED,
+                _("the PDF is encrypted"),
+                remedy=_("remove the encryption first, for example with: qpdf --decrypt"),
+            )
+        if reader.xrefs.hybrid_xrefs_present:
+            # ISO 32000-2 7.5.8.4: old and new programs may see two different documents in such a file.
+            raise YinxinError(
+                Kind.UNSUPPORTED,
+                _("the PDF has hybrid cross-references, so that programs may differ in what they show"),
+                remedy=_("save it again, for example with: qpdf --object-streams=generate"),
+            )
+        if not isinstance(reader.root["/Pages"], generic.DictionaryObject):
+            raise YinxinError(Kind.INVALID, _("the PDF has no pages"))
+    return reader
+
+
+@dataclass(frozen=True)
+class FilledField:
+    """A signature field that has a value, whatever that value is."""
+
+    name: str
+    field: generic.DictionaryObject
+    value: generic.DictionaryObject
+    revision: int
+    """In which revision of the file the value was last written; the first is 0."""
+
+
+def filled_fields(reader: PdfFileReader) -> list[FilledField]:
+    """Every signature field with a value, in the order of signing. pyHanko's own list drops unknown SubFilters."""
+    fields = []
+    for name, _value, reference in enumerate_sig_fields(reader, filled_status=True):
+        field = reference.get_object()
+        value = field.raw_get("/V")
+        if not isinstance(value, generic.IndirectObject) or not isinstance(
+            value.get_object(), generic.DictionaryObject
+        ):
+            raise YinxinError(Kind.INVALID, _("signature field {name} has no signature dictionary").format(name=name))
+        revision = reader.xrefs.get_last_change(value.reference)
+        fields.append(FilledField(name, field, value.get_object(), revision))
+    return sorted(fields, key=lambda field: field.revision)
+
+
+def empty_fields(reader: PdfFileReader) -> set[str]:
+    """The names of the signature fields that have no value."""
+    return {name for name, _value, _reference in enumerate_sig_fields(reader, filled_status=False)}
+
+
+def require_permission_to_seal(reader: PdfFileReader) -> None:
+    """Return unless a signature in the document forbids every change (DocMDP 1); then `YinxinError` (forbidden)."""
+    for filled in filled_fields(reader):
+        permission = docmdp_of(filled.value)
+        lock = filled.field.get("/Lock", {})
+        if permission is MDPPerm.NO_CHANGES or lock.get("/P") == MDPPerm.NO_CHANGES.value:
+            raise YinxinError(
+                Kind.FORBIDDEN,
+                _("the signature in field {name} forbids every further change, a seal included").format(
+                    name=filled.name
+                ),
+                remedy=_("seal before the document is locked"),
+            )
+
+
+def page_geometry(reader: PdfFileReader, page: int) -> PageGeometry:
+    """How the page (the first is 1) is seen; `YinxinError` if the document has no such page."""
+    pages = reader.root["/Pages"]
+    count = int(pages["/Count"])
+    if not 1 <= page <= count:
+        raise YinxinError(
+            Kind.INVALID, _("there is no page {page}: the document has {count}").format(page=page, count=count)
+        )
+    leaf = _find_page(pages, page - 1, _DEEPEST_PAGE_TREE)
+    media = _box(_inherited(leaf, "/MediaBox"))
+    crop = _inherited(leaf, "/CropBox")
+    visible = media if crop is None else _intersection(_box(crop), media)
+    rotate = _inherited(leaf, "/Rotate")
+    return PageGeometry(visible, _number(rotate, 0) // 90 % 4, float(leaf.get("/UserUnit", 1)))
+
+
+def _find_page(node: generic.DictionaryObject, index: int, depth: int) -> generic.DictionaryObject:
+    for kid_reference in node["/Kids"]:
+        kid = kid_reference.get_object()
+        if "/Kids" not in kid:
+            if index == 0:
+                return kid
+            index -= 1
+        elif index < (size := int(kid["/Count"])):
+            if depth == 0:
+                break
+            return _find_page(kid, index, depth - 1)
+        else:
+            index -= size
+    raise YinxinError(Kind.INVALID, _("the page tree of the PDF is damaged"))
+
+
+def _inherited(page: generic.DictionaryObject, key: str) -> generic.PdfObject | None:
+    """An attribute of the page or of the nearest node above it (ISO 32000-2 7.7.3.4)."""
+    node = page
+    for _level in range(_DEEPEST_PAGE_TREE):
+        if key in node:
+            value: generic.PdfObject = node[key]
+            return value
+        if "/Parent" not in node:
+            break
+        node = node["/Parent"]
+    return None
+
+
+def _number(value: generic.PdfObject | None, default: int) -> int:
+    return int(value) if isinstance(value, int) else default
+
+
+def _box(array: generic.PdfObject | None) -> tuple[float, float, float, float]:
+    if not isinstance(array, generic.ArrayObject) or len(array) != 4:
+        raise YinxinError(Kind.INVALID, _("the page of the PDF has no size"))
+    x1, y1, x2, y2 = (float(number.get_object()) for number in array)
+    return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+
+
+def _intersection(
+    one: tuple[float, float, float, float], other: tuple[float, float, float, float]
+) -> tuple[float, float, float, float]:
+    left, bottom = max(one[0], other[0]), max(one[1], other[1])
+    right, top = min(one[2], other[2]), min(one[3], other[3])
+    return (left, bottom, right, top) if left < right and bottom < top else other

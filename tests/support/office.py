@@ -1,0 +1,122 @@
+"""A small registration office for tests: an authority, profiles in use, operators with their key files."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ca.activation import activate
+from ca.hierarchy import create_issuing, create_root
+from ca.issuance import Approval, CertificateAuthority
+from ca.profiles import load_profiles
+from core.algorithms import KeyKind
+from core.audit import entries
+from core.clock import FixedClock
+from core.config import UrlSettings
+from core.context import Context
+from core.csr import build_csr
+from core.keys.key_file import create_key_file
+from core.keys.private_key import generate
+from core.keys.store import KeyStore
+from core.storage import Storage
+from core.subject import Identity, Subject
+from ra import requests
+from ra.moves import Role
+from ra.operators import OperatorSession, add_operator, open_session
+
+NOW = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
+PROFILES = Path(__file__).parents[2] / "conf" / "profiles"
+PIN = b"135790"
+RESIDENT_ID = "11010519491231002X"
+STAFF = Subject(organization="宝鸡市人民政府办公室", common_name="张三", identity=Identity(resident_id=RESIDENT_ID))
+UNIT = Subject(
+    organization="宝鸡市人民政府办公室",
+    common_name="宝鸡市人民政府办公室",
+    identity=Identity(credit_code="91350100M000100Y43"),
+)
+PEOPLE = {
+    "lu.enter": frozenset({Role.ENTER}),
+    "shen.review": frozenset({Role.REVIEW}),
+    "he.review": frozenset({Role.REVIEW}),
+    "zhi.make": frozenset({Role.MAKE}),
+    "quan.all": frozenset(Role),
+}
+
+
+@dataclass
+class Office:
+    """Everything that a test needs to work, and to look behind the verbs."""
+
+    folder: Path
+    storage: Storage
+    clock: FixedClock
+    sessions: dict[str, OperatorSession] = field(default_factory=dict)
+
+    @property
+    def context(self) -> Context:
+        return Context(self.storage, self.clock)
+
+    @property
+    def keys(self) -> KeyStore:
+        return KeyStore(self.folder / "keys", lambda: b"ca passphrase")
+
+    @property
+    def authority(self) -> CertificateAuthority:
+        return CertificateAuthority(self.context, self.keys, UrlSettings())
+
+    def key_file(self, name: str) -> Path:
+        return self.folder / "operators" / f"{name}.pem"
+
+    def found(self, kinds: tuple[KeyKind, ...] = (KeyKind.SM2,)) -> None:
+        activate(self.context, load_profiles(PROFILES), actor="ceremony")
+        authority = self.authority
+        approval = Approval("ceremony", b"\0" * 32, ("ceremony",))
+        for kind in kinds:
+            family = kind.value.split("-")[0]
+            for name, issuer in ((f"{family}-root", None), (f"{family}-issuing", f"{family}-root")):
+                subject = Subject(organization="示范市数字证书认证中心", common_name=name)
+                if issuer is None:
+                    create_root(authority, name, kind, subject, approval=approval, actor="ceremony")
+                else:
+                    create_issuing(authority, name, kind, subject, issuer=issuer, approval=approval, actor="ceremony")
+        for name, roles in PEOPLE.items():
+            self.appoint(name, roles)
+
+    def appoint(
+        self, name: str, roles: frozenset[Role], kind: KeyKind = KeyKind.SM2, issuer: str = "sm2-issuing"
+    ) -> OperatorSession:
+        key = create_key_file(self.key_file(name), kind, PIN)
+        csr = build_csr(key, Subject(common_name=name).name())
+        operator = add_operator(
+            self.context, self.authority, name, roles, csr, issuer=issuer, organization="宝鸡市人民政府办公室"
+        )
+        self.sessions[name] = OperatorSession(name, operator.certificate, key)
+        return self.sessions[name]
+
+    def open(self, name: str) -> OperatorSession:
+        return open_session(self.context, name, self.key_file(name), PIN)
+
+    def csr(self, kind: KeyKind = KeyKind.SM2, subject: Subject = STAFF) -> bytes:
+        return build_csr(generate(kind), subject.name())
+
+    def enter(self, who: str = "lu.enter", profile: str = "staff", subject: Subject = STAFF, **options: object) -> str:
+        given = {"authority": "sm2-issuing", "csr": self.csr(subject=subject)} | options
+        return requests.enter(self.context, self.sessions[who], profile=profile, subject=subject, **given)  # type: ignore[arg-type]
+
+    def approved(self, **options: object) -> str:
+        number = self.enter(**options)  # type: ignore[arg-type]
+        requests.approve(self.context, self.sessions["shen.review"], number)
+        return number
+
+    def execute(self, statement: sa.Executable) -> None:
+        """What somebody who can write to the database can do."""
+        with self.storage.transaction() as connection:
+            connection.execute(statement)
+
+    def rows(self, table: sa.Table) -> list[sa.Row[tuple[object, ...]]]:
+        with self.storage.reading() as connection:
+            return list(connection.execute(sa.select(table).order_by(table.c.id)))
+
+    def acts(self) -> list[str]:
+        return [str(row.act) for row in self.rows(entries)]

@@ -1,0 +1,91 @@
+"""Three units for time stamping, whose certificates come from three small hierarchies; tokens read by asn1crypto."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from asn1crypto import cms, pem, tsp
+from asn1crypto import core as asn1
+
+from core.algorithms import KeyKind
+from tests.support.pki import TIME_STAMPING, Party, root
+from tsa.unit import Unit, unit_policy
+
+BASE_POLICY = "1.3.6.1.4.1.32473.1.3.1"
+KINDS = {"sm2": KeyKind.SM2, "rsa": KeyKind.RSA_2048, "p256": KeyKind.P256}
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    root: Party
+    issuing: Party
+    tsa: Party
+
+    @property
+    def unit_chain(self) -> list[bytes]:
+        return [self.issuing.certificate]
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """The parties, and the units made of them."""
+
+    hierarchies: Mapping[str, Hierarchy]
+    units: list[Unit] = field(default_factory=list)
+
+    @property
+    def anchors(self) -> list[bytes]:
+        return [hierarchy.root.certificate for hierarchy in self.hierarchies.values()]
+
+    def policy(self, name: str) -> str:
+        return next(unit.policy for unit in self.units if unit.name == name)
+
+
+def make_hierarchy(kind: KeyKind) -> Hierarchy:
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    top = root(kind, not_before=begin, common_name=f"Root {kind}")
+    issuing = top.issue(f"Issuing {kind}", authority=True, usages=(5, 6), kind=kind, not_before=begin)
+    unit = issuing.issue(f"TSA {kind}", usages=(0,), extended=(TIME_STAMPING,), kind=kind, not_before=begin, days=1000)
+    return Hierarchy(top, issuing, unit)
+
+
+def make_stamps() -> Stamps:
+    hierarchies = {name: make_hierarchy(kind) for name, kind in KINDS.items()}
+    units = [
+        Unit(name, unit_policy(BASE_POLICY, it.tsa.key), it.tsa.key, it.tsa.certificate, it.unit_chain)
+        for name, it in hierarchies.items()
+    ]
+    return Stamps(hierarchies, units)
+
+
+def write_pem(path: Path, *certificates: bytes) -> Path:
+    path.write_bytes(b"".join(pem.armor("CERTIFICATE", certificate) for certificate in certificates))
+    return path
+
+
+def read_response(response: bytes) -> tuple[int, set[str], bytes | None]:
+    """Status, failInfo and token, by asn1crypto; it fails on what is no TimeStampResp."""
+    children = [child.dump() for child in asn1.SequenceOf.load(response, strict=True, spec=asn1.Any)]
+    status = tsp.PKIStatusInfo.load(children[0], strict=True)
+    failures = status["fail_info"].native or set()
+    assert len(children) == (2 if int(status["status"]) in (0, 1) else 1)
+    return int(status["status"]), failures, children[1] if len(children) == 2 else None
+
+
+def signed_data(token: bytes) -> cms.SignedData:
+    """The SignedData of a token, by asn1crypto."""
+    return cms.ContentInfo.load(token, strict=True)["content"]
+
+
+def read_info(token: bytes) -> bytes:
+    """The TSTInfo of a token."""
+    content = signed_data(token)["encap_content_info"]
+    assert content["content_type"].native == "tst_info"
+    return bytes(content["content"])
+
+
+def read_signature(token: bytes) -> tuple[bytes, bytes]:
+    """The octets that were signed (signed attributes as a SET OF), and the signature."""
+    (signer,) = signed_data(token)["signer_infos"]
+    return b"\x31" + signer["signed_attrs"].dump()[1:], signer["signature"].native

@@ -1,0 +1,50 @@
+"""TimeStampToken: TSTInfo in CMS SignedData with ESSCertIDv2 (RFC 3161 2.4.2, RFC 5816 2.2.1).
+
+Pure: no clock, no books. SM2 tokens have the RFC 5652 shape, with the GM algorithm identifiers.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from core.asn1 import der
+from core.cms import SignedDataBuilder
+from core.keys.signer import Signer
+from tsa.request import MessageImprint
+
+TST_INFO = "1.2.840.113549.1.9.16.1.4"
+"""id-ct-TSTInfo."""
+
+
+class TokenBuilder:
+    """Makes the tokens of one unit under one policy; what all of them share is encoded once."""
+
+    def __init__(
+        self, signer: Signer, certificate: bytes, chain: Sequence[bytes], *, policy: str, accuracy_seconds: int
+    ) -> None:
+        """`certificate` and `chain` (the issuers'): DER."""
+        self._head = der.integer(1) + der.oid(policy)
+        self._accuracy = der.sequence(der.integer(accuracy_seconds))
+        self._cms = SignedDataBuilder(signer, certificate, content_type=TST_INFO, certificates=(certificate, *chain))
+
+    def build(
+        self,
+        imprint: MessageImprint,
+        *,
+        serial: int,
+        gen_time: datetime,
+        nonce: int | None,
+        include_certificates: bool,
+    ) -> bytes:
+        """The token, DER. `gen_time` is written to the second, which the accuracy allows for.
+
+        ordering is FALSE, its DEFAULT, and so is not written.
+        """
+        tst_info = der.sequence(
+            self._head,
+            imprint.encoded,
+            der.integer(serial),
+            der.generalized_time(gen_time),
+            self._accuracy,
+            b"" if nonce is None else der.integer(nonce),
+        )
+        return self._cms.build(tst_info, include_certificates=include_certificates)

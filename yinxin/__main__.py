@@ -1,0 +1,5 @@
+"""`python -m yinxin`."""
+
+from yinxin.cli import main
+
+main()

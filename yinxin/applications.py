@@ -1,0 +1,63 @@
+"""The services as WSGI applications. Each opens the keys of its own authority and no other.
+
+Granian's worker processes call these factories; which home they serve stands in YINXIN_HOME.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.home import Home
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+def build(service: str, home: Home) -> "WSGIApplication":
+    """The application of a service of this home. Modules are imported as they are needed."""
+    match service:
+        case "ca":
+            from ca.http import create_app as create_ca
+
+            return create_ca(home.context)
+        case "ocsp":
+            from ocsp.http import application as create_ocsp
+            from ocsp.service import responder_of
+
+            return create_ocsp(responder_of(home))
+        case "tsa":
+            from tsa.http import create_app as create_tsa
+            from tsa.installation import open_authority
+
+            return create_tsa(open_authority(home))
+        case "seals":
+            from seals.http import create_app as create_seals
+            from yinxin.wiring import sealing_support
+
+            return create_seals(home, sealing_support(home))
+        case _:
+            raise ValueError(service)
+
+
+def _served_home() -> Home:
+    return Home(Path(os.environ["YINXIN_HOME"]))
+
+
+def ca() -> "WSGIApplication":
+    """CRLs and CA certificates."""
+    return build("ca", _served_home())
+
+
+def ocsp() -> "WSGIApplication":
+    """Certificate status."""
+    return build("ocsp", _served_home())
+
+
+def tsa() -> "WSGIApplication":
+    """Time stamps."""
+    return build("tsa", _served_home())
+
+
+def seals() -> "WSGIApplication":
+    """Sealing and verification."""
+    return build("seals", _served_home())

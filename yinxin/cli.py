@@ -1,0 +1,141 @@
+"""The command `yinxin`: the front door's own verbs, and the doors to the other rooms."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from core.cli import Group, Output, output_option, run
+from core.home import Home
+from core.i18n import _
+
+
+@click.group(cls=Group, help=_("Yinxin: the certificate and electronic-seal authority of an e-government platform."))
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="YINXIN_HOME",
+    default=Path("home"),
+    show_default=True,
+    help=_("The folder of the installation; or set YINXIN_HOME."),
+)
+@click.version_option(package_name="yinxin", prog_name="yinxin", message="%(prog)s %(version)s")
+@click.pass_context
+def front_door(context: click.Context, home: Path) -> None:
+    """The group of everything."""
+    context.obj = Home(home)
+
+
+@front_door.command(
+    help=_("Create an installation: keys, hierarchies, service certificates, first CRLs."),
+    example="yinxin --home /var/lib/yinxin init",
+)
+@output_option
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=_("Start from this yinxin.toml instead of the default one."),
+)
+@click.pass_obj
+def init(home: Home, config: Path | None, output: Output) -> None:
+    """Create an installation."""
+    from yinxin import installation
+
+    settings = config.read_text(encoding="utf-8") if config else None
+    made = installation.create(home.path, settings=settings, on_step=output.note)
+    output.done(_("The installation is in {path}.").format(path=made.path), {"home": str(made.path)})
+
+
+@front_door.command(help=_("Bring the database to this version's schema."), example="yinxin migrate")
+@output_option
+@click.pass_obj
+def migrate(home: Home, output: Output) -> None:
+    """Bring the database up to date."""
+    from core.storage import Storage
+
+    Storage(home.database_url).migrate()
+    output.done(_("The database has this version's schema."), {"home": str(home.path)})
+
+
+@front_door.command(
+    help=_("Do the main job from nothing in a throw-away home, and leave the results in a folder."),
+    example="yinxin demo --out demo",
+)
+@output_option
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help=_("Where the results go."),
+)
+def demo(out: Path, output: Output) -> None:
+    """Run the demonstration."""
+    from yinxin import demo as demonstration
+    from yinxin.demo.steps import Step
+
+    def tell(step: Step) -> None:
+        if not output.json:
+            click.echo(f"{step.seconds:7.2f} s  {step.name}  {click.style(step.outcome, dim=True)}")
+
+    steps = demonstration.run(out, tell)
+    seconds = sum(step.seconds for step in steps)
+    output.done(
+        _("Done in {seconds:.1f} s. Look at {sealed}, {reports} and {summary}.").format(
+            seconds=seconds, sealed=out / "sealed", reports=out / "reports", summary=out / demonstration.SUMMARY
+        ),
+        json.loads((out / demonstration.SUMMARY).read_bytes()),
+    )
+
+
+@front_door.command(
+    help=_("Run the services named (ca, ocsp, tsa, seals), or all of them, until interrupted."),
+    example="yinxin serve\nyinxin serve ocsp",
+)
+@click.argument("services", nargs=-1, type=click.Choice(["ca", "ocsp", "tsa", "seals"]))
+@click.option("--seed", is_flag=True, help=_("If there is no installation yet, make one with sample people and seals."))
+@output_option
+@click.pass_obj
+def serve(home: Home, services: tuple[str, ...], seed: bool, output: Output) -> None:
+    """Run services."""
+    from yinxin import serving
+
+    if seed and not home.path.exists():
+        from yinxin.demo.seeding import seed_home
+
+        home = seed_home(home.path, output.note)
+    if len(services) == 1:
+        serving.become(home, services[0])
+    with serving.Running(home, services or serving.SERVICES) as running:
+        rows = [{"service": name, "url": serving.url(home, name)} for name in services or serving.SERVICES]
+        output.table(rows, {"service": _("Service"), "url": _("Address")})
+        output.note(_("Stop with Ctrl+C."))
+        running.wait()
+
+
+@front_door.command(help=_("List what was done, by whom, the newest first."), example="yinxin audit --limit 20")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help=_("How many entries."))
+@click.option("--before", type=int, help=_("Only entries before this number: the next page."))
+@output_option
+@click.pass_obj
+def audit(home: Home, limit: int, before: int | None, output: Output) -> None:
+    """List the audit log."""
+    from core.audit import read_entries
+
+    with home.storage.reading() as connection:
+        rows = read_entries(connection, limit=limit, before=before)
+    headings = {"number": _("No."), "at": _("Time"), "act": _("Act"), "actor": _("By"), "subject": _("About")}
+    output.table(rows, headings)
+
+
+front_door.add_later("ca", "ca.cli:group", _("Certificates, revocation lists, profiles and hierarchies."))
+front_door.add_later("ra", "ra.cli:group", _("Requests for certificates: enter, approve, issue, deliver, revoke."))
+front_door.add_later("ocsp", "ocsp.cli:group", _("Certificate status: ask any responder, answer requests."))
+front_door.add_later("tsa", "tsa.cli:group", _("Time stamps: give them, ask for them, verify them."))
+front_door.add_later("seals", "seals.cli:group", _("Seals: make them, seal documents, verify sealed documents."))
+
+
+def main() -> None:
+    """The entry point."""
+    sys.exit(run(front_door))

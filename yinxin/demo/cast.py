@@ -1,0 +1,21 @@
+"""Who plays in the demonstration. The numbers have right check digits and belong to nobody."""
+
+from core.subject import Identity, Subject
+
+PLACE = {"province": "陕西省", "locality": "宝鸡市"}
+OFFICE = "宝鸡市人民政府办公室"
+
+UNIT = Subject(
+    **PLACE, organization=OFFICE, common_name=OFFICE, identity=Identity(credit_code="11610300000000001T")
+)
+STAFF = {
+    "zhangsan": Subject(
+        **PLACE, organization=OFFICE, common_name="张三", identity=Identity(resident_id="610302198001010016")
+    ),
+    "lisi": Subject(
+        **PLACE, organization=OFFICE, common_name="李四", identity=Identity(resident_id="610302199003150025")
+    ),
+}
+
+ENTERER, REVIEWER = "wang.fang", "liu.yang"
+"""The operator who enters, and the one who approves and makes."""

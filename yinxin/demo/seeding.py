@@ -1,0 +1,131 @@
+"""Filling an installation by the verbs that operators use: operators, requests, approvals, certificates, seals."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ca.hierarchy import chain_of
+from core.algorithms import KeyKind
+from core.csr import build_csr
+from core.home import Home
+from core.i18n import _
+from core.keys import passphrase
+from core.keys.key_file import create_key_file
+from core.subject import Subject
+from ra import issuance, operators, requests
+from ra.moves import Role
+from ra.operators import OperatorSession
+from seals.picture import RoundSeal
+from yinxin import installation
+from yinxin.demo import cast
+from yinxin.installation import ACTOR, hierarchy_label, write_certificates
+from yinxin.wiring import certificate_authority
+
+PIN_FILE = "pin"
+# Holders' certificates last three years: keys of the size that every card and browser takes will do.
+HOLDER_KINDS = {KeyKind.RSA_3072: KeyKind.RSA_2048, KeyKind.RSA_4096: KeyKind.RSA_2048}
+
+
+@dataclass
+class Seeding:
+    """An installation being filled. `folder` takes the keys that holders and operators keep themselves."""
+
+    home: Home
+    folder: Path
+    kinds: dict[str, KeyKind] = field(init=False)
+    certificates: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """By hierarchy and holder (`unit`, `zhangsan`, `lisi`), DER."""
+    csrs: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    numbers: list[str] = field(default_factory=list)
+    """Of the requests, in the order of their entry."""
+
+    def __post_init__(self) -> None:
+        self.ca = certificate_authority(self.home)
+        self.kinds = {hierarchy_label(kind): kind for kind in self.home.configuration.centre.key_kinds}
+        self.pin = passphrase.create_file(self.folder / PIN_FILE)
+        self.sessions: dict[str, OperatorSession] = {}
+
+    @property
+    def holders(self) -> dict[str, Subject]:
+        """Who gets certificates."""
+        return {"unit": cast.UNIT, **cast.STAFF}
+
+    def key_file(self, label: str, holder: str) -> Path:
+        """Where a member of the staff keeps the key."""
+        return self.folder / "staff" / f"{label}-{holder}.pem"
+
+    def appoint_operators(self) -> None:
+        """Two operators with keys of their own, certified by the first hierarchy."""
+        label, kind = next(iter(self.kinds.items()))
+        for name, roles in ((cast.ENTERER, {Role.ENTER}), (cast.REVIEWER, {Role.REVIEW, Role.MAKE})):
+            key_file = self.folder / "operators" / f"{name}.pem"
+            key = create_key_file(key_file, kind, self.pin)
+            csr = build_csr(key, Subject(common_name=name).name())
+            operators.add_operator(
+                self.home.context,
+                self.ca,
+                name,
+                roles,
+                csr,
+                issuer=f"{label}-issuing",
+                organization=self.home.configuration.centre.organization,
+                actor=ACTOR,
+            )
+            self.sessions[name] = operators.open_session(self.home.context, name, key_file, self.pin)
+
+    def apply(self) -> None:
+        """Keys and requests of every holder in every hierarchy, entered by the first operator."""
+        for label, kind in self.kinds.items():
+            for holder, subject in self.holders.items():
+                if holder == "unit":
+                    # The unit seals by server: its key lies with the seals, not with a person.
+                    signer = self.home.key_store("seals").create(f"{label}-unit", kind)
+                else:
+                    key_file = self.key_file(label, holder)
+                    signer = create_key_file(key_file, HOLDER_KINDS.get(kind, kind), self.pin)
+                csr = self.csrs[label, holder] = build_csr(signer, subject.name())
+                number = requests.enter(
+                    self.home.context,
+                    self.sessions[cast.ENTERER],
+                    authority=f"{label}-issuing",
+                    profile="unit" if holder == "unit" else "staff",
+                    subject=subject,
+                    csr=csr,
+                )
+                self.numbers.append(number)
+
+    def approve(self) -> None:
+        """Each request, by the second operator."""
+        for number in self.numbers:
+            requests.approve(self.home.context, self.sessions[cast.REVIEWER], number)
+
+    def issue(self) -> None:
+        """Every approved request, in one batch."""
+        issued = issuance.issue(self.home.context, self.ca, self.sessions[cast.REVIEWER], self.numbers)
+        places = [(label, holder) for label in self.kinds for holder in self.holders]
+        for place, certificate in zip(places, issued, strict=True):
+            self.certificates[place] = certificate.certificate
+
+    def make_seals(self) -> Iterator[str]:
+        """A seal of the unit in each hierarchy; its name in the register."""
+        picture = RoundSeal(cast.OFFICE).png()
+        for label in self.kinds:
+            chain = chain_of(self.home.storage, f"{label}-issuing")
+            certificate_file = self.home.certificates("seals") / f"{label}-unit.pem"
+            write_certificates(certificate_file, [self.certificates[label, "unit"], *chain])
+            yield register_seal(self.home, label, picture)
+
+
+def seed_home(path: Path, tell: Callable[[str], None]) -> Home:
+    """A new installation with operators, holders and seals; the holders' and operators' keys in its folder `people`."""
+    home = installation.create(path, on_step=tell)
+    seeding = Seeding(home, path / "people")
+    seeding.appoint_operators()
+    tell(_("operators"))
+    seeding.apply()
+    seeding.approve()
+    seeding.issue()
+    tell(_("certificates of the unit and its staff"))
+    for name in seeding.make_seals():
+        tell(_("seal {name}").format(name=name))
+    return home

@@ -1,0 +1,184 @@
+"""A new installation: configuration, passphrases, schema, profiles, hierarchies, service certificates, first CRLs.
+
+It is built in a folder beside the one asked for and moved into place at the end, so that a failure leaves nothing.
+"""
+
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import sqlalchemy as sa
+from asn1crypto import pem
+
+from ca import crl, hierarchy
+from ca.activation import activate
+from ca.issuance import CertificateAuthority
+from ca.profiles import load_profiles
+from ca.service import ceremony_approval, issue_service_certificate
+from core import config, files
+from core.algorithms import KeyKind
+from core.clock import Clock, SystemClock
+from core.errors import Kind, YinxinError
+from core.home import Authority, Home
+from core.i18n import _
+from core.keys import passphrase
+from core.storage import Storage
+from core.subject import Subject
+
+ACTOR = "ceremony"
+AUTHORITIES: tuple[Authority, ...] = ("ca", "ocsp", "tsa", "seals")
+# Authority with keys of its own, the profile of its certificate, and its name there.
+SERVICES: tuple[tuple[Authority, str, str], ...] = (
+    ("ocsp", "ocsp", "OCSP"),
+    ("tsa", "tsa", "TSA"),
+    ("seals", "seal-maker", "Seal Maker"),
+)
+
+
+def hierarchy_label(kind: KeyKind) -> str:
+    """What a hierarchy's authorities, keys and files are called by: `sm2`, `rsa`, `p256`."""
+    return kind.value.split("-")[0]
+
+
+def default_configuration() -> Path:
+    """The folder of the default configuration: `conf` of the checkout, or what the wheel carries."""
+    package = Path(__file__).parent
+    checkout = package.parent / "conf"
+    return checkout if (checkout / config.FILE_NAME).exists() else package / "conf"
+
+
+def create(
+    path: Path, *, clock: Clock | None = None, settings: str | None = None, on_step: Callable[[str], None] | None = None
+) -> Home:
+    """Create an installation in a folder that does not exist or is empty. `settings`: another `yinxin.toml`.
+
+    `YinxinError` (conflict) if something is there already. `on_step` is told each thing that was made.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise YinxinError(
+            Kind.CONFLICT,
+            _("there is something here already"),
+            subject=str(path),
+            remedy=_("choose another folder; nothing was changed"),
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    staging.mkdir(mode=0o700)
+    try:
+        founding = _Founding(Home(staging, clock or SystemClock()))
+        for step in founding.steps(settings):
+            if on_step:
+                on_step(step)
+        founding.home.storage.close()
+        if path.exists():
+            path.rmdir()
+        staging.rename(path)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return Home(path, clock or SystemClock())
+
+
+@dataclass
+class _Founding:
+    """The ceremony, step by step."""
+
+    home: Home
+    reference: str = field(default_factory=lambda: f"ceremony {secrets.token_hex(6)}")
+
+    def steps(self, settings: str | None) -> Iterator[str]:
+        """Do everything; yield what was just made."""
+        self._lay_out(settings)
+        yield _("configuration")
+        storage = Storage(self.home.database_url)
+        _require_empty(storage)
+        storage.migrate()
+        storage.close()
+        yield _("database")
+        activate(self.home.context, load_profiles(self.home.profiles), actor=ACTOR)
+        yield _("certificate profiles")
+        ca = CertificateAuthority(self.home.context, self.home.key_store("ca"), self.home.configuration.urls)
+        for kind in self.home.configuration.centre.key_kinds:
+            self._found_hierarchy(ca, kind)
+            yield _("hierarchy {name}").format(name=hierarchy_label(kind))
+            self._certify_services(ca, kind)
+            yield _("service certificates {name}").format(name=hierarchy_label(kind))
+
+    def _lay_out(self, settings: str | None) -> None:
+        defaults = default_configuration()
+        text = settings if settings is not None else (defaults / config.FILE_NAME).read_text(encoding="utf-8")
+        files.write(self.home.path / config.FILE_NAME, text.encode())
+        for file in sorted((defaults / "profiles").glob("*.toml")):
+            files.write(self.home.profiles / file.name, file.read_bytes())
+        for authority in AUTHORITIES:
+            passphrase.create_file(self.home.passphrase_file(authority))
+
+    def _found_hierarchy(self, ca: CertificateAuthority, kind: KeyKind) -> None:
+        label, settings = hierarchy_label(kind), self.home.configuration
+        root, issuing = f"{label}-root", f"{label}-issuing"
+        root_subject = self._subject(f"Root CA {label.upper()}")
+        issuing_subject = self._subject(f"Issuing CA {label.upper()}")
+        hierarchy.create_root(
+            ca,
+            root,
+            kind,
+            root_subject,
+            approval=ceremony_approval(self.reference, ACTOR, root_subject, root, "root"),
+            actor=ACTOR,
+        )
+        hierarchy.create_issuing(
+            ca,
+            issuing,
+            kind,
+            issuing_subject,
+            issuer=root,
+            approval=ceremony_approval(self.reference, ACTOR, issuing_subject, root, "issuing"),
+            actor=ACTOR,
+        )
+        crl.publish(ca.context, ca.keys, root, settings.ca.root_crl_hours, actor=ACTOR)
+        crl.publish(ca.context, ca.keys, issuing, settings.ca.crl_hours, actor=ACTOR)
+        chain = hierarchy.chain_of(self.home.storage, issuing)
+        write_certificates(self.home.trust / f"{root}.pem", chain[-1:])
+        write_certificates(self.home.certificates("ca") / f"{issuing}.pem", chain)
+
+    def _certify_services(self, ca: CertificateAuthority, kind: KeyKind) -> None:
+        label = hierarchy_label(kind)
+        issuing = f"{label}-issuing"
+        chain = hierarchy.chain_of(self.home.storage, issuing)
+        for authority, profile, name in SERVICES:
+            key_name = label if authority == profile else f"{label}-{profile}"
+            issued = issue_service_certificate(
+                ca,
+                authority=issuing,
+                profile=profile,
+                subject=self._subject(f"{name} {label.upper()}"),
+                signer=self.home.key_store(authority).create(key_name, kind),
+                actor=ACTOR,
+                reference=f"{self.reference} {authority}-{label}",
+            )
+            write_certificates(
+                self.home.certificates(authority) / f"{key_name}.pem", [issued.certificate, *chain]
+            )
+
+    def _subject(self, role: str) -> Subject:
+        centre = self.home.configuration.centre
+        return Subject.of_service(centre.organization, f"{centre.name} {role}")
+
+
+def write_certificates(path: Path, certificates: list[bytes]) -> None:
+    """PEM, in the order given."""
+    files.write(path, b"".join(pem.armor("CERTIFICATE", certificate) for certificate in certificates))
+
+
+def _require_empty(storage: Storage) -> None:
+    with storage.reading() as connection:
+        tables = sa.inspect(connection).get_table_names()
+    if tables:
+        raise YinxinError(
+            Kind.CONFLICT,
+            _("the database is not empty"),
+            subject=storage.engine.url.render_as_string(hide_password=True),
+            remedy=_("give a database of its own to each installation"),
+        )

@@ -1,0 +1,141 @@
+"""Starting the services: each in a process of its own, so that a process holds the keys of one authority only."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+
+from core.errors import Kind, YinxinError
+from core.home import Home
+from core.i18n import _
+from yinxin import applications
+
+SERVICES = ("ca", "ocsp", "tsa", "seals")
+START_SECONDS = 30
+STOP_SECONDS = 10
+
+
+def address(home: Home, service: str) -> tuple[str, int]:
+    """Host and port where the service listens."""
+    endpoint = getattr(home.configuration, service)
+    return endpoint.host, endpoint.port
+
+
+def url(home: Home, service: str) -> str:
+    """The service's address for a client on this machine."""
+    host, port = address(home, service)
+    return f"http://{host}:{port}"
+
+
+def become(home: Home, service: str) -> None:
+    """Turn this process into the service. `YinxinError` if it could not work: better now than at the first request."""
+    applications.build(service, home)
+    os.execve(sys.executable, _arguments(home, service), _environment(home))  # noqa: S606 - that is the point
+
+
+class Running:
+    """Services in child processes: started together, stopped together."""
+
+    def __init__(self, home: Home, services: Sequence[str] = SERVICES) -> None:
+        self._home = home
+        self._services = services
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> "Running":
+        """Start them, and wait until each accepts connections."""
+        try:
+            for service in self._services:
+                applications.build(service, self._home)
+                _require_free(service, *address(self._home, service))
+            for service in self._services:
+                self._children[service] = subprocess.Popen(
+                    _arguments(self._home, service), env=_environment(self._home), stdin=subprocess.DEVNULL
+                )
+            for service in self._services:
+                self._wait_for(service)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Stop them."""
+        for child in self._children.values():
+            child.terminate()
+        for child in self._children.values():
+            try:
+                child.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    def wait(self) -> None:
+        """Return when somebody asks to stop; `YinxinError` when a service ends by itself."""
+        stopping = False
+
+        def stop(_signal: int, _frame: FrameType | None) -> None:
+            nonlocal stopping
+            stopping = True
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        while not stopping:
+            for service, child in self._children.items():
+                if child.poll() is not None and not stopping:
+                    raise YinxinError(Kind.UNAVAILABLE, _("the service ended by itself"), subject=service)
+            time.sleep(0.2)
+
+    def _wait_for(self, service: str) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self._children[service].poll() is not None:
+                break
+            try:
+                socket.create_connection(address(self._home, service), timeout=1).close()
+            except OSError:
+                time.sleep(0.05)
+                continue
+            return
+        raise YinxinError(Kind.UNAVAILABLE, _("the service did not start"), subject=service)
+
+
+def _require_free(service: str, host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise YinxinError(
+                Kind.CONFLICT,
+                _("cannot listen on {host}:{port}: {reason}").format(host=host, port=port, reason=error.strerror),
+                subject=service,
+                remedy=_("set another port: YINXIN_{service}__PORT").format(service=service.upper()),
+            ) from None
+
+
+def _arguments(home: Home, service: str) -> list[str]:
+    host, port = address(home, service)
+    return [
+        sys.executable,
+        "-m",
+        "granian",
+        "--interface",
+        "wsgi",
+        "--factory",
+        "--no-ws",
+        "--host",
+        host,
+        "--port",
+        str(port),
+        "--log-level",
+        "warning",
+        f"yinxin.applications:{service}",
+    ]
+
+
+def _environment(home: Home) -> dict[str, str]:
+    return {**os.environ, "YINXIN_HOME": str(home.path.absolute())}
