@@ -12,7 +12,7 @@ from core.clock import FixedClock
 from core.context import Context
 from core.errors import YinxinError
 from core.storage import Storage
-from tests.support.counting_writer import counter, tables
+from tests.support.counting import counter, tables
 
 EVENT = Event("ca.certificate.issue", "张三", "01ab", {"z": 1, "a": ["中", True, None], "é": 1.5})
 

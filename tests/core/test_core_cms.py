@@ -136,7 +136,6 @@ def test_bouncycastle_verifies_sm2() -> None:
     operator = party(KeyKind.SM2)
     bare = cms.sign(CONTENT, operator.key, operator.certificate, content_type=TST_INFO, include_certificate=False)
     assert cms_refusal(bare, certificates=[operator.certificate]) == ""
-    assert "no certificate" in cms_refusal(bare, certificates=operator.chain)
 
 
 @pytest.mark.parametrize(("kind", "digest"), [(KeyKind.P256, SHA256), (KeyKind.P384, SHA384), (KeyKind.SM2, SM3)])

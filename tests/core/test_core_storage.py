@@ -1,7 +1,6 @@
 """Storage, on SQLite and PostgreSQL: all or nothing, nothing lost between processes, words when it fails."""
 
-import subprocess
-import sys
+import multiprocessing
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.errors import Kind, YinxinError
 from core.storage import Storage, UtcDateTime
-from tests.support.counting_writer import count, counter, rows, tables
+from tests.support.counting import count, counter, rows, tables
 
 moments = sa.Table("test_moments", tables, sa.Column("at", UtcDateTime))
 
@@ -72,11 +71,14 @@ def test_nothing_is_seen_before_it_is_committed(books: Storage) -> None:
 
 def test_processes_do_not_lose_each_others_updates(books: Storage) -> None:
     times = 15
-    command = [sys.executable, "-m", "tests.support.counting_writer", books.url, str(times)]
-    writers = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
+    # Forked, because a fresh interpreter takes a second to import; each opens the database for itself.
+    processes = multiprocessing.get_context("fork")
+    writers = [processes.Process(target=lambda: count(Storage(books.url), times)) for _ in range(3)]
     for writer in writers:
-        _output, failure = writer.communicate(timeout=60)
-        assert writer.returncode == 0, failure.decode()
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+        assert writer.exitcode == 0
     assert number_in(books) == 3 * times
     with books.reading() as connection:
         written = connection.execute(sa.select(rows.c.number).order_by(rows.c.id)).scalars().all()

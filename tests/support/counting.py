@@ -1,9 +1,4 @@
-"""A process of its own that counts in a database: python -m tests.support.counting_writer URL TIMES.
-
-Each time it reads the number and writes it back one larger, in one transaction, and appends a row.
-"""
-
-import sys
+"""Tables of the tests' own, and a writer that counts in them."""
 
 import sqlalchemy as sa
 
@@ -21,13 +16,9 @@ rows = sa.Table(
 
 
 def count(storage: Storage, times: int) -> None:
-    """Count on."""
+    """Read the number and write it back one larger, and append a row, so many times, each in one transaction."""
     for _ in range(times):
         with storage.transaction() as connection:
             number = connection.execute(sa.select(counter.c.number).with_for_update()).scalar_one()
             connection.execute(sa.update(counter).values(number=number + 1))
             connection.execute(sa.insert(rows).values(number=number + 1))
-
-
-if __name__ == "__main__":
-    count(Storage(sys.argv[1]), int(sys.argv[2]))
