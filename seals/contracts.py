@@ -48,3 +48,7 @@ class SupportSource(Protocol):
     def support(self, algorithm: Algorithm) -> SealingSupport:
         """The support for seals that sign with this algorithm."""
         ...
+
+
+SUPPORT = "seals.support"
+"""Under this name the front door leaves, in the meta of the click context, what gives a home's `SupportSource`."""

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from ca.status import Reason, StatusReader
 from core.algorithms import DIGESTS, SM3, KeyKind
 from core.clock import FixedClock
 from core.context import Context
+from core.keys.private_key import generate
 from core.keys.signer import Signer
 from core.storage import Storage
 from core.subject import Subject
@@ -25,7 +27,7 @@ from ocsp.request import CertId, build_request, cert_id
 from ocsp.responder import Responder
 from tests.support import ocsp_judges as judges
 from tests.support.ca import TestCentre, pooled_key
-from tests.support.ocsp_world import VALIDITY
+from tests.support.ocsp_world import NOW, VALIDITY, new_storage
 
 KINDS = (KeyKind.SM2, KeyKind.RSA_3072)
 RESPONDER_KEYS = {
@@ -60,7 +62,7 @@ class Centre:
 
     def issue(self, family: str) -> IssuedCertificate:
         kind = {"sm2": KeyKind.SM2, "rsa": KeyKind.P256}[family]  # RSA keys take long to make
-        return self.test_centre.issue(authority=f"{family}-issuing", key=pooled_key("holder", kind))
+        return self.test_centre.issue(authority=f"{family}-issuing", key=generate(kind))
 
     def ask(self, issued: IssuedCertificate, responder: Responder | None = None) -> Verdict:
         return ask(
@@ -76,9 +78,12 @@ class Centre:
         return judges.statuses(self.responder.respond(build_request(questions)))
 
 
-@pytest.fixture
-def centre(storage: Storage, clock: FixedClock) -> Centre:
-    return Centre(storage, clock)
+@pytest.fixture(scope="module")
+def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
+    """Made once: each test issues a certificate of its own."""
+    storage = new_storage(f"sqlite:///{tmp_path_factory.mktemp('centre') / 'yinxin.db'}")
+    yield Centre(storage, FixedClock(NOW))
+    storage.close()
 
 
 @pytest.fixture(params=["sm2", "rsa"])
@@ -114,13 +119,13 @@ def test_each_storage(each_storage: Storage, clock: FixedClock) -> None:
     assert said(centre.ask(issued)) == ("revoked", Reason.SUPERSEDED.code)
 
 
-def test_another_process_revokes(centre: Centre, storage: Storage) -> None:
+def test_another_process_revokes(centre: Centre) -> None:
     """The responder holds a connection; it must still see what others commit."""
     issued = centre.issue("sm2")
     assert said(centre.ask(issued)) == ("good", None)
     program = (
         "from ca import revocation; from core.context import Context; from core.storage import Storage\n"
-        f"context = Context(Storage({storage.url!r}))\n"
+        f"context = Context(Storage({centre.test_centre.context.storage.url!r}))\n"
         f"certificate = {issued.authority!r}, {issued.serial}\n"
         "revocation.revoke(context, *certificate, revocation.Reason.SUPERSEDED, actor='other')"
     )

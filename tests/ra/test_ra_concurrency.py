@@ -1,5 +1,7 @@
 """Two at once, on both storages: what one transaction decides, the other finds decided. And crashes in between."""
 
+import multiprocessing
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -92,6 +94,28 @@ def test_what_two_do_at_once_happens_one_after_the_other(each_office: Office) ->
     for number in numbers:
         record = find_request(office.context, number)
         assert (record.entry.state, len(record.certificates)) == (State.ISSUED, 1)
+
+
+def test_two_processes_cannot_both_decide(office: Office) -> None:
+    fork = multiprocessing.get_context("fork")
+    number = office.enter()
+    barrier = fork.Barrier(2)
+
+    def approve(who: str) -> None:
+        context = Context(Storage(office.storage.url), office.clock)
+        barrier.wait()
+        try:
+            requests.approve(context, office.sessions[who], number)
+        except YinxinError as error:
+            sys.exit(3 if error.kind is Kind.CONFLICT else 4)
+
+    processes = [fork.Process(target=approve, args=(who,)) for who in ("shen.review", "he.review")]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert sorted(process.exitcode or 0 for process in processes) == [0, 3]
+    assert acts(office, number) == [Act.ENTER, Act.APPROVE]
 
 
 def test_after_a_failure_between_signature_and_result_the_request_is_issued_again(

@@ -120,7 +120,7 @@ def test_an_approval_of_another_request_does_not_count_here(office: Office) -> N
     number = office.enter()
     target = office.rows(records.requests)[1].id
     approval = office.rows(records.request_moves)[1]
-    insert_move(office, target, approval.operator, bytes(approval.statement))  # type: ignore[arg-type]
+    insert_move(office, target, approval.operator, bytes(approval.statement))
     refused("altered", lambda: issue_it(office, number))
 
 
@@ -253,13 +253,13 @@ def test_a_statement_counts_once(office: Office) -> None:
     issue_it(office, number)
     (row,) = [row for row in office.rows(ca_certificates) if row.approval_reference == number]
     assert row.approvers == ["shen.review", "he.review"]
-    assert bytes(row.approval_digest).hex() == find_request(office.context, number).digest  # type: ignore[call-overload]
+    assert bytes(row.approval_digest).hex() == find_request(office.context, number).digest
 
 
 def test_a_request_cannot_ask_for_fewer_approvals_than_its_profile(office: Office) -> None:
     need_two_approvals(office)
     number = office.enter(profile="unit", subject=UNIT)
-    application = parse_application(office.rows(records.requests)[0].content)  # type: ignore[arg-type]
+    application = parse_application(office.rows(records.requests)[0].content)
     lenient = application.model_copy(update={"approvals": 1, "number": number + "X"})
     session = office.sessions["lu.enter"]
     statement = next_statement(office.context, session, number, Act.ENTER).model_copy(
@@ -278,7 +278,7 @@ def test_a_profile_made_stricter_binds_requests_that_wait(office: Office) -> Non
 def test_entering_takes_a_statement_about_this_very_content(office: Office) -> None:
     office.enter()
     row = office.rows(records.requests)[0]
-    application = parse_application(row.content)  # type: ignore[arg-type]
+    application = parse_application(row.content)
     session = office.sessions["lu.enter"]
     other = application.model_copy(update={"number": "20261101-00000000", "subject": STAFF})
     statement = next_statement(office.context, session, application.number, Act.ENTER)

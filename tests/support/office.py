@@ -28,6 +28,7 @@ from ra.operators import OperatorSession, add_operator, open_session
 NOW = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
 PROFILES = Path(__file__).parents[2] / "conf" / "profiles"
 PIN = b"135790"
+CA_PASSPHRASE = b"ca passphrase"
 RESIDENT_ID = "11010519491231002X"
 STAFF = Subject(organization="宝鸡市人民政府办公室", common_name="张三", identity=Identity(resident_id=RESIDENT_ID))
 UNIT = Subject(
@@ -59,7 +60,7 @@ class Office:
 
     @property
     def keys(self) -> KeyStore:
-        return KeyStore(self.folder / "keys", lambda: b"ca passphrase")
+        return KeyStore(self.folder / "keys" / "ca", lambda: CA_PASSPHRASE)
 
     @property
     def authority(self) -> CertificateAuthority:

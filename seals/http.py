@@ -1,0 +1,112 @@
+"""The seal service over HTTP: seal a document, verify a document."""
+
+import json
+from collections.abc import Callable
+from typing import TypeVar
+
+from flask import Flask, Response, request
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+
+from core.errors import Kind, YinxinError
+from core.home import Home
+from core.http import register_errors
+from core.i18n import _
+from seals import api_keys, use
+from seals.contracts import SupportSource
+from seals.levels import Level
+from seals.placement import Placement
+from seals.trust import load_trust
+from seals.verification import verify_pdf
+
+PREFIX = "/api/seals/v1"
+PDF = "application/pdf"
+
+Number = TypeVar("Number", int, float)
+
+
+def create_app(home: Home, support: SupportSource) -> Flask:
+    """The service of this home; trusted certificates are those in its folder `trust`."""
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = home.configuration.seals.maximum_document_mib * 1024 * 1024
+    register_errors(app)
+    keys = home.key_store("seals")
+
+    @app.get("/healthz")
+    def health() -> dict[str, str]:
+        with home.storage.reading() as connection:
+            connection.exec_driver_sql("SELECT 1")
+        return {"status": "ok"}
+
+    @app.post(f"{PREFIX}/seals/<name>/stamp")
+    def stamp(name: str) -> Response:
+        actor = _bearer(home)
+        api_keys.require_use(home.context, actor, name)
+        sealed = use.stamp(home.context, keys, support, name, _order(), actor=actor)
+        return Response(sealed, content_type=PDF)
+
+    @app.post(f"{PREFIX}/verify")
+    def verify() -> Response:
+        trust = load_trust(home.trust)
+        report = verify_pdf(_document(), trust, home.clock, name=_file_name())
+        return Response(json.dumps(report.as_json(), ensure_ascii=False), content_type="application/json")
+
+    return app
+
+
+def _bearer(home: Home) -> str:
+    """The name of the API key that the request shows (RFC 6750)."""
+    credentials = request.authorization
+    name = None
+    if credentials is not None and credentials.type == "bearer" and credentials.token:
+        name = api_keys.bearer(home.context, credentials.token)
+    if name is None:
+        description = _("Show an API key: Authorization: Bearer KEY.")
+        raise Unauthorized(description, www_authenticate=WWWAuthenticate("bearer"))
+    return name
+
+
+def _order() -> use.UseOrder:
+    return use.UseOrder(
+        _document(),
+        Placement(_number("page", int), _number("x_mm", float), _number("y_mm", float)),
+        level=_level(request.values.get("level", Level.B_LTA.value)),
+        purpose=request.values.get("purpose", "")[:256],
+        reason=request.values.get("reason"),
+        location=request.values.get("location"),
+    )
+
+
+def _document() -> bytes:
+    """The body, or the part `document` of a form."""
+    upload = request.files.get("document")
+    content = upload.read() if upload is not None else request.get_data()
+    if not content:
+        raise YinxinError(
+            Kind.INVALID, _("the request holds no document"), remedy=_("send the PDF as the body, or as part document")
+        )
+    return content
+
+
+def _file_name() -> str:
+    upload = request.files.get("document")
+    return (upload.filename or "") if upload is not None else ""
+
+
+def _number(name: str, convert: Callable[[str], Number]) -> Number:
+    text = request.values.get(name, "")
+    try:
+        return convert(text)
+    except ValueError:
+        raise YinxinError(
+            Kind.INVALID, _("{name} is not a number").format(name=name), subject=text, remedy=_("give page, x_mm, y_mm")
+        ) from None
+
+
+def _level(text: str) -> Level:
+    try:
+        return Level(text)
+    except ValueError:
+        raise YinxinError(
+            Kind.INVALID, _("no such level"), subject=text, remedy=", ".join(str(level) for level in Level)
+        ) from None
