@@ -4,6 +4,7 @@ import hashlib
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ca import activation, hierarchy
@@ -19,6 +20,7 @@ from core.keys.store import KeyStore
 from core.subject import Identity, Subject
 
 PROFILES = Path(__file__).parents[2] / "conf" / "profiles"
+NOW = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
 URLS = UrlSettings(ca="http://ca.test", ocsp="http://ocsp.test", tsa="http://tsa.test")
 CREDIT_CODE = "91110000000000000E"
 RESIDENT_ID = "110101209912310015"
