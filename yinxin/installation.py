@@ -47,7 +47,7 @@ class Service:
 
 SERVICES = (
     Service("ocsp", "ocsp", "OCSP"),
-    # RFC 6960 4.2.2.2: who issued a certificate delegates the answers about it, so issuing CAs need the root for theirs.
+    # RFC 6960 4.2.2.2: who issued a certificate delegates the answers about it; for an issuing CA that is the root.
     Service("ocsp", "ocsp", "Root OCSP", rank="root", suffix="-root"),
     Service("tsa", "tsa", "TSA"),
     Service("seals", "seal-maker", "Seal Maker", suffix="-seal-maker"),
