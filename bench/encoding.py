@@ -93,7 +93,7 @@ def with_asn1crypto(
         ),
         (IDENTITY_CODE, False, asn1.ParsableOctetString(identity)),
     ]
-    return x509.TbsCertificate(
+    encoded: bytes = x509.TbsCertificate(
         {
             "version": "v3",
             "serial_number": SERIAL,
@@ -110,6 +110,7 @@ def with_asn1crypto(
             ],
         }
     ).dump()
+    return encoded
 
 
 if __name__ == "__main__":
