@@ -247,6 +247,7 @@ def _change_facts(changes: Changes) -> ChangeFacts:
         "form-filling": _("form fields were filled in after it: {detail}").format(detail=changes.detail),
         "annotations": _("annotations were added after it, as it permits"),
         "coverage": _("it does not cover the document from the beginning to the end of a revision"),
+        "appended-data": _("data was appended to the file after it"),
         "unsigned-field": _("an empty signature field was added after it: {detail}").format(detail=changes.detail),
         "permissions": _("the document was changed after it in a way that it does not permit"),
         "content": _("the document was changed after it"),

@@ -105,8 +105,15 @@ def make(context: Context, keys: KeyStore, maker: Maker, order: SealOrder, *, ac
             subject=order.name,
             remedy=_("give the certificate that was issued for this key"),
         )
-    picture = read_picture(order.picture)
     now = context.clock.now()
+    if not certificate.not_valid_before <= now <= certificate.not_valid_after:
+        raise YinxinError(
+            Kind.CONFLICT,
+            _("the owner's certificate is not valid now"),
+            subject=order.name,
+            remedy=_("have it renewed, or check the clock"),
+        )
+    picture = read_picture(order.picture)
     info = SealInfo(
         vendor_id=VENDOR,
         seal_id=f"YX{secrets.token_hex(16).upper()}",

@@ -1,5 +1,6 @@
 """One signature of a document as it lies there: its shape, its CMS, its integrity, and what changed after it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +28,9 @@ from seals.pades.timestamper import TST_INFO
 TIMESTAMP_SUB_FILTER = "/ETSI.RFC3161"
 CADES_SUB_FILTER = "/ETSI.CAdES.detached"
 SUB_FILTERS = (CADES_SUB_FILTER, "/adbe.pkcs7.detached", TIMESTAMP_SUB_FILTER)
+
+
+_END_OF_REVISION = re.compile(rb"\s+\d+\s+%%EOF\s*")
 
 
 class Change(StrEnum):
@@ -102,6 +106,8 @@ def changes_after(stored: StoredSignature, signed: set[str], unsigned: set[str])
         return Changes(Change.NONE, "whole-file")
     if stored.embedded.coverage < SignatureCoverageLevel.ENTIRE_REVISION:
         return Changes(Change.SUSPICIOUS, "coverage")
+    if not _ends_with_last_revision(stored.embedded.reader):
+        return Changes(Change.SUSPICIOUS, "appended-data")
     if not isinstance(result, DiffResult):
         detail = first_line(result) if isinstance(result, SuspiciousModification) else ""
         return Changes(Change.SUSPICIOUS, "content", detail)
@@ -123,6 +129,15 @@ def changes_after(stored: StoredSignature, signed: set[str], unsigned: set[str])
     if result.modification_level is ModificationLevel.FORM_FILLING:
         return Changes(Change.PERMITTED, "form-filling", ", ".join(sorted(others)))
     return Changes(Change.PERMITTED, "annotations")
+
+
+def _ends_with_last_revision(reader: PdfFileReader) -> bool:
+    """Whether nothing follows the last revision that its cross-references reach: other readers may look there."""
+    last = reader.xrefs.get_xref_container_info(reader.xrefs.total_revisions - 1)
+    reader.stream.seek(last.end_location)
+    # Of a cross-reference table the trailer dictionary comes first.
+    _trailer, keyword, rest = reader.stream.read().partition(b"startxref")
+    return bool(keyword) and _END_OF_REVISION.fullmatch(rest) is not None
 
 
 def _signer_info(contents: bytes, is_timestamp: bool) -> cms.SignerInfo:

@@ -36,11 +36,12 @@ class Party:
         usages: tuple[int, ...] = (DIGITAL_SIGNATURE, NON_REPUDIATION),
         extended: tuple[str, ...] = (),
         kind: KeyKind = KeyKind.SM2,
+        key: PrivateKey | None = None,
         not_before: datetime,
         days: int = 3650,
     ) -> "Party":
-        """A certificate for a new key, by this party."""
-        key = generate(kind)
+        """A certificate for a key, else for a new one, by this party."""
+        key = key or generate(kind)
         self.issued += 1
         return _certify(common_name, key, self, 1000 + self.issued, authority, usages, extended, not_before, days)
 

@@ -1,10 +1,16 @@
 """An office with a seal, and everything around it: a hierarchy, a time-stamping authority, certificate status."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from io import BytesIO
+
+from asn1crypto import x509
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.generic import pdf_name
+from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter
 
 from core import cms
 from core.algorithms import Digest, KeyKind
@@ -14,7 +20,9 @@ from seals.contracts import Evidence, SealingSupport
 from seals.levels import Level
 from seals.picture import RoundSeal
 from seals.placement import Placement
+from seals.report import Report
 from seals.sealing import Seal, seal_pdf
+from seals.verification import Trust, verify_pdf
 from tests.support import pki
 
 NAME = "宝鸡市人民政府办公室"
@@ -35,44 +43,40 @@ class TestTimestamper:
 
     party: pki.Party
     clock: Clock
-    padding: list[int] = field(default_factory=list)
+    ballast: list[int] = field(default_factory=list)
     """Octets of ballast in the next tokens, one after the other."""
-    digest: Digest | None = None
-    """Which digest to claim instead of the one asked."""
+    answer: Callable[[bytes], bytes] = lambda token: token
+    """What becomes of the token on its way."""
+    value: bytes | None = None
+    """What is stamped instead of the value asked for."""
+    nonce: int | None = None
+    """What is answered instead of the nonce asked for."""
     asked: int = 0
 
     def stamp(self, digest: Digest, value: bytes, nonce: int | None) -> bytes:
         self.asked += 1
+        nonce = nonce if self.nonce is None else self.nonce
         info = der.sequence(
             der.integer(1),
             der.oid("1.3.6.1.4.1.32473.1.3.1"),
-            der.sequence(digest.identifier, der.octet_string(value)),
+            der.sequence(digest.identifier, der.octet_string(self.value or value)),
             der.integer(secrets.randbits(64)),
             der.generalized_time(self.clock.now()),
             b"" if nonce is None else der.integer(nonce),
         )
         others = list(self.party.chain[:-1])
-        if self.padding:
-            others.append(_ballast(self.party, self.padding.pop(0)))
-        return cms.sign(info, self.party.key, self.party.certificate, content_type=TST_INFO, others=others)
+        if self.ballast and (octets := self.ballast.pop(0)):
+            # Not a certificate that anybody reads: it only takes up space.
+            others.append(_grown(self.party.certificate, octets))
+        return self.answer(cms.sign(info, self.party.key, self.party.certificate, content_type=TST_INFO, others=others))
 
 
-def _ballast(party: pki.Party, octets: int) -> bytes:
-    """A certificate as long as wanted."""
-    root = party.issuer or party
-    long_name = "x" * 60
-    certificates = root.issue(long_name, not_before=datetime.fromisoformat("2026-01-01T00:00:00+00:00")).certificate
-    body = der.sequence(der.octet_string(bytes(octets)))
-    # Grown by an unknown extension would need signing again; nobody checks certificates in the bag that go unused.
-    return certificates if octets == 0 else _grown(certificates, body)
-
-
-def _grown(certificate: bytes, ballast: bytes) -> bytes:
-    from asn1crypto import x509
-
+def _grown(certificate: bytes, octets: int) -> bytes:
     body = x509.Certificate.load(certificate)
-    extension = x509.Extension({"extn_id": "1.2.3.4", "critical": False, "extn_value": ballast})
-    body["tbs_certificate"]["extensions"].append(extension)
+    body["tbs_certificate"]["extensions"].append(
+        x509.Extension({"extn_id": "1.2.3.4", "critical": False, "extn_value": bytes(octets)})
+    )
+    body["tbs_certificate"]["serial_number"] = 77
     grown: bytes = body.dump(force=True)
     return grown
 
@@ -119,12 +123,28 @@ class Office:
     def seal(self) -> Seal:
         return Seal(NAME, self.unit.key, self.unit.certificate, self.unit.chain, picture(), 42)
 
-    def crls(self, revoked: dict[int, datetime] | None = None, days: int = 30) -> list[bytes]:
+    def crls(self, days: int = 30) -> list[bytes]:
         now = self.clock.now()
-        return [self.issuing.crl(now, revoked, days), self.root.crl(now, days=days)]
+        return [self.issuing.crl(now, self.revoked, days), self.root.crl(now, days=days)]
+
+    revoked: dict[int, datetime] = field(default_factory=dict)
+    """Serial numbers under the issuing authority."""
 
     def evidence(self) -> Evidence:
         return Evidence(self.tsa.chain, self.crls())
+
+    def revoke_unit(self) -> None:
+        self.revoked[_serial(self.unit)] = self.clock.now()
+
+    def revoke_tsa(self) -> None:
+        self.revoked[_serial(self.tsa)] = self.clock.now()
+
+    def trust(self, *, status: bool = False) -> Trust:
+        """The root; with the certificate status of now, if asked."""
+        return Trust([self.root.certificate], crls=self.crls() if status else [])
+
+    def report(self, document: bytes, *, status: bool = False) -> Report:
+        return verify_pdf(document, self.trust(status=status), self.clock)
 
     @property
     def support(self) -> SealingSupport:
@@ -134,13 +154,25 @@ class Office:
         return seal_pdf(document, self.seal, place, level=level, support=self.support, clock=self.clock)
 
 
+def _serial(party: pki.Party) -> int:
+    number: int = x509.Certificate.load(party.certificate).serial_number
+    return number
+
+
 def blank_pdf(pages: int = 1) -> bytes:
     """A4 pages with a line of text each."""
-    from pypdfium2 import PdfDocument
-
-    document = PdfDocument.new()
-    for _page in range(pages):
-        document.new_page(595.276, 841.89)
+    writer = PdfFileWriter(stream_xrefs=False)
+    font = generic.DictionaryObject(
+        {pdf_name(f"/{key}"): pdf_name(f"/{value}") for key, value in _HELVETICA.items()}  # type: ignore[no-untyped-call]
+    )
+    resources = generic.DictionaryObject({pdf_name("/Font"): generic.DictionaryObject({pdf_name("/F1"): font})})  # type: ignore[no-untyped-call]
+    for page in range(1, pages + 1):
+        text = b"BT /F1 24 Tf 72 700 Td (Page %d) Tj ET" % page
+        stream = writer.add_object(generic.StreamObject(stream_data=text))
+        writer.insert_page(PageObject(contents=stream, media_box=(0, 0, 595.276, 841.89), resources=resources))
     output = BytesIO()
-    document.save(output)
+    writer.write(output)  # type: ignore[no-untyped-call]
     return output.getvalue()
+
+
+_HELVETICA = {"Type": "Font", "Subtype": "Type1", "BaseFont": "Helvetica"}
