@@ -135,7 +135,7 @@ def another_place(token: bytes) -> bytes:
         ({"nonce": 1}, "another request"),
     ],
 )
-@pytest.mark.parametrize("level", [Level.B_T, Level.B_LTA])
+@pytest.mark.parametrize("level", [Level.B_T])
 def test_a_bad_answer_of_the_timestamper_is_an_error(
     sm2_office: Office, level: Level, spoil: dict[str, object], words: str
 ) -> None:

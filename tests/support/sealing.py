@@ -161,7 +161,7 @@ def _serial(party: pki.Party) -> int:
 
 def blank_pdf(pages: int = 1) -> bytes:
     """A4 pages with a line of text each."""
-    writer = PdfFileWriter(stream_xrefs=False)
+    writer = PdfFileWriter(stream_xrefs=False)  # type: ignore[no-untyped-call]
     font = generic.DictionaryObject(
         {pdf_name(f"/{key}"): pdf_name(f"/{value}") for key, value in _HELVETICA.items()}  # type: ignore[no-untyped-call]
     )
@@ -169,7 +169,8 @@ def blank_pdf(pages: int = 1) -> bytes:
     for page in range(1, pages + 1):
         text = b"BT /F1 24 Tf 72 700 Td (Page %d) Tj ET" % page
         stream = writer.add_object(generic.StreamObject(stream_data=text))
-        writer.insert_page(PageObject(contents=stream, media_box=(0, 0, 595.276, 841.89), resources=resources))
+        page_object = PageObject(contents=stream, media_box=(0, 0, 595.276, 841.89), resources=resources)  # type: ignore[no-untyped-call]
+        writer.insert_page(page_object)  # type: ignore[no-untyped-call]
     output = BytesIO()
     writer.write(output)  # type: ignore[no-untyped-call]
     return output.getvalue()
