@@ -35,7 +35,8 @@ def activate(context: Context, given: Iterable[Profile], *, actor: str) -> list[
     """
     given = list(given)
     with context.storage.reading() as connection:
-        tried = set(connection.execute(sa.select(profiles.c.name, profiles.c.digest)).tuples())
+        query = sa.select(profiles.c.name, profiles.c.digest)
+        tried = {(row.name, row.digest) for row in connection.execute(query)}
     maker = SpecimenMaker(context.clock.now())
     for profile in given:
         if (profile.name, profile.digest) not in tried:
@@ -59,6 +60,13 @@ def active_profile(connection: sa.Connection, name: str) -> ProfileVersion:
             remedy=_("see: yinxin ca profile list; activate it with: yinxin ca profile activate"),
         )
     return _version(row)
+
+
+def profile_version(connection: sa.Connection, name: str, version: int) -> ProfileVersion:
+    """A version as it was activated, in use or not."""
+    return _version(
+        connection.execute(sa.select(profiles).where(profiles.c.name == name, profiles.c.version == version)).one()
+    )
 
 
 def active_profiles(connection: sa.Connection) -> list[ProfileVersion]:

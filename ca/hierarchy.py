@@ -81,8 +81,7 @@ def _create(
         csr=build_csr(ca.keys.signer(name), subject.name()),
         approval=approval,
     )
-    (issued,) = ca.certify([request], actor=actor, recording=complete)
-    return issued
+    return ca.certify_authority(request, actor=actor, recording=complete)
 
 
 def _enter(ca: CertificateAuthority, name: str, kind: KeyKind, subject: bytes, issuer: str | None) -> None:

@@ -112,23 +112,19 @@ class CertificateAuthority:
         The error's subject is the reference of the request that is refused. `recording` is called in the transaction
         that commits the results; if it raises, the certificates were signed and stay in the books as intents.
         """
-        for request in requests:
-            if (found := self._profile(request.profile)).is_authority:
-                raise YinxinError(
-                    Kind.FORBIDDEN,
-                    _("the profile {profile} makes a CA: that takes a ceremony").format(profile=found.name),
-                    subject=request.approval.reference,
-                    remedy=_("use: yinxin ca create"),
-                )
-        return self.certify(requests, actor=actor, recording=recording)
+        return self._issue(requests, actor, recording, of_authorities=False)
 
-    def certify(
-        self, requests: Sequence[ApprovedRequest], *, actor: str, recording: Recording | None = None
+    def certify_authority(self, request: ApprovedRequest, *, actor: str, recording: Recording) -> IssuedCertificate:
+        """The certificate of a CA: for ceremonies (`ca.hierarchy`) only."""
+        (issued,) = self._issue([request], actor, recording, of_authorities=True)
+        return issued
+
+    def _issue(
+        self, requests: Sequence[ApprovedRequest], actor: str, recording: Recording | None, *, of_authorities: bool
     ) -> list[IssuedCertificate]:
-        """As `issue`, also for CAs: for ceremonies (`ca.hierarchy`) only."""
         if not requests:
             return []
-        intents = self._prepare(requests)
+        intents = self._prepare(requests, of_authorities)
         # Keys are opened before the intents, so that a wrong passphrase leaves nothing to reconcile.
         keys = {intent.authority.id: AuthorityKey(intent.authority, self.keys) for intent in intents}
         self._commit_intents(intents, actor)
@@ -144,29 +140,24 @@ class CertificateAuthority:
         self._commit_results(intents, issued, actor, recording)
         return issued
 
-    def _profile(self, name: str) -> Profile:
-        with self.context.storage.reading() as connection:
-            return active_profile(connection, name).profile
-
-    def _prepare(self, requests: Sequence[ApprovedRequest]) -> list[Intent]:
+    def _prepare(self, requests: Sequence[ApprovedRequest], of_authorities: bool) -> list[Intent]:
         authorities: dict[str, Authority] = {}
         versions: dict[str, ProfileVersion] = {}
+        intents = []
+        now = self.context.clock.now()
         with self.context.storage.reading() as connection:
             for request in requests:
-                if request.profile not in versions:
-                    versions[request.profile] = active_profile(connection, request.profile)
-                if request.authority not in authorities:
-                    authorities[request.authority] = _issuer(
-                        connection, request.authority, versions[request.profile].profile
-                    )
-        now = self.context.clock.now()
-        intents = []
-        for request in requests:
-            try:
-                intents.append(self._intend(request, authorities[request.authority], versions[request.profile], now))
-            except YinxinError as error:
-                error.subject = error.subject or request.approval.reference
-                raise
+                try:
+                    if request.profile not in versions:
+                        versions[request.profile] = active_profile(connection, request.profile)
+                    version = versions[request.profile]
+                    _require_audience(version.profile, of_authorities)
+                    if request.authority not in authorities:
+                        authorities[request.authority] = _issuer(connection, request.authority, version.profile)
+                    intents.append(self._intend(request, authorities[request.authority], version, now))
+                except YinxinError as error:
+                    error.subject = error.subject or request.approval.reference
+                    raise
         return intents
 
     def _intend(self, request: ApprovedRequest, authority: Authority, version: ProfileVersion, now: datetime) -> Intent:
@@ -246,6 +237,16 @@ def _issuer(connection: sa.Connection, name: str, profile: Profile) -> Authority
     if authority is None or authority.certificate is not None:
         raise YinxinError(Kind.CONFLICT, _("a root issues its own certificate once, when it is created"), subject=name)
     return authority
+
+
+def _require_audience(profile: Profile, of_authorities: bool) -> None:
+    if profile.is_authority and not of_authorities:
+        raise YinxinError(
+            Kind.FORBIDDEN,
+            _("the profile {profile} makes a CA: that takes a ceremony").format(profile=profile.name),
+        )
+    if of_authorities and not profile.is_authority:
+        raise YinxinError(Kind.INVALID, _("the profile {profile} makes no CA").format(profile=profile.name))
 
 
 def _require_approvals(approval: Approval, profile: Profile) -> None:

@@ -144,8 +144,8 @@ for _oid in ("1.2.156.10197.1.501", "1.2.156.10197.1.301.1"):
     _BY_IDENTIFIER[der.sequence(der.oid(_oid), der.NULL)] = SM2_SM3
     _BY_IDENTIFIER[der.sequence(der.oid(_oid))] = SM2_SM3
 # RFC 4055 5: absent parameters mean what NULL means.
-_BY_IDENTIFIER[der.sequence(der.oid("1.2.840.113549.1.1.11"))] = RSA_SHA256
-_BY_IDENTIFIER[der.sequence(der.oid("1.2.840.113549.1.1.12"))] = RSA_SHA384
+for _algorithm in (RSA_SHA256, RSA_SHA384, RSA_SHA512):
+    _BY_IDENTIFIER[der.sequence(_algorithm.identifier[2 : -len(der.NULL)])] = _algorithm
 
 
 class KeyKind(StrEnum):

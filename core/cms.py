@@ -6,6 +6,7 @@ SM2 uses the RFC 5652 shape with the GM algorithm identifiers, and signs the sig
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from asn1crypto import cms as asn1_cms
 from asn1crypto import x509
@@ -150,20 +151,31 @@ def _check(message: bytes, certificates: Sequence[bytes]) -> Signed:
     embedded = [choice.chosen.dump() for choice in body["certificates"] or () if choice.name == "certificate"]
     digest = digest_by_oid(signer_info["digest_algorithm"]["algorithm"].dotted)
     algorithm = algorithm_of(signer_info["signature_algorithm"].dump(), digest)
-    attributes = {item["type"].dotted: item["values"] for item in signer_info["signed_attrs"]}
+    attributes = _attributes(signer_info["signed_attrs"])
     signed_bytes = b"\x31" + signer_info["signed_attrs"].dump()[1:]
     # The signer is whom the signature names, never whoever lies first in the bag (RFC 5035 exists for that).
     certificate = _bound_certificate([*embedded, *certificates], signer_info["sid"].chosen, attributes)
     public_key_info = x509.Certificate.load(certificate).public_key.dump()
     verify(public_key_info, algorithm, signer_info["signature"].native, signed_bytes)
-    if attributes[MESSAGE_DIGEST][0].native != digest.of(content):
+    if attributes[MESSAGE_DIGEST].native != digest.of(content):
         raise InvalidSignature
     content_type = body["encap_content_info"]["content_type"].dotted
-    if attributes[CONTENT_TYPE][0].dotted != content_type:
+    if attributes[CONTENT_TYPE].dotted != content_type:
         raise InvalidSignature
-    time = attributes[SIGNING_TIME][0].native if SIGNING_TIME in attributes else None
+    time = attributes[SIGNING_TIME].native if SIGNING_TIME in attributes else None
     is_bound = not attributes.keys().isdisjoint((SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2))
     return Signed(content, content_type, certificate, algorithm, time, tuple(embedded), is_bound)
+
+
+def _attributes(signed: asn1_cms.CMSAttributes) -> dict[str, Any]:
+    """The one value of each attribute by its type: all that we read come once, with one value (RFC 5652 11)."""
+    attributes = {}
+    for item in signed:
+        kind = item["type"].dotted
+        if kind in attributes or len(item["values"]) != 1:
+            raise ValueError(f"attribute {kind} with several values")
+        attributes[kind] = item["values"][0]
+    return attributes
 
 
 def algorithm_of(identifier: bytes, digest: Digest) -> Algorithm:
@@ -181,7 +193,7 @@ def algorithm_of(identifier: bytes, digest: Digest) -> Algorithm:
 
 
 def _bound_certificate(
-    candidates: Sequence[bytes], sid: asn1_cms.IssuerAndSerialNumber, attributes: dict[str, asn1_cms.CMSAttribute]
+    candidates: Sequence[bytes], sid: asn1_cms.IssuerAndSerialNumber, attributes: dict[str, Any]
 ) -> bytes:
     wanted = sid.dump()
     for candidate in candidates:
@@ -190,14 +202,14 @@ def _bound_certificate(
     raise YinxinError(Kind.INVALID, _("the signer's certificate is not in the message"))
 
 
-def _fits_attributes(certificate: bytes, attributes: dict[str, asn1_cms.CMSAttribute]) -> bool:
+def _fits_attributes(certificate: bytes, attributes: dict[str, Any]) -> bool:
     """Whether the first ESSCertID of each signing-certificate attribute (RFC 5035 4, 5) is this certificate's."""
     if SIGNING_CERTIFICATE in attributes:
-        bound = attributes[SIGNING_CERTIFICATE][0]["certs"][0]
+        bound = attributes[SIGNING_CERTIFICATE]["certs"][0]
         if bound["cert_hash"].native != SHA1.of(certificate):
             return False
     if SIGNING_CERTIFICATE_V2 in attributes:
-        bound = attributes[SIGNING_CERTIFICATE_V2][0]["certs"][0]
+        bound = attributes[SIGNING_CERTIFICATE_V2]["certs"][0]
         digest = digest_by_oid(bound["hash_algorithm"]["algorithm"].dotted)
         if bound["cert_hash"].native != digest.of(certificate):
             return False

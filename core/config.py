@@ -3,12 +3,15 @@
 An unknown key refuses to start: a misspelt setting that silently does nothing is worse than none.
 """
 
+import os
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from core import files
 from core.algorithms import KeyKind
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -69,7 +72,7 @@ class TsaSettings(Endpoint):
 
     port: Port = 8082
     policy: str = "1.3.6.1.4.1.32473.1.3.1"
-    """The policy under which tokens are given; the default is of the arc for examples (RFC 5612)."""
+    """Tokens are given under the arcs below it: .1 SM2, .2 RSA, .3 ECDSA (RFC 5612: an arc for examples)."""
     accuracy_seconds: Annotated[int, Field(ge=1, le=60)] = 1
 
 
@@ -127,14 +130,40 @@ def load_configuration(home: Path) -> Configuration:
             remedy=_("create one with: yinxin init --home {home}").format(home=home),
         )
     try:
-        given: dict[str, Any] = TomlConfigSettingsSource(Configuration, path)()
+        given: dict[str, Any] = tomllib.loads(files.read(path).decode())
+    except ValueError as error:
+        raise YinxinError(Kind.INVALID, _("not TOML: {reason}").format(reason=error), subject=str(path)) from error
+    _refuse_unknown_sections()
+    try:
         return Configuration(**given)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        location = [str(part) for part in first["loc"]]
+        variable = ENVIRONMENT_PREFIX + "__".join(location[:2]).upper()
         reason = _("unknown setting") if first["type"] == "extra_forbidden" else first["msg"]
         raise YinxinError(
-            Kind.INVALID, f"{key}: {reason}", subject=str(path), remedy=_("correct the setting and start again")
+            Kind.INVALID,
+            f"{'.'.join(location)}: {reason}",
+            subject=variable if variable in os.environ else str(path),
+            remedy=_("correct the setting and start again"),
         ) from error
-    except ValueError as error:
-        raise YinxinError(Kind.INVALID, _("not TOML: {reason}").format(reason=error), subject=str(path)) from error
+    except SettingsError as error:
+        raise YinxinError(
+            Kind.INVALID,
+            _("a setting in the environment cannot be read: {reason}").format(reason=error),
+            subject=f"{ENVIRONMENT_PREFIX}…",
+            remedy=_('write single settings as YINXIN_CA__PORT=8080, and lists as ["sm2", "rsa-3072"]'),
+        ) from error
+
+
+def _refuse_unknown_sections() -> None:
+    """pydantic-settings passes over variables whose section it does not know; within a section it refuses."""
+    for variable in os.environ:
+        section, nested, _key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+        if variable.startswith(ENVIRONMENT_PREFIX) and nested and section not in Configuration.model_fields:
+            raise YinxinError(
+                Kind.INVALID,
+                f"{section}: {_('unknown setting')}",
+                subject=variable,
+                remedy=_("correct the setting and start again"),
+            )

@@ -13,7 +13,10 @@ def write(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = True) -
 
     `YinxinError` (conflict) if it exists and may not be replaced.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
@@ -29,9 +32,7 @@ def write(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = True) -
             Kind.CONFLICT, _("the file exists already"), subject=str(path), remedy=_("choose another name or remove it")
         ) from None
     except OSError as error:
-        raise YinxinError(
-            Kind.UNAVAILABLE, _("cannot write: {reason}").format(reason=error.strerror), subject=str(path)
-        ) from error
+        raise _unwritable(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
@@ -39,6 +40,10 @@ def write(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = True) -
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _unwritable(path: Path, error: OSError) -> YinxinError:
+    return YinxinError(Kind.UNAVAILABLE, _("cannot write: {reason}").format(reason=error.strerror), subject=str(path))
 
 
 def read(path: Path) -> bytes:

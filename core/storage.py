@@ -15,6 +15,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from core.errors import Kind, YinxinError
@@ -69,14 +70,17 @@ class Storage:
         arguments: dict[str, Any] = {}
         if url.startswith("sqlite"):
             arguments["connect_args"] = {"timeout": BUSY_SECONDS}
-        self.engine = sa.create_engine(url, **arguments)
+        self.engine = _engine(url, arguments)
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """A write transaction: committed at the end of the block, rolled back on any exception."""
+        """A write transaction: committed at the end of the block, rolled back on any exception.
+
+        What is read here in order to be changed is read `with_for_update()`: PostgreSQL locks rows, SQLite everything.
+        """
         with self._reachable(), self.engine.connect() as connection:
             connection.info["writing"] = True
             with connection.begin():
@@ -93,18 +97,30 @@ class Storage:
     def _reachable(self) -> Iterator[None]:
         try:
             yield
-        except sa.exc.OperationalError as error:
+        except (sa.exc.DatabaseError, sa.exc.TimeoutError) as error:
+            # Of the kinds of DatabaseError, the others (integrity, data …) speak of a statement, not of the database.
+            if type(error) not in (sa.exc.OperationalError, sa.exc.DatabaseError, sa.exc.TimeoutError):
+                raise
+            reason = " ".join(str(getattr(error, "orig", error)).split())
             raise YinxinError(
                 Kind.UNAVAILABLE,
-                _("the database does not answer: {reason}").format(reason=error.orig),
+                _("the database does not answer: {reason}").format(reason=reason),
                 subject=self.engine.url.render_as_string(hide_password=True),
                 remedy=_("check the storage setting and the database; nothing was changed"),
             ) from error
 
     def migrate(self) -> None:
-        """Bring the schema to the newest version."""
-        with self._reachable():
-            command.upgrade(self._alembic(), "head")
+        """Bring the schema to the newest version. `YinxinError` (conflict) if it is newer than this program."""
+        try:
+            with self._reachable():
+                command.upgrade(self._alembic(), "head")
+        except CommandError as error:
+            raise YinxinError(
+                Kind.CONFLICT,
+                _("the database has a version of the schema that this program does not know"),
+                subject=self.engine.url.render_as_string(hide_password=True),
+                remedy=_("use the Yinxin that made it, or a newer one"),
+            ) from error
 
     def require_current_schema(self) -> None:
         """Return if the schema is the newest; else `YinxinError` that says how to bring it there."""
@@ -120,13 +136,25 @@ class Storage:
 
     def _alembic(self) -> Config:
         config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["engine"] = self.engine
         return config
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _engine(url: str, arguments: dict[str, Any]) -> sa.Engine:
+    try:
+        return sa.create_engine(url, **arguments)
+    except (sa.exc.ArgumentError, ValueError, ImportError):
+        # Neither chained nor quoted: the URL may hold a password.
+        raise YinxinError(
+            Kind.INVALID,
+            _("the URL of the database (storage.url) cannot be used"),
+            remedy=_("write it like postgresql+psycopg://user@host/yinxin or sqlite:////folder/yinxin.db"),
+        ) from None
 
 
 def _configure_sqlite(connection: DBAPIConnection, _record: object) -> None:

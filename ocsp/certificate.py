@@ -5,10 +5,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, Self
 
-from asn1crypto import pem, x509
+from asn1crypto import x509
 
-from core import files
 from core.algorithms import algorithm_by_identifier
+from core.certificates import read_certificates
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
@@ -75,17 +75,8 @@ class Certificate:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """From a file, DER or PEM; `YinxinError` if there is none, or it is no certificate."""
-        data = files.read(path)
-        try:
-            return cls.load(pem.unarmor(data)[2] if pem.detect(data) else data)
-        except (ValueError, YinxinError):
-            raise YinxinError(
-                Kind.INVALID,
-                _("not a certificate that can be read"),
-                subject=str(path),
-                remedy=_("give a certificate, DER or PEM"),
-            ) from None
+        """The first in a file, DER or PEM; `YinxinError` if there is none, or it is no certificate."""
+        return cls.load(read_certificates(path)[0])
 
     def valid_at(self, moment: datetime) -> bool:
         """Whether the moment lies in the validity."""

@@ -26,11 +26,11 @@ FilePath = click.Path(path_type=Path)
 
 
 @click.group("ocsp", cls=Group, help=_("Certificate status: ask a responder, or answer."))
-def ocsp() -> None:
+def group() -> None:
     """The group."""
 
 
-@ocsp.command(
+@group.command(
     help=_(
         "Ask whether CERTIFICATE holds, and check the answer. Exit code: 0 good, 1 revoked or on hold, 3 unknown, "
         "2 no answer that can be believed."
@@ -89,7 +89,7 @@ def _local(home: Home) -> Transport:
     return responder_of(home).respond
 
 
-@ocsp.command(
+@group.command(
     help=_("Answer the OCSPRequest in the file REQUEST (DER) as the service would."),
     example="yinxin ocsp respond request.der --out response.der",
 )
@@ -104,22 +104,3 @@ def respond(home: Home, request: Path, out: Path, output: Output) -> None:
     response = responder_of(home).respond(files.read(request))
     files.write(out, response)
     output.done(_("Answered in {file}.").format(file=out), {"response": str(out), "size": len(response)})
-
-
-@ocsp.command(
-    help=_(
-        "Answer with a key of the OCSP key store from now on, by right of CERTIFICATE; running servers need a restart."
-    ),
-    example="yinxin ocsp install sm2-ocsp.pem --key sm2-issuing",
-)
-@click.argument("certificate", type=FilePath)
-@click.option("--key", required=True, help=_("Name of the key in the OCSP key store."))
-@output_option
-@click.pass_obj
-def install(home: Home, certificate: Path, key: str, output: Output) -> None:
-    """Thin shell of `ocsp.delegation.install`."""
-    from ocsp.delegation import install as install_delegation
-
-    delegation = install_delegation(home.context, home.key_store("ocsp"), key, Certificate.read(certificate).encoded)
-    subject = describe_name(delegation.certificate.subject)
-    output.done(_("Installed: {subject}.").format(subject=subject), {"subject": subject, "key": key})

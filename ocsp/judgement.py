@@ -114,7 +114,7 @@ def _responder(basic: asn1_ocsp.BasicOCSPResponse, issuer: Certificate, at: date
         if identity.name == "by_key":
             named = identity.native == SHA1.of(subject_public_key(candidate.public_key_info))
         else:
-            named = identity.chosen.dump() == candidate.subject
+            named = identity.chosen.untag().dump() == candidate.subject
         if named and candidate.answers_for(issuer):
             if not candidate.valid_at(at):
                 raise _unbelievable(_("the responder's certificate is not valid now"))

@@ -74,7 +74,7 @@ class Responder:
     def __init__(
         self, source: StatusSource, delegations: Sequence[Delegation], clock: Clock, validity: timedelta
     ) -> None:
-        """`delegations`: where several answer for an issuer, the last one that is valid signs.
+        """`delegations`: where several answer for an issuer, the newest one that is valid signs.
 
         `validity`: how long an answer holds (nextUpdate). `YinxinError` if there is nobody to sign, or a delegation
         is by none of the issuers.
@@ -119,14 +119,14 @@ class Responder:
     def _signatory(self, request: OcspRequest, now: datetime) -> Signatory:
         issuer_ids = (self._issuers.get(question.issuer, -1) for question in request.questions)
         entitled = filter(None, (self._signatories.get(issuer_id, ()) for issuer_id in issuer_ids))
-        for signatory in reversed(next(entitled, self._default)):
-            if signatory.delegation.certificate.valid_at(now):
-                return signatory
-        raise YinxinError(
-            Kind.UNAVAILABLE,
-            _("no valid responder certificate"),
-            remedy=_("issue and install a new certificate for the OCSP responder"),
-        )
+        candidates = [one for one in next(entitled, self._default) if one.delegation.certificate.valid_at(now)]
+        if not candidates:
+            raise YinxinError(
+                Kind.UNAVAILABLE,
+                _("no responder certificate is valid now"),
+                remedy=_("issue a new certificate for the OCSP responder and restart it"),
+            )
+        return max(candidates, key=lambda one: one.delegation.certificate.not_before)
 
 
 def refusal_for(error: Exception) -> Refusal:
@@ -176,8 +176,8 @@ def _require_use(delegations: Iterable[Delegation], signatories: Iterable[tuple[
     if not used:
         raise YinxinError(
             Kind.UNAVAILABLE,
-            _("no responder certificate is installed"),
-            remedy=_("issue one with the OCSP responder profile and install it"),
+            _("no valid responder certificate is installed"),
+            remedy=_("issue one with the profile ocsp, and put it into certificates/ocsp in the home folder"),
         )
     for delegation in delegations:
         if delegation.certificate.encoded not in used:

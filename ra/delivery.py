@@ -6,6 +6,8 @@ from pathlib import Path
 
 from asn1crypto import pem, x509
 
+from ca.records import serial_text
+from core import files
 from core.algorithms import KeyKind
 from core.context import Context
 from core.csr import build_csr
@@ -15,7 +17,7 @@ from core.keys import pkcs12
 from core.keys.key_file import create_key_file, open_key_file
 from core.subject import Subject
 from ra.operators import OperatorSession
-from ra.register import StoredCertificate, find_request
+from ra.register import Record, StoredCertificate, find_request
 from ra.requests import decide
 from ra.statements import Act
 
@@ -52,15 +54,20 @@ def armour(certificate: bytes) -> bytes:
     return armoured
 
 
-def read_certificates(data: bytes) -> list[bytes]:
-    """The certificates (DER) in a DER or PEM file; `YinxinError` if it holds none or something else."""
-    try:
-        found = [part for _label, _headers, part in pem.unarmor(data, multiple=True)] if pem.detect(data) else [data]
-        for certificate in found:
-            x509.Certificate.load(certificate, strict=True).public_key.dump()
-    except (ValueError, TypeError, KeyError) as error:
-        raise YinxinError(Kind.INVALID, _("not a certificate (DER or PEM)")) from error
-    return found
+def armour_csr(csr: bytes) -> bytes:
+    """PEM."""
+    armoured: bytes = pem.armor("CERTIFICATE REQUEST", csr)
+    return armoured
+
+
+def export(record: Record, folder: Path) -> None:
+    """Write what proves a request's history without us: content, signed statements in their order, certificates."""
+    files.write(folder / "request.json", record.content, mode=0o600)
+    for signed in record.statements:
+        name = f"{signed.statement.sequence}-{signed.statement.act.value}.p7s"
+        files.write(folder / name, signed.message)
+    for certificate in record.certificates:
+        files.write(folder / f"{serial_text(certificate.serial)}.pem", armour(certificate.certificate))
 
 
 def make_key_and_csr(kind: KeyKind, key_file: Path, passphrase: bytes, subject: Subject) -> bytes:

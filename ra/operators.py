@@ -58,6 +58,11 @@ class Operator:
     serial: int
     certificate: bytes
 
+    @property
+    def label(self) -> str:
+        """`AUTHORITY/SERIAL` of the certificate."""
+        return f"{self.authority}/{serial_text(self.serial)}"
+
     def require_signature_on(self, signed: SignedStatement) -> None:
         """Return if the statement is by this operator and signed with this certificate; else `RefusedError`."""
         if signed.statement.operator != self.name or signed.certificate != self.certificate:

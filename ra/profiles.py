@@ -3,9 +3,10 @@
 import sqlalchemy as sa
 
 from ca.activation import active_profile
-from ca.authorities import authority_of
+from ca.authorities import Authority, authority_of
 from ca.key_quality import examine_key
-from ca.profiles import Audience, Profile
+from ca.profiles import Audience, KeyType, Profile
+from core.algorithms import Family
 from core.csr import parse_csr
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -35,7 +36,7 @@ def check_application(connection: sa.Connection, application: Application) -> No
     The CA checks what it certifies again; here the errors come before anybody has spent work on the request.
     """
     profile = subscriber_profile(connection, application.profile)
-    authority_of(connection, application.authority)
+    authority = authority_of(connection, application.authority)
     if application.approvals < profile.approvals:
         raise RefusedError(
             "too-few-approvals",
@@ -44,7 +45,7 @@ def check_application(connection: sa.Connection, application: Application) -> No
         )
     application.subject.name()
     _check_fields(profile, application)
-    _check_key(profile, application)
+    _check_key(profile, authority, application)
 
 
 def _check_fields(profile: Profile, application: Application) -> None:
@@ -73,7 +74,7 @@ def _check_fields(profile: Profile, application: Application) -> None:
             )
 
 
-def _check_key(profile: Profile, application: Application) -> None:
+def _check_key(profile: Profile, authority: Authority, application: Application) -> None:
     csr = parse_csr(application.csr)
     csr.check_possession()
     key = examine_key(csr.public_key_info)
@@ -86,4 +87,12 @@ def _check_key(profile: Profile, application: Application) -> None:
             remedy=_("make a key of another kind: {kinds}").format(
                 kinds=", ".join(kind.value for kind in profile.keys)
             ),
+        )
+    if (key.type is KeyType.SM2) is not (authority.algorithm.family is Family.SM2):
+        raise YinxinError(
+            Kind.INVALID,
+            _("the authority {authority} does not certify keys of kind {kind}").format(
+                authority=authority.name, kind=key.type.value
+            ),
+            remedy=_("SM2 keys go to SM2 authorities, other keys to the others"),
         )

@@ -51,6 +51,11 @@ class StoredCertificate:
     certificate: bytes
     """DER."""
 
+    @property
+    def label(self) -> str:
+        """`AUTHORITY/SERIAL`."""
+        return f"{self.authority}/{serial_text(self.serial)}"
+
 
 @dataclass(frozen=True)
 class Record:
@@ -61,6 +66,8 @@ class Record:
     """SM3 of the canonical request: what approvals are bound to."""
     content: bytes
     """The canonical request. Holds identity numbers."""
+    application: Application | None
+    """The same, read; None if it cannot be."""
     statements: list[SignedStatement]
     certificates: list[StoredCertificate]
     intact: bool
@@ -105,7 +112,10 @@ def find_request(context: Context, number: str) -> Record:
         except RefusedError:
             intact = False
         certificates = certificates_of(connection, row.id)
-    return Record(_entry(row), digest_of(row.content), row.content, _readable(messages), certificates, intact)
+    content = row.content
+    return Record(
+        _entry(row), digest_of(content), content, _application(content), _readable(messages), certificates, intact
+    )
 
 
 def certificates_of(connection: sa.Connection, request_id: int) -> list[StoredCertificate]:
@@ -113,11 +123,6 @@ def certificates_of(connection: sa.Connection, request_id: int) -> list[StoredCe
     table = records.request_certificates
     rows = connection.execute(sa.select(table).where(table.c.request_id == request_id).order_by(table.c.id))
     return [StoredCertificate(row.authority, row.serial, row.certificate) for row in rows]
-
-
-def describe(certificate: StoredCertificate) -> str:
-    """`AUTHORITY/SERIAL`."""
-    return f"{certificate.authority}/{serial_text(certificate.serial)}"
 
 
 def _readable(messages: Sequence[bytes]) -> list[SignedStatement]:
@@ -138,10 +143,16 @@ def _row(connection: sa.Connection, number: str) -> sa.Row[Any]:
     return row
 
 
-def _entry(row: sa.Row[Any]) -> Entry:
+def _application(content: bytes) -> Application | None:
     try:
-        application: Application | None = parse_application(row.content)
+        return parse_application(content)
     except YinxinError:
-        application = None
-    holder = ", ".join(f"{label}={value}" for label, value in application.subject.attributes()) if application else "?"
-    return Entry(row.number, State(row.state), application.authority if application else "?", row.profile, holder)
+        return None
+
+
+def _entry(row: sa.Row[Any]) -> Entry:
+    application = _application(row.content)
+    if application is None:
+        return Entry(row.number, State(row.state), "?", row.profile, "?")
+    holder = ", ".join(f"{label}={value}" for label, value in application.subject.attributes())
+    return Entry(row.number, State(row.state), application.authority, application.profile, holder)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from core.clock import FixedClock
 from core.context import Context
-from core.storage import Storage, metadata
+from core.storage import Storage
 
 
 @pytest.fixture
@@ -35,7 +35,6 @@ def _postgresql_storage(server_url: str) -> Iterator[Storage]:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     storage = Storage(sa.make_url(server_url).set(database=name).render_as_string(hide_password=False))
     storage.migrate()
-    metadata.create_all(storage.engine)  # until the first migration is written
     yield storage
     storage.close()
     with server.connect() as connection:
@@ -46,7 +45,6 @@ def _postgresql_storage(server_url: str) -> Iterator[Storage]:
 def _sqlite_storage(folder: Path) -> Iterator[Storage]:
     storage = Storage(f"sqlite:///{folder / 'yinxin.db'}")
     storage.migrate()
-    metadata.create_all(storage.engine)  # until the first migration is written
     yield storage
     storage.close()
 

@@ -79,6 +79,8 @@ class Timestamper:
                 ),
                 remedy=_("check the address and the network, and try again"),
             ) from error
-        if kind != REPLY or len(reply) > _MAXIMUM_REPLY:
+        if len(reply) > _MAXIMUM_REPLY:
+            raise YinxinError(Kind.INVALID, _("the answer is longer than a time-stamp reply can be"))
+        if kind != REPLY:
             raise YinxinError(Kind.INVALID, _("the answer is not a time-stamp reply but {kind}").format(kind=kind))
         return reply

@@ -35,6 +35,14 @@ tokens = sa.Table(
     sa.Column("token_digest", sa.LargeBinary, nullable=False),
 )
 
+_ENTER = sa.insert(tokens)
+_MOVE_ON = (
+    sa.update(ledger)
+    .where(ledger.c.latest <= sa.bindparam("to"))
+    .values(latest=sa.bindparam("to"), issued=ledger.c.issued + 1)
+    .returning(ledger.c.issued)
+)
+
 
 class TimeWentBack(Exception):  # noqa: N818 - names what happened; never leaves the authority
     """The moment lies before the latest that was given."""
@@ -61,18 +69,12 @@ def record(connection: sa.Connection, token: TokenRecord) -> int:
     """
     number = _advance(connection, token.gen_time)
     values = vars(token) | {"number": number, "serial": f"{token.serial:x}"}
-    connection.execute(sa.insert(tokens).values(values))
+    connection.execute(_ENTER, values)
     return number
 
 
 def _advance(connection: sa.Connection, to: datetime) -> int:
-    move = (
-        sa.update(ledger)
-        .where(ledger.c.latest <= to)
-        .values(latest=to, issued=ledger.c.issued + 1)
-        .returning(ledger.c.issued)
-    )
-    number: int | None = connection.execute(move).scalar_one_or_none()
+    number: int | None = connection.execute(_MOVE_ON, {"to": to}).scalar_one_or_none()
     if number is not None:
         return number
     if connection.execute(sa.select(ledger.c.id)).first() is not None:

@@ -35,7 +35,10 @@ class TokenBuilder:
         nonce: int | None,
         include_certificates: bool,
     ) -> bytes:
-        """The token, DER. `gen_time` is written to the second; ordering is FALSE, DEFAULT and so not written."""
+        """The token, DER. `gen_time` is written to the second, which the accuracy allows for.
+
+        ordering is FALSE, its DEFAULT, and so is not written.
+        """
         tst_info = der.sequence(
             self._head,
             imprint.encoded,

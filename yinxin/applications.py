@@ -32,6 +32,7 @@ def build(service: str, home: Home) -> "WSGIApplication":
             return create_tsa(open_authority(home))
         case "seals":
             from seals.http import create_app as create_seals
+
             from yinxin.wiring import sealing_support
 
             return create_seals(home, sealing_support(home))

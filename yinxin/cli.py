@@ -3,16 +3,13 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from core.cli import Group, Output, output_option, run
 from core.home import Home
 from core.i18n import _
-
-if TYPE_CHECKING:
-    from seals.contracts import SupportSource
+from seals.contracts import SUPPORT, SupportSource
 
 
 @click.group(cls=Group, help=_("Yinxin: the certificate and electronic-seal authority of an e-government platform."))
@@ -29,10 +26,10 @@ if TYPE_CHECKING:
 def front_door(context: click.Context, home: Path) -> None:
     """The group of everything."""
     context.obj = Home(home)
-    context.meta["seals.support"] = _sealing_support
+    context.meta[SUPPORT] = _sealing_support
 
 
-def _sealing_support(home: Home) -> "SupportSource":
+def _sealing_support(home: Home) -> SupportSource:
     from yinxin.wiring import sealing_support
 
     return sealing_support(home)
@@ -143,7 +140,7 @@ def audit(home: Home, limit: int, before: int | None, output: Output) -> None:
 front_door.add_later("ca", "ca.cli:group", _("Certificates, revocation lists, profiles and hierarchies."))
 front_door.add_later("ra", "ra.cli:group", _("Requests for certificates: enter, approve, issue, deliver, revoke."))
 front_door.add_later("ocsp", "ocsp.cli:group", _("Certificate status: ask any responder, answer requests."))
-front_door.add_later("tsa", "tsa.cli:group", _("Time stamps: give them, ask for them, verify them."))
+front_door.add_later("tsa", "tsa.cli:tsa", _("Time stamps: give them, ask for them, verify them."))
 front_door.add_later("seals", "seals.cli:group", _("Seals: make them, seal documents, verify sealed documents."))
 
 

@@ -158,9 +158,7 @@ class _Founding:
                 actor=ACTOR,
                 reference=f"{self.reference} {authority}-{label}",
             )
-            write_certificates(
-                self.home.certificates(authority) / f"{key_name}.pem", [issued.certificate, *chain]
-            )
+            write_certificates(self.home.certificates(authority) / f"{key_name}.pem", [issued.certificate, *chain])
 
     def _subject(self, role: str) -> Subject:
         centre = self.home.configuration.centre

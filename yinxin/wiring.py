@@ -1,17 +1,13 @@
-"""Which part is handed to which: the authorities of an installation, made from its home. No part finds another by itself."""
+"""Which part is handed to which, from the home of an installation. No authority finds another by itself."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from ca import crl, hierarchy
 from ca.issuance import CertificateAuthority
-from ca.status import StatusReader
 from core.algorithms import Algorithm, Digest, Family
-from core.certificates import read_certificates
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
-from ocsp.responder import Responder
 from seals.contracts import Evidence, SealingSupport
 from tsa.authority import TimeStampAuthority
 from tsa.installation import open_authority as open_time_stamp_authority
@@ -27,16 +23,6 @@ def hierarchy_of(algorithm: Algorithm) -> str:
 def certificate_authority(home: Home) -> CertificateAuthority:
     """Issues certificates; opens the CA's keys."""
     return CertificateAuthority(home.context, home.key_store("ca"), home.configuration.urls)
-
-
-def responder(home: Home) -> Responder:
-    """Answers OCSP requests; opens the OCSP keys only."""
-    return Responder(
-        StatusReader(home.storage),
-        load_delegations(home),
-        home.clock,
-        timedelta(hours=home.configuration.ocsp.response_hours),
-    )
 
 
 @dataclass(frozen=True)
@@ -59,7 +45,7 @@ class BookEvidence:
     issuing: str
 
     def evidence(self) -> Evidence:
-        """The chain of the issuing authority and the CRL of each authority in it. `YinxinError` if one is out of date."""
+        """The chain of the issuing authority and the CRL of each in it; `YinxinError` if one is out of date."""
         chain = hierarchy.chain_of(self.home.storage, self.issuing)
         now = self.home.clock.now()
         crls = []

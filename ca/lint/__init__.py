@@ -1,5 +1,7 @@
 """Linting before the signature: named rules over the exact bytes. What they refuse is not signed."""
 
+from cryptography import x509
+
 from ca.lint import basics, extensions, names
 from ca.lint.reading import Examined, IssuerLimits
 from ca.lint.rule import Finding, Rule
@@ -13,18 +15,32 @@ __all__ = ["RULES", "Finding", "IssuerLimits", "LintedTbs", "Rule", "findings", 
 RULES: tuple[Rule, ...] = (*basics.book.rules, *names.book.rules, *extensions.book.rules)
 
 
+_UNREADABLE = (
+    ValueError,
+    IndexError,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.UnsupportedGeneralNameType,
+)
+
+
 def findings(tbs: bytes, profile: Profile, issuer: IssuerLimits) -> list[Finding]:
     """Every rule that these TBSCertificate bytes break."""
+    shape = ("is_a_certificate", "X.690; RFC 5280 4.1")
     try:
         examined = Examined(tbs, profile, issuer)
-        examined.read_extensions  # noqa: B018 - reading is the test
-    except ValueError as error:
-        return [Finding("is_a_certificate", "X.690; RFC 5280 4.1", str(error))]
+    except _UNREADABLE as error:
+        return [Finding(*shape, str(error))]
     broken = []
+    try:
+        examined.read_extensions  # noqa: B018 - that they can be read is the rule
+    except _UNREADABLE as error:
+        broken.append(Finding(*shape, str(error)))
     for rule in RULES:
         try:
             broken += [Finding(rule.name, rule.clause, complaint) for complaint in rule.check(examined)]
-        except (ValueError, IndexError) as error:
+        except _UNREADABLE as error:
             broken.append(Finding(rule.name, rule.clause, f"cannot be read: {error}"))
     return broken
 

@@ -30,7 +30,7 @@ def lint_crl(tbs: bytes, issuer: IssuerFacts, facts: CrlFacts, now: datetime) ->
     """The token that permits the signature; `YinxinError` (invalid) that says what is wrong."""
     try:
         complaints = list(_complaints(tbs, issuer, facts, now))
-    except (ValueError, IndexError, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
+    except (ValueError, IndexError, x509.InvalidVersion, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
         complaints = [str(error)]
     if complaints:
         raise YinxinError(

@@ -16,11 +16,9 @@ from core.i18n import _
 class LintedTbs:
     """Bytes that the linter passed, for one issuer's key and one purpose."""
 
-    __slots__ = ("__weakref__", "issuer_key", "purpose", "tbs")
+    __slots__ = ("__weakref__", "purpose", "tbs")
 
     tbs: bytes
-    issuer_key: bytes
-    """SPKI of the issuer."""
     purpose: bytes
     """Digest of the profile's version, or `b"crl"`."""
 
@@ -40,7 +38,7 @@ def _binding(tbs: bytes, issuer_key: bytes, purpose: bytes) -> bytes:
 def permit(tbs: bytes, issuer_key: bytes, purpose: bytes) -> LintedTbs:
     """A new token. For the linter only, which calls this once all rules are kept."""
     token = object.__new__(LintedTbs)
-    token.tbs, token.issuer_key, token.purpose = tbs, issuer_key, purpose
+    token.tbs, token.purpose = tbs, purpose
     _outstanding[token] = _binding(tbs, issuer_key, purpose)
     return token
 

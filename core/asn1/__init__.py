@@ -1,5 +1,5 @@
 """ASN.1: writing DER, and asn1crypto taught the GM algorithms."""
 
-from core.asn1 import registrations
+from core.asn1 import registrations, repairs
 
-__all__ = ["registrations"]
+__all__ = ["registrations", "repairs"]

@@ -29,6 +29,9 @@ def encode_name(attributes: Iterable[tuple[str, str]]) -> bytes:
 
 def _attribute(label: str, value: str) -> bytes:
     dotted, bound, printable = ATTRIBUTES[label]
+    if not value.isprintable():
+        # Control characters, and the marks that turn the reading direction, make one name look like another.
+        raise YinxinError(Kind.INVALID, _("{label} holds characters that cannot be seen").format(label=label))
     if not value.strip() or value != value.strip():
         raise YinxinError(
             Kind.INVALID, _("{label} is empty or has spaces around it").format(label=label), subject=value
@@ -37,9 +40,6 @@ def _attribute(label: str, value: str) -> bytes:
         raise YinxinError(
             Kind.INVALID, _("{label} is longer than {bound} characters").format(label=label, bound=bound), subject=value
         )
-    if not value.isprintable():
-        # Control characters, and the marks that turn the reading direction, make one name look like another.
-        raise YinxinError(Kind.INVALID, _("{label} holds characters that cannot be seen").format(label=label))
     if printable and not _PRINTABLE.issuperset(value):
         raise YinxinError(
             Kind.INVALID,
@@ -55,9 +55,12 @@ def describe_name(name: bytes) -> str:
 
 
 def attributes_of(name: bytes) -> list[tuple[str, str]]:
-    """The attributes of a Name DER, in order; unknown types by their OID."""
-    return [
-        (_LABELS.get(attribute["type"].dotted, attribute["type"].dotted), str(attribute["value"].native))
-        for relative in x509.Name.load(name).chosen
-        for attribute in relative
-    ]
+    """The attributes of a Name DER, in order; unknown types by their OID. `YinxinError` (invalid) if it is none."""
+    try:
+        return [
+            (_LABELS.get(attribute["type"].dotted, attribute["type"].dotted), str(attribute["value"].native))
+            for relative in x509.Name.load(name, strict=True).chosen
+            for attribute in relative
+        ]
+    except (ValueError, TypeError, KeyError) as error:
+        raise YinxinError(Kind.INVALID, _("not a distinguished name that can be read")) from error

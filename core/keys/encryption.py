@@ -4,6 +4,7 @@ We write scrypt with AES-256-CBC: the function is memory-hard, so that a short P
 PBKDF2 is read as well, for keys that others made.
 """
 
+import math
 import secrets
 
 from asn1crypto import core as asn1
@@ -27,6 +28,10 @@ _PRF: dict[str, hashes.HashAlgorithm] = {"1.2.840.113549.2.7": hashes.SHA1(), "1
 
 COST, BLOCK, LANES = 2**14, 8, 1
 """scrypt parameters, those of `openssl pkcs8 -scrypt`: 16 MiB and some 40 ms."""
+MOST_SCRYPT_WORK = 2**20
+"""N · r · p at most, eight times ours: a file must not be able to stop the machine that opens it."""
+MOST_ITERATIONS = 10_000_000
+"""Of PBKDF2: some five seconds."""
 
 
 class _Parameters(asn1.Sequence):  # type: ignore[misc]
@@ -124,15 +129,16 @@ def _derive(derivation: asn1.Sequence, passphrase: bytes, size: int) -> bytes:
     match derivation["algorithm"].native:
         case name if name == SCRYPT:
             given = derivation["parameters"].parse(_ScryptParameters).native
-            if given["cost"] * given["block"] > 2**20:
-                raise ValueError("scrypt parameters ask for more than 128 MiB")
-            return Scrypt(given["salt"], size, given["cost"], given["block"], given["lanes"]).derive(passphrase)
+            costs = given["cost"], given["block"], given["lanes"]
+            if min(costs) < 1 or math.prod(costs) > MOST_SCRYPT_WORK:
+                raise ValueError("scrypt parameters out of range")
+            return Scrypt(given["salt"], size, *costs).derive(passphrase)
         case name if name == PBKDF2:
             parameters = derivation["parameters"].parse(_Pbkdf2Parameters)
             given = parameters.native
             prf = given["prf"]["algorithm"] if given["prf"] else "1.2.840.113549.2.7"
-            if given["iterations"] > 10_000_000:
-                raise ValueError("too many iterations")
+            if not 0 < given["iterations"] <= MOST_ITERATIONS:
+                raise ValueError("iterations out of range")
             return PBKDF2HMAC(_PRF[prf], size, given["salt"], given["iterations"]).derive(passphrase)
         case other:
             raise KeyError(other)

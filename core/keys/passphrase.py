@@ -40,7 +40,7 @@ def obtain(what: str, *, file: Path | None = None, variable: str | None = None) 
     if file is not None:
         return from_file(file)
     if variable and (value := os.environ.get(variable)):
-        return value.encode()
+        return os.fsencode(value)
     if sys.stdin is not None and sys.stdin.isatty():
         return getpass.getpass(_("Passphrase or PIN of {what}: ").format(what=what)).encode()
     remedy = _("give a file of mode 0600 with --pin-file")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.hazmat.primitives.serialization import pkcs12 as pyca
@@ -14,9 +15,16 @@ ITERATIONS = 100_000
 
 
 def pack(key: PrivateKey, certificate: bytes, chain: list[bytes], *, name: str, passphrase: bytes) -> bytes:
-    """PFX DER: the key, its certificate and the issuers' (DER), encrypted with PBES2 and AES-256."""
+    """PFX DER: the key, its certificate and the issuers' (DER), encrypted with PBES2 and AES-256.
+
+    `YinxinError` (invalid) if the certificate is for another key, or the passphrase (UTF-8) is empty or holds a NUL.
+    """
     if not passphrase:
         raise YinxinError(Kind.INVALID, _("a key is never written without a passphrase"))
+    if b"\x00" in passphrase:  # it would end there without a word
+        raise YinxinError(Kind.INVALID, _("a passphrase cannot hold a NUL character"))
+    if asn1_x509.Certificate.load(certificate).public_key.dump() != key.public_key_info:
+        raise YinxinError(Kind.INVALID, _("the certificate is for another key"), subject=name)
     if isinstance(key, PycaKey):
         return pyca.serialize_key_and_certificates(
             name.encode(),

@@ -81,7 +81,7 @@ def test_every_way_in_which_sm2_is_named_in_the_field(oid: str, parameters: byte
     assert algorithm_by_identifier(der.sequence(der.oid(oid), parameters)) is SM2_SM3
 
 
-@pytest.mark.parametrize("name", ["rsa-sha256", "rsa-sha384"])
+@pytest.mark.parametrize("name", ["rsa-sha256", "rsa-sha384", "rsa-sha512"])
 def test_rsa_parameters_may_be_absent(name: str) -> None:
     """RFC 4055 5."""
     absent = der.sequence(ALGORITHMS[name].identifier[2:-2])

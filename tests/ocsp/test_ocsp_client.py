@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 import pytest
 from cryptography import x509 as pyca_x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp as pyca_ocsp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.algorithms import SHA1, SHA256, SM3, Digest, KeyKind
-from core.asn1 import der
 from core.clock import FixedClock
 from core.errors import Kind, YinxinError
 from core.keys.private_key import PycaKey
@@ -176,9 +175,6 @@ def test_the_right_certificate_with_another_key(world: World) -> None:
     response = written(world, town.stranger, enclosed=town.responder.certificate)
     with pytest.raises(YinxinError, match="may not answer"):
         judged(world, response)
-    true = answer(world)
-    forged = true.replace(town.responder.key.sign(b"")[:0] or der.tlv(0x82, b""), der.tlv(0x80, b""))
-    assert forged == true or judged(world, forged)
 
 
 def test_changed_answers(world: World) -> None:
@@ -230,10 +226,14 @@ def test_damaged_answers(put_in: bytes, start: int, taken_out: int) -> None:
     assert verdict.standing is Standing.REVOKED
 
 
+def _nobody(request: bytes) -> bytes:
+    raise AssertionError("asked")
+
+
 def test_another_issuer_than_that_of_the_certificate(world: World) -> None:
     leaf = world.town.issuing.issue("Leaf", kind=world.town.kind, not_before=LONG_AGO)
     with pytest.raises(YinxinError, match="was not issued by"):
-        ask(certificate(leaf), certificate(world.town.root), pytest.fail, FixedClock(NOW), SHA1, NONCE)
+        ask(certificate(leaf), certificate(world.town.root), _nobody, FixedClock(NOW), SHA1, NONCE)
 
 
 @pytest.mark.parametrize("by_name", [True, False])
@@ -264,7 +264,7 @@ def test_an_answer_that_cryptography_wrote(by_name: bool) -> None:
         .responder_id(encoding, responder)
         .certificates([responder])
         .sign(key.key, hashes.SHA256())
-        .public_bytes(pyca_x509.base.serialization.Encoding.DER)
+        .public_bytes(serialization.Encoding.DER)
     )
     produced = pyca_ocsp.load_der_ocsp_response(response).produced_at_utc
     verdict = judge(response, leaf.serial_number, certificate(town.issuing), produced, NONCE)

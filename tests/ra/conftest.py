@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from core.clock import FixedClock
 from core.storage import Storage, metadata
@@ -35,8 +36,16 @@ def office(founded: Office, tmp_path: Path) -> Iterator[Office]:
 
 
 @pytest.fixture
-def each_office(each_storage: Storage, tmp_path: Path) -> Office:
-    """An office on SQLite, then one on PostgreSQL."""
-    office = Office(tmp_path / "office", each_storage, FixedClock(NOW))
-    office.found()
-    return office
+def each_office(founded: Office, each_storage: Storage, tmp_path: Path) -> Office:
+    """A copy of the office on SQLite, then one on PostgreSQL."""
+    shutil.copytree(founded.folder / "keys", tmp_path / "office" / "keys")
+    with founded.storage.reading() as source, each_storage.transaction() as target:
+        for table in metadata.sorted_tables:
+            rows = [row._asdict() for row in source.execute(sa.select(table))]
+            if not rows:
+                continue
+            target.execute(sa.insert(table), rows)
+            if target.dialect.name == "postgresql" and "id" in table.c:
+                sequence = sa.func.pg_get_serial_sequence(table.name, "id")
+                target.execute(sa.select(sa.func.setval(sequence, len(rows))))
+    return Office(tmp_path / "office", each_storage, FixedClock(NOW), dict(founded.sessions))

@@ -100,7 +100,7 @@ class Walk(RuleBasedStateMachine):
 
 
 TestWalk = Walk.TestCase
-TestWalk.settings = settings(max_examples=150, stateful_step_count=20, deadline=None)
+TestWalk.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
 
 
 def test_every_state_is_reached_and_the_last_ones_are_final() -> None:

@@ -72,9 +72,7 @@ def test_only_reviewers_approve(office: Office, who: str) -> None:
 def test_only_enterers_enter_and_only_makers_issue(office: Office) -> None:
     refused("role", lambda: office.enter("shen.review"))
     number = office.approved()
-    refused(
-        "role", lambda: issue(office.context, office.authority, office.sessions["shen.review"], [number])
-    )
+    refused("role", lambda: issue(office.context, office.authority, office.sessions["shen.review"], [number]))
     issue_it(office, number)
 
 
@@ -122,7 +120,7 @@ def test_an_approval_of_another_request_does_not_count_here(office: Office) -> N
     number = office.enter()
     target = office.rows(records.requests)[1].id
     approval = office.rows(records.request_moves)[1]
-    insert_move(office, target, approval.operator, bytes(approval.statement))  # type: ignore[arg-type]
+    insert_move(office, target, approval.operator, bytes(approval.statement))
     refused("altered", lambda: issue_it(office, number))
 
 
@@ -179,9 +177,7 @@ def test_an_operator_whose_certificate_is_revoked_can_do_nothing(office: Office)
     number = office.enter()
     with office.storage.reading() as connection:
         operator = find_operator(connection, "shen.review")
-    ca.revocation.revoke(
-        office.context, operator.authority, operator.serial, Reason.KEY_COMPROMISE, actor="ceremony"
-    )
+    ca.revocation.revoke(office.context, operator.authority, operator.serial, Reason.KEY_COMPROMISE, actor="ceremony")
     refused("certificate", lambda: requests.approve(office.context, office.sessions["shen.review"], number))
     refused("certificate", lambda: office.open("shen.review"))
 
@@ -257,13 +253,13 @@ def test_a_statement_counts_once(office: Office) -> None:
     issue_it(office, number)
     (row,) = [row for row in office.rows(ca_certificates) if row.approval_reference == number]
     assert row.approvers == ["shen.review", "he.review"]
-    assert bytes(row.approval_digest).hex() == find_request(office.context, number).digest  # type: ignore[call-overload]
+    assert bytes(row.approval_digest).hex() == find_request(office.context, number).digest
 
 
 def test_a_request_cannot_ask_for_fewer_approvals_than_its_profile(office: Office) -> None:
     need_two_approvals(office)
     number = office.enter(profile="unit", subject=UNIT)
-    application = parse_application(office.rows(records.requests)[0].content)  # type: ignore[arg-type]
+    application = parse_application(office.rows(records.requests)[0].content)
     lenient = application.model_copy(update={"approvals": 1, "number": number + "X"})
     session = office.sessions["lu.enter"]
     statement = next_statement(office.context, session, number, Act.ENTER).model_copy(
@@ -282,7 +278,7 @@ def test_a_profile_made_stricter_binds_requests_that_wait(office: Office) -> Non
 def test_entering_takes_a_statement_about_this_very_content(office: Office) -> None:
     office.enter()
     row = office.rows(records.requests)[0]
-    application = parse_application(row.content)  # type: ignore[arg-type]
+    application = parse_application(row.content)
     session = office.sessions["lu.enter"]
     other = application.model_copy(update={"number": "20261101-00000000", "subject": STAFF})
     statement = next_statement(office.context, session, application.number, Act.ENTER)

@@ -11,7 +11,7 @@ import pytest
 import rfc8785
 from asn1crypto import cms as asn1_cms
 from asn1crypto import pem
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import cms
@@ -62,6 +62,7 @@ def test_what_is_signed_is_canonical_json() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=60, deadline=None)
 @given(place=st.floats(0, 1, exclude_max=True), mask=st.integers(1, 255))
 def test_no_changed_octet_changes_what_a_statement_says(kind: KeyKind, place: float, mask: int) -> None:
     made = signed(kind)

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from core.algorithms import SHA1, Digest, KeyKind
 from core.clock import FixedClock
+from core.storage import Storage, metadata
 from ocsp.certificate import Certificate
 from ocsp.delegation import Delegation
 from ocsp.request import CertId, cert_id
@@ -99,13 +100,13 @@ class Town:
     def root_responder(self) -> pki.Party:
         return self.delegate(self.root, "Root Responder")
 
-    def delegate(self, issuer: pki.Party, name: str, *, days: int = 800) -> pki.Party:
+    def delegate(self, issuer: pki.Party, name: str, *, not_before: datetime = LONG_AGO, days: int = 800) -> pki.Party:
         return issuer.issue(
             f"{self.kind} {name}",
             usages=(pki.DIGITAL_SIGNATURE,),
             extended=(pki.OCSP_SIGNING,),
             kind=self.kind,
-            not_before=LONG_AGO,
+            not_before=not_before,
             days=days,
         )
 
@@ -160,3 +161,11 @@ class World:
 
 
 TOWNS = {kind: Town(kind) for kind in (KeyKind.SM2, KeyKind.RSA_2048)}
+
+
+def new_storage(url: str) -> Storage:
+    """An empty database with every table."""
+    storage = Storage(url)
+    storage.migrate()
+    metadata.create_all(storage.engine)  # until the first migration is written
+    return storage

@@ -28,10 +28,9 @@ from ra.operators import OperatorSession, add_operator, open_session
 NOW = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
 PROFILES = Path(__file__).parents[2] / "conf" / "profiles"
 PIN = b"135790"
+CA_PASSPHRASE = b"ca passphrase"
 RESIDENT_ID = "11010519491231002X"
-STAFF = Subject(
-    organization="宝鸡市人民政府办公室", common_name="张三", identity=Identity(resident_id=RESIDENT_ID)
-)
+STAFF = Subject(organization="宝鸡市人民政府办公室", common_name="张三", identity=Identity(resident_id=RESIDENT_ID))
 UNIT = Subject(
     organization="宝鸡市人民政府办公室",
     common_name="宝鸡市人民政府办公室",
@@ -61,7 +60,7 @@ class Office:
 
     @property
     def keys(self) -> KeyStore:
-        return KeyStore(self.folder / "keys", lambda: b"ca passphrase")
+        return KeyStore(self.folder / "keys" / "ca", lambda: CA_PASSPHRASE)
 
     @property
     def authority(self) -> CertificateAuthority:
@@ -81,9 +80,7 @@ class Office:
                 if issuer is None:
                     create_root(authority, name, kind, subject, approval=approval, actor="ceremony")
                 else:
-                    create_issuing(
-                        authority, name, kind, subject, issuer=issuer, approval=approval, actor="ceremony"
-                    )
+                    create_issuing(authority, name, kind, subject, issuer=issuer, approval=approval, actor="ceremony")
         for name, roles in PEOPLE.items():
             self.appoint(name, roles)
 

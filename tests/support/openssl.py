@@ -16,13 +16,22 @@ class RefusalError(Exception):
 
 def openssl(*arguments: str | Path, data: bytes = b"") -> bytes:
     """Run the command with `data` on its standard input; its standard output, or `RefusalError`."""
+    return _run(*arguments, data=data).stdout
+
+
+def openssl_says(*arguments: str | Path, data: bytes = b"") -> str:
+    """What the command says of its work (standard error): `req -verify` ends well even where it says "failure"."""
+    return _run(*arguments, data=data).stderr.decode(errors="replace")
+
+
+def _run(*arguments: str | Path, data: bytes) -> subprocess.CompletedProcess[bytes]:
     program = shutil.which("openssl")
     if program is None:
         pytest.skip("the openssl command is not installed")
     done = subprocess.run([program, *map(str, arguments)], input=data, capture_output=True, timeout=60)
     if done.returncode:
         raise RefusalError(done.stderr.decode(errors="replace"))
-    return done.stdout
+    return done
 
 
 def verifies(

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 from asn1crypto import tsp
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from core.algorithms import SHA1, SHA256, SHA384, SHA512, SM3, Digest
@@ -99,6 +99,7 @@ def test_refused(authority: TimeStampAuthority, request_der: bytes, failure: PKI
     assert (status, failures) == (2, {names[failure]})
 
 
+@example(digest=SM3, seed=b"", policy=None, nonce=-128, certificates=False)
 @given(
     digest=st.sampled_from(ACCEPTED_DIGESTS),
     seed=st.binary(),

@@ -150,7 +150,7 @@ def test_signed_but_no_token(
         read_token(cms.sign(content(clock), unit.key, unit.certificate, content_type=content_type))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, 10_000), octet=st.integers(1, 255))
 def test_a_changed_octet_is_noticed(authority: TimeStampAuthority, place: int, octet: int) -> None:
     """Whatever is changed: an error in words, or a token that says the same (an unsigned part was hit)."""

@@ -180,7 +180,9 @@ class _Demonstration:
                 files.write(self.out / "reports" / f"{document}.json", content.encode() + b"\n")
                 if report.verdict.value != verdict:
                     raise YinxinError(
-                        Kind.INVALID, _("the verdict is {verdict}").format(verdict=report.verdict.words), subject=document
+                        Kind.INVALID,
+                        _("the verdict is {verdict}").format(verdict=report.verdict.words),
+                        subject=document,
                     )
                 came_out(report.verdict.words)
 
@@ -195,7 +197,9 @@ class _Demonstration:
                 answer = responder.respond(build_request([cert_id(issuer, serial, digest)]))
                 verdict = judge(answer, serial, issuer, self.home.clock.now(), None)
                 if verdict.standing is not expected:
-                    raise YinxinError(Kind.INVALID, _("OCSP answers {word}").format(word=verdict.standing), subject=label)
+                    raise YinxinError(
+                        Kind.INVALID, _("OCSP answers {word}").format(word=verdict.standing), subject=label
+                    )
             files.write(self.out / "ocsp" / f"{label}-{name}.der", answer)
             words.append(f"{label} {verdict.standing}")
         return words

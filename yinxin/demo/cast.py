@@ -5,9 +5,7 @@ from core.subject import Identity, Subject
 PLACE = {"province": "陕西省", "locality": "宝鸡市"}
 OFFICE = "宝鸡市人民政府办公室"
 
-UNIT = Subject(
-    **PLACE, organization=OFFICE, common_name=OFFICE, identity=Identity(credit_code="11610300000000001T")
-)
+UNIT = Subject(**PLACE, organization=OFFICE, common_name=OFFICE, identity=Identity(credit_code="11610300000000001T"))
 STAFF = {
     "zhangsan": Subject(
         **PLACE, organization=OFFICE, common_name="张三", identity=Identity(resident_id="610302198001010016")

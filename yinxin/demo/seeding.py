@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ca.hierarchy import chain_of
 from core.algorithms import KeyKind
+from core.certificates import read_certificates
 from core.csr import build_csr
 from core.home import Home
 from core.i18n import _
@@ -15,13 +16,17 @@ from core.subject import Subject
 from ra import issuance, operators, requests
 from ra.moves import Role
 from ra.operators import OperatorSession
+from seals import register
+from seals.making import Maker
 from seals.picture import RoundSeal
+from seals.register import SealKind, SealOrder
 from yinxin import installation
 from yinxin.demo import cast
-from yinxin.installation import ACTOR, hierarchy_label, write_certificates
+from yinxin.installation import ACTOR, hierarchy_label
 from yinxin.wiring import certificate_authority
 
 PIN_FILE = "pin"
+DIAMETER_MM = 42
 # Holders' certificates last three years: keys of the size that every card and browser takes will do.
 HOLDER_KINDS = {KeyKind.RSA_3072: KeyKind.RSA_2048, KeyKind.RSA_4096: KeyKind.RSA_2048}
 
@@ -108,12 +113,28 @@ class Seeding:
 
     def make_seals(self) -> Iterator[str]:
         """A seal of the unit in each hierarchy; its name in the register."""
-        picture = RoundSeal(cast.OFFICE).png()
+        picture = RoundSeal(cast.OFFICE, DIAMETER_MM).png()
+        keys = self.home.key_store("seals")
         for label in self.kinds:
-            chain = chain_of(self.home.storage, f"{label}-issuing")
-            certificate_file = self.home.certificates("seals") / f"{label}-unit.pem"
-            write_certificates(certificate_file, [self.certificates[label, "unit"], *chain])
-            yield register_seal(self.home, label, picture)
+            maker_name = f"{label}-seal-maker"
+            maker_certificate, *_issuers = read_certificates(self.home.certificates("seals") / f"{maker_name}.pem")
+            order = SealOrder(
+                name=seal_name(label),
+                owner=cast.OFFICE,
+                kind=SealKind.OFFICIAL,
+                key_name=f"{label}-unit",
+                certificate=self.certificates[label, "unit"],
+                chain=chain_of(self.home.storage, f"{label}-issuing"),
+                picture=picture,
+                width_mm=DIAMETER_MM,
+            )
+            maker = Maker(keys.signer(maker_name), maker_certificate)
+            yield register.make(self.home.context, keys, maker, order, actor=ACTOR).name
+
+
+def seal_name(label: str) -> str:
+    """The unit's seal of a hierarchy, in the register."""
+    return f"{label}-office"
 
 
 def seed_home(path: Path, tell: Callable[[str], None]) -> Home:

@@ -1,0 +1,64 @@
+"""The books examined once more: every certificate and list in force, by our rules, by pkilint, by its signature."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from cryptography import x509
+
+from ca import conformance
+from ca.activation import profile_version
+from ca.authorities import Authority, list_authorities
+from ca.crl import latest_published
+from ca.lint import findings
+from ca.register import CertificateRecord, Filter, every
+from core.context import Context
+from core.errors import Kind, YinxinError
+from core.keys.verification import InvalidSignature, verify
+
+
+def inspect_certificates(context: Context) -> Iterator[tuple[CertificateRecord, tuple[str, ...]]]:
+    """Every certificate in the books, with what is wrong with it."""
+    authorities = {authority.name: authority for authority in list_authorities(context.storage)}
+    for record in every(context.storage, Filter()):
+        yield record, tuple(_complaints(context, record, authorities[record.authority]))
+
+
+def inspect_crls(context: Context) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every authority that published a list, with what is wrong with the one in force."""
+    for authority in list_authorities(context.storage):
+        try:
+            published = latest_published(context, authority.name)
+        except YinxinError as error:
+            if error.kind is not Kind.NOT_FOUND:
+                raise
+            continue
+        parsed = x509.load_der_x509_crl(published.crl)
+        complaints = [str(finding) for finding in conformance.lint_crl(published.crl)]
+        complaints += _signature_complaints(authority, parsed.signature, parsed.tbs_certlist_bytes)
+        if published.next_update < context.clock.now():
+            complaints.append("the list in force is over its nextUpdate")
+        yield authority.name, tuple(complaints)
+
+
+def _complaints(context: Context, record: CertificateRecord, authority: Authority) -> Iterator[str]:
+    with context.storage.reading() as connection:
+        profile = profile_version(connection, record.profile, record.version).profile
+    limits = authority.limits
+    if profile.self_issued:
+        limits = replace(limits, not_before=None, not_after=None)
+    yield from map(str, findings(record.tbs, profile, limits))
+    if record.certificate is None:
+        return  # an intent: there are only the bytes that may have been signed
+    yield from map(str, conformance.lint_certificate(record.certificate))
+    parsed = x509.load_der_x509_certificate(record.certificate)
+    if parsed.tbs_certificate_bytes != record.tbs:
+        yield "the certificate is not over the bytes of its intent"
+    yield from _signature_complaints(authority, parsed.signature, record.tbs)
+
+
+def _signature_complaints(authority: Authority, signature: bytes, tbs: bytes) -> list[str]:
+    try:
+        verify(authority.public_key_info, authority.algorithm, signature, tbs)
+    except InvalidSignature:
+        return ["the signature is not the authority's"]
+    return []

@@ -1,0 +1,333 @@
+"""`yinxin ra`: requests from entry to delivery, and the certificates' holds and revocations."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+from ca.authorities import chain_of
+from ca.issuance import CertificateAuthority
+from ca.records import serial_text
+from ca.register import find
+from ca.state import Reason
+from core import files
+from core.cli import Group, Output, output_option
+from core.errors import YinxinError
+from core.home import Home
+from core.i18n import _
+from core.subject import Subject
+from ra import requests, revocation
+from ra.cli_options import FILE, acting_operator, subject_options
+from ra.delivery import Form, deliver, export, write_certificate
+from ra.issuance import issue
+from ra.moves import State
+from ra.operators import OperatorSession
+from ra.register import PAGE, StoredCertificate, find_request, list_requests
+
+BATCH = 200
+
+
+@click.group(cls=Group, help=_("Requests for certificates: enter, approve, issue, deliver, revoke."))
+def group() -> None:
+    """The group of commands."""
+
+
+group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, reinstate."))
+group.add_later("key", "ra.cli_people:key_group", _("Keys, at the holder's place."))
+
+
+@group.command(
+    help=_("Enter a request for a certificate."),
+    example=(
+        "yinxin ra apply --profile staff --authority sm2-issuing --csr zhangsan.csr "
+        "--common-name 张三 --organization 宝鸡市人民政府办公室 --as li.enter --key li.pem"
+    ),
+)
+@click.option("--profile", required=True, help=_("Kind of certificate, such as staff or unit."))
+@click.option("--authority", required=True, help=_("The authority that shall issue it."))
+@click.option("--csr", "csr_file", required=True, type=FILE, help=_("The holder's request (PKCS#10, PEM or DER)."))
+@subject_options
+@acting_operator
+@output_option
+def apply(
+    home: Home,
+    session: OperatorSession,
+    profile: str,
+    authority: str,
+    csr_file: Path,
+    subject: Subject,
+    output: Output,
+) -> None:
+    """Enter a request."""
+    csr = files.read(csr_file)
+    number = requests.enter(home.context, session, authority=authority, profile=profile, subject=subject, csr=csr)
+    output.done(
+        _("Request {number} is entered; another operator approves it.").format(number=number),
+        {"number": number, "state": State.ENTERED.value},
+    )
+
+
+@group.command(
+    name="list",
+    help=_("List requests, page by page, in the order of their entry."),
+    example="yinxin ra list --state entered",
+)
+@click.option("--state", type=click.Choice([state.value for state in State]), help=_("Only requests in this state."))
+@click.option("--profile", help=_("Only requests with this profile."))
+@click.option("--after", metavar="NUMBER", help=_("Go on after this request."))
+@click.option("--limit", type=int, default=PAGE, show_default=True, help=_("Requests on a page."))
+@output_option
+@click.pass_obj
+def list_command(
+    home: Home, state: str | None, profile: str | None, after: str | None, limit: int, output: Output
+) -> None:
+    """List requests."""
+    wanted = State(state) if state else None
+    page = list_requests(home.context, state=wanted, profile=profile, after=after, limit=limit)
+    headings = {
+        "number": _("Number"),
+        "state": _("State"),
+        "profile": _("Profile"),
+        "authority": _("Authority"),
+        "holder": _("Holder"),
+    }
+    output.table((vars(entry) for entry in page.entries), headings)
+    if page.next:
+        output.note(_("More follow: --after {number}").format(number=page.next))
+
+
+@group.command(
+    help=_("Show a request: what is applied for, and who stated what about it."),
+    example="yinxin ra show 20261101-7K3M9QX2 --export evidence",
+)
+@click.argument("number")
+@click.option(
+    "--export",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=_("Write the request, the signed statements and the certificates into this folder."),
+)
+@output_option
+@click.pass_obj
+def show(home: Home, number: str, folder: Path | None, output: Output) -> None:
+    """Show a request."""
+    record = find_request(home.context, number)
+    statements = [
+        f"{statement.at.astimezone():%Y-%m-%d %H:%M:%S} {statement.act.value}: {statement.operator}"
+        + (f" ({statement.decision})" if statement.decision else "")
+        for statement in (signed.statement for signed in record.statements)
+    ]
+    identity = record.application.subject.identity.model_dump(exclude_none=True) if record.application else {}
+    facts = {
+        **vars(record.entry),
+        "identity": [f"{field} {value}" for field, value in identity.items()],
+        "digest": record.digest,
+        "statements": statements,
+        "certificates": [certificate.label for certificate in record.certificates],
+        "intact": record.intact,
+    }
+    labels = {
+        "number": _("Number"),
+        "state": _("State"),
+        "profile": _("Profile"),
+        "authority": _("Authority"),
+        "holder": _("Holder"),
+        "identity": _("Identity numbers"),
+        "digest": _("Digest (SM3)"),
+        "statements": _("Statements"),
+        "certificates": _("Certificates"),
+        "intact": _("As it was signed"),
+    }
+    output.details(facts, labels)
+    if not record.intact:
+        output.warn(_("The stored request is not what its statements say: it was altered in the database."))
+    if folder:
+        export(record, folder)
+        output.note(_("{folder}: the evidence.").format(folder=folder))
+
+
+@group.command(
+    help=_("Approve requests."),
+    example="yinxin ra approve 20261101-7K3M9QX2 --as wang.review --key wang.pem --pin-file wang.pin",
+)
+@click.argument("numbers", nargs=-1, required=True)
+@click.option("--digest", help=_("Only if the request is still the one with this digest, as `show` gives it."))
+@acting_operator
+@output_option
+def approve(home: Home, session: OperatorSession, numbers: tuple[str, ...], digest: str | None, output: Output) -> None:
+    """Approve requests."""
+    _each(numbers, lambda number: requests.approve(home.context, session, number, digest=digest), output)
+
+
+@group.command(
+    help=_("Reject requests, saying why."),
+    example="yinxin ra reject 20261101-7K3M9QX2 --why 材料不全 --as wang.review --key wang.pem",
+)
+@click.argument("numbers", nargs=-1, required=True)
+@click.option("--why", required=True, help=_("The reason, for the record."))
+@acting_operator
+@output_option
+def reject(home: Home, session: OperatorSession, numbers: tuple[str, ...], why: str, output: Output) -> None:
+    """Reject requests."""
+    _each(numbers, lambda number: requests.reject(home.context, session, number, why), output)
+
+
+@group.command(
+    help=_("Withdraw requests that have not been issued."),
+    example="yinxin ra withdraw 20261101-7K3M9QX2 --as li.enter --key li.pem",
+)
+@click.argument("numbers", nargs=-1, required=True)
+@click.option("--why", default="", help=_("The reason, for the record."))
+@acting_operator
+@output_option
+def withdraw(home: Home, session: OperatorSession, numbers: tuple[str, ...], why: str, output: Output) -> None:
+    """Withdraw requests."""
+    _each(numbers, lambda number: requests.withdraw(home.context, session, number, why), output)
+
+
+@group.command(
+    name="issue",
+    help=_("Have the certificates of approved requests made: those numbered, or all."),
+    example="yinxin ra issue --approved --as zhao.make --key zhao.pem --pin-file zhao.pin",
+)
+@click.argument("numbers", nargs=-1)
+@click.option("--approved", is_flag=True, help=_("All requests that are approved."))
+@acting_operator
+@output_option
+def issue_command(
+    home: Home, session: OperatorSession, numbers: tuple[str, ...], approved: bool, output: Output
+) -> None:
+    """Issue certificates."""
+    if bool(numbers) == approved:
+        raise click.UsageError(_("Give the numbers of requests, or --approved."))
+    authority = CertificateAuthority(home.context, home.key_store("ca"), home.configuration.urls)
+    wanted = _approved(home) if approved else list(dict.fromkeys(numbers))
+    rows: list[dict[str, object]] = []
+    try:
+        with output.progress(_("Issuing"), len(wanted)) as advance:
+            for start in range(0, len(wanted), BATCH):
+                batch = wanted[start : start + BATCH]
+                made = issue(home.context, authority, session, batch)
+                rows += [
+                    {"number": number, "authority": one.authority, "serial": serial_text(one.serial)}
+                    for number, one in zip(batch, made, strict=True)
+                ]
+                advance(len(batch))
+    finally:
+        if rows or not wanted:
+            output.table(rows, {"number": _("Number"), "authority": _("Authority"), "serial": _("Serial number")})
+
+
+def _approved(home: Home) -> list[str]:
+    numbers: list[str] = []
+    after = None
+    while True:
+        page = list_requests(home.context, state=State.APPROVED, after=after, limit=1000)
+        numbers += [entry.number for entry in page.entries]
+        if (after := page.next) is None:
+            return numbers
+
+
+@group.command(
+    name="deliver",
+    help=_("Write the certificate of an issued request, and record that it was handed over."),
+    example="yinxin ra deliver 20261101-7K3M9QX2 --out zhangsan.pem --form chain --as zhao.make --key zhao.pem",
+)
+@click.argument("number")
+@click.option("--out", required=True, type=FILE, help=_("Where to write it."))
+@click.option(
+    "--form",
+    type=click.Choice([form.value for form in Form]),
+    default=Form.PEM.value,
+    show_default=True,
+    help=_("PEM, DER, or PEM with the issuers' certificates."),
+)
+@acting_operator
+@output_option
+def deliver_command(home: Home, session: OperatorSession, number: str, out: Path, form: str, output: Output) -> None:
+    """Deliver a certificate."""
+    (certificate,) = deliver(home.context, session, number)
+    try:
+        files.write(out, _written(home, certificate, Form(form)))
+    except YinxinError as error:
+        remedy = _("the delivery is recorded; get the certificate with: yinxin ra show {number} --export FOLDER")
+        raise YinxinError(error.kind, error.what, subject=error.subject, remedy=remedy.format(number=number)) from error
+    output.done(
+        _("{out}: certificate {certificate}").format(out=out, certificate=certificate.label),
+        {"number": number, "certificate": str(out), "serial": serial_text(certificate.serial)},
+    )
+
+
+def _written(home: Home, certificate: StoredCertificate, form: Form) -> bytes:
+    chain = chain_of(home.storage, certificate.authority)
+    return write_certificate(certificate.certificate, chain, form)
+
+
+@group.command(
+    help=_("Revoke a holder's certificate for good."),
+    example="yinxin ra revoke 01a2b3c4 --reason keyCompromise --as wang.review --key wang.pem",
+)
+@click.argument("serial")
+@click.option("--authority", help=_("The authority that issued it, if the number alone does not tell."))
+@click.option(
+    "--reason",
+    required=True,
+    type=click.Choice(sorted(reason.value for reason in revocation.REASONS)),
+    help=_("Why (RFC 5280)."),
+)
+@acting_operator
+@output_option
+def revoke(
+    home: Home, session: OperatorSession, serial: str, authority: str | None, reason: str, output: Output
+) -> None:
+    """Revoke a certificate."""
+    found = find(home.storage, serial, authority)
+    revocation.revoke(home.context, session, found.authority, found.serial, Reason(reason))
+    _tell(output, found.authority, found.serial, "revoked")
+
+
+@group.command(
+    help=_("Suspend a holder's certificate until it is resumed or revoked."),
+    example="yinxin ra hold 01a2b3c4 --as wang.review --key wang.pem",
+)
+@click.argument("serial")
+@click.option("--authority", help=_("The authority that issued it, if the number alone does not tell."))
+@acting_operator
+@output_option
+def hold(home: Home, session: OperatorSession, serial: str, authority: str | None, output: Output) -> None:
+    """Hold a certificate."""
+    found = find(home.storage, serial, authority)
+    revocation.hold(home.context, session, found.authority, found.serial)
+    _tell(output, found.authority, found.serial, "held")
+
+
+@group.command(
+    help=_("Let a suspended certificate hold again."),
+    example="yinxin ra resume 01a2b3c4 --as wang.review --key wang.pem",
+)
+@click.argument("serial")
+@click.option("--authority", help=_("The authority that issued it, if the number alone does not tell."))
+@acting_operator
+@output_option
+def resume(home: Home, session: OperatorSession, serial: str, authority: str | None, output: Output) -> None:
+    """Resume a certificate."""
+    found = find(home.storage, serial, authority)
+    revocation.resume(home.context, session, found.authority, found.serial)
+    _tell(output, found.authority, found.serial, "valid")
+
+
+def _tell(output: Output, authority: str, serial: int, state: str) -> None:
+    label = f"{authority}/{serial_text(serial)}"
+    facts = {"authority": authority, "serial": serial_text(serial), "state": state}
+    output.done(_("Certificate {certificate} is {state} now.").format(certificate=label, state=state), facts)
+
+
+def _each(numbers: Sequence[str], decide: Callable[[str], State], output: Output) -> None:
+    """Decide on one request after the other; what was decided is told also when a later one fails."""
+    rows: list[dict[str, object]] = []
+    try:
+        for number in dict.fromkeys(numbers):
+            rows.append({"number": number, "state": decide(number).value})
+    finally:
+        if rows:
+            output.table(rows, {"number": _("Number"), "state": _("State")})

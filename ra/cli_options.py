@@ -1,0 +1,116 @@
+"""Options that several `yinxin ra` commands share: which operator acts, and whom a certificate is for."""
+
+import functools
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from core import files
+from core.errors import Kind, YinxinError
+from core.home import Home
+from core.i18n import _
+from core.keys import passphrase
+from core.subject import Identity, Subject
+from ra.operators import open_session
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+PIN_VARIABLE = "YINXIN_PIN"
+
+Function = Callable[..., Any]
+
+_NAME_FIELDS = {
+    "common_name": _("Name of the person, unit or service (CN)."),
+    "organization": _("Unit that the holder belongs to (O)."),
+    "organizational_unit": _("Department (OU)."),
+    "locality": _("City (L)."),
+    "province": _("Province (ST)."),
+    "country": _("Country, two letters (C)."),
+}
+_IDENTITY_FIELDS = {
+    "resident_id": _("Resident identity number."),
+    "passport": _("Passport number."),
+    "insurance_number": _("Social insurance number."),
+    "business_registration": _("Business registration number."),
+    "credit_code": _("Unified social credit code."),
+    "taxation_number": _("Taxation number."),
+}
+
+
+def obtain_pin(what: str, file: Path | None, variable: str = PIN_VARIABLE) -> bytes:
+    """A PIN from the file if given, else the environment, else a prompt."""
+    return passphrase.obtain(what, file=file, variable=variable)
+
+
+def acting_operator(function: Function) -> Function:
+    """Give the command `--as`, `--key` and `--pin-file`, and the parameter `session: OperatorSession`."""
+
+    @functools.wraps(function)
+    def acting(home: Home, operator: str, key_file: Path, pin_file: Path | None, **options: Any) -> Any:
+        pin = obtain_pin(str(key_file), pin_file)
+        session = open_session(home.context, operator, key_file, pin)
+        return function(home=home, session=session, **options)
+
+    decorated: Function = click.pass_obj(acting)
+    for option in (
+        click.option("--pin-file", type=FILE, help=_("File with the PIN, mode 0600; else YINXIN_PIN, or a prompt.")),
+        click.option("--key", "key_file", required=True, type=FILE, help=_("The operator's key file.")),
+        click.option("--as", "operator", required=True, metavar="OPERATOR", help=_("The operator who acts.")),
+    ):
+        decorated = option(decorated)
+    return decorated
+
+
+def subject_options(function: Function) -> Function:
+    """Give the command options for every field of the subject, or `--from FILE`, and the parameter `subject`."""
+
+    @functools.wraps(function)
+    def with_subject(*args: Any, from_file: Path | None, **options: Any) -> Any:
+        given = {field: options.pop(field) for field in _NAME_FIELDS}
+        identity = {field: options.pop(field) for field in _IDENTITY_FIELDS}
+        subject = build_subject(_from_file(from_file) if from_file else {}, given, identity)
+        return function(*args, subject=subject, **options)
+
+    decorated: Function = with_subject
+    for field, text in reversed((_NAME_FIELDS | _IDENTITY_FIELDS).items()):
+        decorated = click.option(f"--{field.replace('_', '-')}", field, help=text)(decorated)
+    help_text = _("Read the subject from a TOML or JSON file, with the fields of these options.")
+    return click.option("--from", "from_file", type=FILE, help=help_text)(decorated)
+
+
+def build_subject(read: dict[str, Any], given: dict[str, Any], identity: dict[str, Any]) -> Subject:
+    """The subject of a file's fields, those given beside it taking their place; `YinxinError` names a wrong field."""
+    fields = read | {field: value for field, value in given.items() if value is not None}
+    numbers = {field: value for field, value in identity.items() if value is not None}
+    in_file = fields.pop("identity", {})
+    try:
+        known = {field: fields.pop(field) for field in list(fields) if field in Identity.model_fields}
+        return Subject.model_validate({**fields, "identity": {**in_file, **known, **numbers}})
+    except (ValidationError, TypeError) as error:
+        raise YinxinError(
+            Kind.INVALID, _complaint(error), subject=_("subject"), remedy=_("correct the field and try again")
+        ) from None
+
+
+def _complaint(error: ValidationError | TypeError) -> str:
+    """Which field, and why; never its value, which may be an identity number."""
+    if not isinstance(error, ValidationError):
+        return _("not the fields of a subject")
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    data = files.read(path)
+    try:
+        text = data.decode("utf-8-sig")
+        read = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+    except ValueError as error:
+        raise YinxinError(Kind.INVALID, _("not TOML or JSON that can be read"), subject=str(path)) from error
+    if not isinstance(read, dict):
+        raise YinxinError(Kind.INVALID, _("not the fields of a subject"), subject=str(path))
+    return read
