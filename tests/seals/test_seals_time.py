@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.algorithms import KeyKind
+from core.algorithms import SHA1, KeyKind
 from core.clock import FixedClock
 from core.errors import YinxinError
+from seals.contracts import Evidence, SealingSupport
 from seals.levels import Level
 from seals.report import Report, Verdict
+from seals.sealing import seal_pdf
 from seals.verification import Trust, verify_pdf
-from tests.support.sealing import Office, blank_pdf
+from tests.support.sealing import PLACE, Office, blank_pdf, ocsp_response
 
 NOW = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
 DOCUMENT = blank_pdf()
@@ -131,6 +133,39 @@ def test_expiry_does_not_make_a_revocation_forgotten() -> None:
     report = verify_pdf(sealed, everything, office.clock)
     assert report.verdict is Verdict.INVALID
     assert codes(report) == {"sealed-after-revocation"}
+
+
+def test_a_content_ocsp_response_does_not_hide_a_revocation() -> None:
+    """Sealed after the revocation, with an OCSP response from before it."""
+    made = scene(levels=())
+    office = made.office
+    response = ocsp_response(office.issuing, office.unit.certificate, SHA1, NOW)
+    stamped = ocsp_response(office.issuing, office.tsa.certificate, SHA1, NOW)
+    made.later(timedelta(minutes=1))
+    root_list = office.crls()[1:]
+    office.revoke_unit()
+    made.later(timedelta(minutes=1))
+    outdated = Outdated(Evidence(office.tsa.chain, root_list, [response, stamped]))
+    sealed = seal_pdf(
+        DOCUMENT,
+        office.seal,
+        PLACE,
+        level=Level.B_LTA,
+        support=SealingSupport(office.timestamper, outdated),
+        clock=office.clock,
+    )
+    assert office.report(sealed).verdict is Verdict.VALID  # nobody could know
+    report = office.report(sealed, status=True)
+    assert report.verdict is Verdict.INVALID
+    assert codes(report) == {"sealed-after-revocation"}
+
+
+@dataclass
+class Outdated:
+    found: Evidence
+
+    def evidence(self) -> Evidence:
+        return self.found
 
 
 def test_a_revoked_time_stamping_authority_proves_nothing() -> None:

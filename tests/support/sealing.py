@@ -89,6 +89,7 @@ class Office:
     clock: Clock
     unit_days: int = 1000
     tsa_days: int = 3650
+    ocsp_url: str = "http://ocsp.test"
 
     @cached_property
     def start(self) -> datetime:
@@ -107,12 +108,19 @@ class Office:
 
     @cached_property
     def unit(self) -> pki.Party:
-        return self.issuing.issue(NAME, kind=self.kind, not_before=self.start, days=self.unit_days)
+        return self.issuing.issue(
+            NAME, kind=self.kind, not_before=self.start, days=self.unit_days, ocsp_url=self.ocsp_url
+        )
 
     @cached_property
     def tsa(self) -> pki.Party:
         return self.issuing.issue(
-            "TSA", kind=self.kind, not_before=self.start, days=self.tsa_days, extended=(pki.TIME_STAMPING,)
+            "TSA",
+            kind=self.kind,
+            not_before=self.start,
+            days=self.tsa_days,
+            extended=(pki.TIME_STAMPING,),
+            ocsp_url=self.ocsp_url,
         )
 
     @cached_property
@@ -152,6 +160,30 @@ class Office:
 
     def sealed(self, document: bytes, level: Level = Level.B_LTA, place: Placement = PLACE) -> bytes:
         return seal_pdf(document, self.seal, place, level=level, support=self.support, clock=self.clock)
+
+
+def ocsp_response(issuer: pki.Party, certificate: bytes, digest: Digest, now: datetime) -> bytes:
+    """OCSPResponse: the issuer itself says that a certificate of its own is good (RFC 6960 4.2.1)."""
+    body = x509.Certificate.load(certificate)
+    key_hash = digest.of(bytes(x509.Certificate.load(issuer.certificate).public_key["public_key"]))
+    certificate_id = der.sequence(
+        digest.identifier,
+        der.octet_string(digest.of(issuer.name)),
+        der.octet_string(key_hash),
+        der.integer(body.serial_number),
+    )
+    good = b"\x80\x00"
+    single = der.sequence(
+        certificate_id,
+        good,
+        der.generalized_time(now),
+        der.explicit(0, der.generalized_time(now + timedelta(days=1))),
+    )
+    data = der.sequence(der.explicit(1, issuer.name), der.generalized_time(now), der.sequence(single))
+    algorithm = issuer.key.algorithm.identifier
+    basic = der.sequence(data, algorithm, der.bit_string(issuer.key.sign(data)))
+    answer = der.sequence(der.oid("1.3.6.1.5.5.7.48.1.1"), der.octet_string(basic))
+    return der.sequence(der.enumerated(0), der.explicit(0, answer))
 
 
 def _serial(party: pki.Party) -> int:
