@@ -1,4 +1,4 @@
-"""Benchmarks, each beside a peer in the same run: `make bench-NAME` runs `bench/NAME.py`, results go to `bench/results`.
+"""Benchmarks, each beside a peer in the same run: `make bench-NAME` runs `bench/NAME.py` and writes `results/NAME.*`.
 
 The machine is shared, and interference only ever takes away: ours and the peer's take turns in short rounds, and the
 best round of each counts.
