@@ -1,12 +1,11 @@
 """What the whole house leaves behind, made once in a session for all its processes: a demonstration, a seeded home."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +68,8 @@ class Serving:
 
     def __init__(self, home: Path, *arguments: str, **settings: str) -> None:
         self.home = home
+        self.exit_code = 0
+        """What is expected in the end."""
         self.ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         self.settings = {f"YINXIN_{name.upper()}__PORT": str(port) for name, port in self.ports.items()} | settings
         self._services = [name for name in arguments if name in SERVICES] or list(SERVICES)
@@ -98,7 +99,7 @@ class Serving:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(20)
-        assert code == 0, f"yinxin serve ended with {code}"
+        assert code == self.exit_code, f"yinxin serve ended with {code}"
 
     def _wait_for(self, port: int) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -140,10 +141,21 @@ def free_ports(count: int) -> list[int]:
 
 
 def is_alive(pid: int) -> bool:
+    """Not ended; one whose end nobody has asked for yet (a zombie) has ended too."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
         return False
+    return state != "Z"
+
+
+def gone(pids: Iterable[int], seconds: float = 5) -> bool:
+    """Whether all of them end within that time."""
+    deadline = time.monotonic() + seconds
+    while any(map(is_alive, pids)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
     return True
 
 
