@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from flask import Flask, Response, request
-from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.datastructures import MultiDict, WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from core.errors import Kind, YinxinError
@@ -70,17 +70,21 @@ def _order() -> use.UseOrder:
     return use.UseOrder(
         _document(),
         Placement(_number("page", int), _number("x_mm", float), _number("y_mm", float)),
-        level=_level(request.values.get("level", Level.B_LTA.value)),
-        purpose=request.values.get("purpose", "")[:256],
-        reason=request.values.get("reason"),
-        location=request.values.get("location"),
+        level=_level(_parameters().get("level", Level.B_LTA.value)),
+        purpose=_parameters().get("purpose", "")[:256],
+        reason=_parameters().get("reason"),
+        location=_parameters().get("location"),
     )
 
 
 def _document() -> bytes:
     """The body, or the part `document` of a form."""
-    upload = request.files.get("document")
-    content = upload.read() if upload is not None else request.get_data()
+    if request.mimetype == "multipart/form-data":
+        upload = request.files.get("document")
+        content = upload.read() if upload is not None else b""
+    else:
+        # Before anybody looks for a form: `curl --data-binary` calls every body a form.
+        content = request.get_data(parse_form_data=False)
     if not content:
         raise YinxinError(
             Kind.INVALID, _("the request holds no document"), remedy=_("send the PDF as the body, or as part document")
@@ -89,12 +93,17 @@ def _document() -> bytes:
 
 
 def _file_name() -> str:
-    upload = request.files.get("document")
+    upload = request.files.get("document") if request.mimetype == "multipart/form-data" else None
     return (upload.filename or "") if upload is not None else ""
 
 
+def _parameters() -> MultiDict[str, str]:
+    """From the address, or from the form beside the document."""
+    return request.values if request.mimetype == "multipart/form-data" else request.args
+
+
 def _number(name: str, convert: Callable[[str], Number]) -> Number:
-    text = request.values.get(name, "")
+    text = _parameters().get(name, "")
     try:
         return convert(text)
     except ValueError:

@@ -254,6 +254,9 @@ def test_bad_requests_are_problem_documents(
 
 def test_an_unsealed_document_gets_its_report(client: FlaskClient, plain: bytes) -> None:
     report = client.post("/api/seals/v1/verify", data=plain).get_json()
+    # As `curl --data-binary` sends it.
+    as_form = client.post("/api/seals/v1/verify", data=plain, content_type="application/x-www-form-urlencoded")
+    assert as_form.get_json()["sha256"] == report["sha256"]
     assert report["verdict"] == "invalid"
     assert [finding["code"] for finding in report["findings"]] == ["no-signature"]
 
