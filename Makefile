@@ -73,14 +73,14 @@ $(VENV)/.created:
 
 $(VENV)/.runtime: requirements.lock $(VENV)/.created
 	@echo "Installing the dependencies, once (about a minute) ..."
-	@$(BIN)/pip install --quiet --only-binary :all: --require-hashes --requirement requirements.lock
+	@$(BIN)/pip install -qq --only-binary :all: --require-hashes --requirement requirements.lock
 	@touch $@
 
 $(VENV)/.project: pyproject.toml $(VENV)/.runtime
-	@$(BIN)/pip install --quiet --no-index --no-deps --no-build-isolation --editable .
+	@$(BIN)/pip install -qq --no-index --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.project
 	@echo "Installing the developers' tools, once ..."
-	@$(BIN)/pip install --quiet --only-binary :all: --require-hashes --requirement requirements-dev.lock
+	@$(BIN)/pip install -qq --only-binary :all: --require-hashes --requirement requirements-dev.lock
 	@touch $@

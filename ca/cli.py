@@ -10,7 +10,7 @@ from asn1crypto import pem
 
 from ca import crl as revocation_lists
 from ca import register
-from ca.authorities import Authority, chain_of, list_authorities
+from ca.authorities import Authority, authority_of, chain_of, list_authorities
 from ca.records import serial_text
 from ca.register import CertificateRecord, Filter
 from ca.state import State
@@ -166,25 +166,32 @@ def crl() -> None:
     """The group."""
 
 
-@crl.command(help=_("Sign and publish a new list."), example="yinxin ca crl publish sm2-issuing")
-@click.argument("authority")
-@click.option("--hours", type=click.IntRange(1, 24 * 31), help=_("How long it holds; else ca.crl_hours."))
+@crl.command(
+    help=_("Sign and publish a new list of each AUTHORITY; without any, of those whose list has lived half its time."),
+    example="yinxin ca crl publish sm2-issuing\nyinxin ca crl publish",
+)
+@click.argument("authorities", nargs=-1, metavar="[AUTHORITY]…")
+@click.option("--hours", type=click.IntRange(1, 24 * 400), help=_("How long it holds; else as configured."))
 @output_option
 @click.pass_obj
-def publish(home: Home, authority: str, hours: int | None, output: Output) -> None:
+def publish(home: Home, authorities: tuple[str, ...], hours: int | None, output: Output) -> None:
     """Publish."""
-    hours = hours or home.configuration.ca.crl_hours
-    revocation_lists.publish(home.context, home.key_store("ca"), authority, hours, actor=_actor())
-    published = revocation_lists.latest_published(home.context, authority)
-    output.done(
-        _("CRL {number} of {authority} holds until {moment}, with {entries} entries.").format(
-            number=published.number,
-            authority=authority,
-            moment=published.next_update.astimezone().isoformat(sep=" ", timespec="seconds"),
-            entries=published.entries,
-        ),
-        {"authority": authority} | _crl_facts(published),
-    )
+    keys = home.key_store("ca")
+    rows = []
+    for authority in _named_or_due(home, authorities):
+        holds = hours or revocation_lists.hours_of(home.configuration.ca, authority)
+        revocation_lists.publish(home.context, keys, authority.name, holds, actor=_actor())
+        published = revocation_lists.latest_published(home.context, authority.name)
+        rows.append({"authority": authority.name} | _crl_facts(published))
+    headings = {"authority": _("Authority"), "number": _("Number"), "next_update": _("Until"), "entries": _("Entries")}
+    output.table(rows, headings)
+
+
+def _named_or_due(home: Home, names: tuple[str, ...]) -> list[Authority]:
+    if not names:
+        return revocation_lists.due(home.context)
+    with home.storage.reading() as connection:
+        return [authority_of(connection, name) for name in names]
 
 
 @crl.command(

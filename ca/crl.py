@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from ca.authorities import Authority, authority_of
+from ca.authorities import Authority, authority_of, list_authorities
 from ca.certificate import AUTHORITY_KEY_IDENTIFIER, IssuerFacts, extension, key_identifier
 from ca.history import latest_event
 from ca.lint.crl import CrlFacts, lint_crl
@@ -19,6 +19,7 @@ from ca.signing import AuthorityKey
 from ca.state import Reason, State
 from core.asn1 import der
 from core.audit import Event
+from core.config import CaSettings
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -106,6 +107,27 @@ def publish(context: Context, keys: KeyStore, authority: str, hours: int, *, act
         details = {"number": number, "entries": len(revoked), "until": next_update.isoformat()}
         context.audit.append(connection, Event("ca.crl.publish", actor, authority, details))
     return crl
+
+
+def hours_of(settings: CaSettings, authority: Authority) -> int:
+    """How long the lists of this authority hold: a root revokes seldom, and its key is not at hand every day."""
+    return settings.root_crl_hours if authority.issuer_id is None else settings.crl_hours
+
+
+def due(context: Context) -> list[Authority]:
+    """The authorities that need a new list: none was published, or half of its time has gone."""
+    now = context.clock.now()
+    return [authority for authority in list_authorities(context.storage) if _is_due(context, authority.name, now)]
+
+
+def _is_due(context: Context, authority: str, now: datetime) -> bool:
+    try:
+        published = latest_published(context, authority)
+    except YinxinError as error:
+        if error.kind is Kind.NOT_FOUND:
+            return True
+        raise
+    return now - published.this_update >= (published.next_update - published.this_update) / 2
 
 
 def latest(context: Context, authority: str) -> bytes:

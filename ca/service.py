@@ -1,11 +1,19 @@
-"""Certificates for the services of the centre itself (OCSP, TSA, seal making). The key stays with the service."""
+"""The authority of an installation, and the certificates that it gives the centre's own services."""
 
 import hashlib
 
+from ca import reconciliation
 from ca.issuance import Approval, ApprovedRequest, CertificateAuthority, IssuedCertificate
 from core.csr import build_csr
+from core.home import Home
 from core.keys.signer import Signer
 from core.subject import Subject
+
+
+def open_authority(home: Home) -> CertificateAuthority:
+    """Ready to issue. What a crash left half done is in the books as presumed issued before anything new is."""
+    reconciliation.reconcile(home.context)
+    return CertificateAuthority(home.context, home.key_store("ca"), home.configuration.urls)
 
 
 def issue_service_certificate(
@@ -18,9 +26,9 @@ def issue_service_certificate(
     actor: str,
     reference: str,
 ) -> IssuedCertificate:
-    """A certificate for this signer's key. `reference` names the ceremony in which `actor` decided on it.
+    """A certificate for this signer's key, which stays with the service.
 
-    `YinxinError` as for `CertificateAuthority.issue`.
+    `reference` names the ceremony in which `actor` decided on it. `YinxinError` as for `CertificateAuthority.issue`.
     """
     csr = build_csr(signer, subject.name())
     approval = ceremony_approval(reference, actor, subject, authority, profile)

@@ -1,5 +1,6 @@
 """Certificate files: PEM with one certificate or many, or DER; and folders of them."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from asn1crypto import pem, x509
@@ -30,6 +31,11 @@ def read_certificates(path: Path) -> list[bytes]:
             Kind.NOT_FOUND, _("no certificates here"), subject=str(path), remedy=_("put PEM or DER files there")
         )
     return found
+
+
+def armour(certificates: Iterable[bytes]) -> bytes:
+    """PEM of certificates (DER), in the order given."""
+    return b"".join(pem.armor("CERTIFICATE", certificate) for certificate in certificates)
 
 
 def _parse(path: Path, data: bytes) -> list[bytes]:

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from ca.authorities import chain_of
-from ca.issuance import CertificateAuthority
 from ca.records import serial_text
 from ca.register import find
+from ca.service import open_authority
 from ca.state import Reason
 from core import files
 from core.cli import Group, Output, output_option
@@ -200,7 +200,7 @@ def issue_command(
     """Issue certificates."""
     if bool(numbers) == approved:
         raise click.UsageError(_("Give the numbers of requests, or --approved."))
-    authority = CertificateAuthority(home.context, home.key_store("ca"), home.configuration.urls)
+    authority = open_authority(home)
     wanted = _approved(home) if approved else list(dict.fromkeys(numbers))
     rows: list[dict[str, object]] = []
     try:

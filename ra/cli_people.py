@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ca.issuance import CertificateAuthority
+from ca.service import open_authority
 from core import files
 from core.algorithms import KeyKind
 from core.certificates import read_certificates
@@ -64,7 +64,7 @@ def add_operator(
     output: Output,
 ) -> None:
     """Appoint an operator."""
-    issuing = CertificateAuthority(home.context, home.key_store("ca"), home.configuration.urls)
+    issuing = open_authority(home)
     key = create_key_file(key_file, KeyKind(kind), obtain_pin(str(key_file), pin_file))
     try:
         operators.add_operator(

@@ -9,6 +9,7 @@ from asn1crypto import pem, x509
 from ca.records import serial_text
 from core import files
 from core.algorithms import KeyKind
+from core.certificates import armour
 from core.context import Context
 from core.csr import build_csr
 from core.errors import Kind, YinxinError
@@ -43,15 +44,9 @@ def write_certificate(certificate: bytes, chain: Sequence[bytes], form: Form) ->
         case Form.DER:
             return certificate
         case Form.PEM:
-            return armour(certificate)
+            return armour([certificate])
         case Form.CHAIN:
-            return b"".join(armour(one) for one in (certificate, *chain))
-
-
-def armour(certificate: bytes) -> bytes:
-    """PEM."""
-    armoured: bytes = pem.armor("CERTIFICATE", certificate)
-    return armoured
+            return armour([certificate, *chain])
 
 
 def armour_csr(csr: bytes) -> bytes:
@@ -67,7 +62,7 @@ def export(record: Record, folder: Path) -> None:
         name = f"{signed.statement.sequence}-{signed.statement.act.value}.p7s"
         files.write(folder / name, signed.message)
     for certificate in record.certificates:
-        files.write(folder / f"{serial_text(certificate.serial)}.pem", armour(certificate.certificate))
+        files.write(folder / f"{serial_text(certificate.serial)}.pem", armour([certificate.certificate]))
 
 
 def make_key_and_csr(kind: KeyKind, key_file: Path, passphrase: bytes, subject: Subject) -> bytes:

@@ -72,7 +72,9 @@ def _document_timestamp(examined: ExaminedTimestamp) -> SignatureReport:
 
 def _seal(examined: ExaminedSignature) -> SignatureReport:
     assessment = examined.assessment
-    findings = [*_about_changes(examined.changes), *_about_signature(examined)]
+    # Where the signed octets themselves are others, what was added to them does not matter any more.
+    changes = _about_changes(examined.changes) if assessment.intact else ()
+    findings = [*changes, *_about_signature(examined)]
     stamp = assessment.timestamp
     return SignatureReport(
         examined.facts.name,

@@ -17,8 +17,10 @@ def build(service: str, home: Home) -> "WSGIApplication":
     """The application of a service of this home. Modules are imported as they are needed."""
     match service:
         case "ca":
+            from ca import reconciliation
             from ca.http import create_app as create_ca
 
+            reconciliation.reconcile(home.context)
             return create_ca(home.context)
         case "ocsp":
             from ocsp.http import application as create_ocsp
@@ -32,7 +34,6 @@ def build(service: str, home: Home) -> "WSGIApplication":
             return create_tsa(open_authority(home))
         case "seals":
             from seals.http import create_app as create_seals
-
             from yinxin.wiring import sealing_support
 
             return create_seals(home, sealing_support(home))

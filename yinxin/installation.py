@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sa
-from asn1crypto import pem
 
 from ca import crl, hierarchy
 from ca.activation import activate
@@ -19,6 +18,7 @@ from ca.profiles import load_profiles
 from ca.service import ceremony_approval, issue_service_certificate
 from core import config, files
 from core.algorithms import KeyKind
+from core.certificates import armour
 from core.clock import Clock, SystemClock
 from core.errors import Kind, YinxinError
 from core.home import Authority, Home
@@ -140,8 +140,8 @@ class _Founding:
         crl.publish(ca.context, ca.keys, root, settings.ca.root_crl_hours, actor=ACTOR)
         crl.publish(ca.context, ca.keys, issuing, settings.ca.crl_hours, actor=ACTOR)
         chain = hierarchy.chain_of(self.home.storage, issuing)
-        write_certificates(self.home.trust / f"{root}.pem", chain[-1:])
-        write_certificates(self.home.certificates("ca") / f"{issuing}.pem", chain)
+        files.write(self.home.trust / f"{root}.pem", armour(chain[-1:]))
+        files.write(self.home.certificates("ca") / f"{issuing}.pem", armour(chain))
 
     def _certify_services(self, ca: CertificateAuthority, kind: KeyKind) -> None:
         label = hierarchy_label(kind)
@@ -158,16 +158,11 @@ class _Founding:
                 actor=ACTOR,
                 reference=f"{self.reference} {authority}-{label}",
             )
-            write_certificates(self.home.certificates(authority) / f"{key_name}.pem", [issued.certificate, *chain])
+            files.write(self.home.certificates(authority) / f"{key_name}.pem", armour([issued.certificate, *chain]))
 
     def _subject(self, role: str) -> Subject:
         centre = self.home.configuration.centre
         return Subject.of_service(centre.organization, f"{centre.name} {role}")
-
-
-def write_certificates(path: Path, certificates: list[bytes]) -> None:
-    """PEM, in the order given."""
-    files.write(path, b"".join(pem.armor("CERTIFICATE", certificate) for certificate in certificates))
 
 
 def _require_empty(storage: Storage) -> None:

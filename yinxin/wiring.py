@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from ca import crl, hierarchy
-from ca.issuance import CertificateAuthority
 from core.algorithms import Algorithm, Digest, Family
 from core.errors import Kind, YinxinError
 from core.home import Home
@@ -18,11 +17,6 @@ _LABELS = {Family.SM2: "sm2", Family.RSA: "rsa", Family.RSA_PSS: "rsa"}
 def hierarchy_of(algorithm: Algorithm) -> str:
     """The hierarchy that goes with an algorithm: `sm2`, `rsa`, `p256`, `p384`."""
     return _LABELS.get(algorithm.family) or algorithm.name.split("-")[1]
-
-
-def certificate_authority(home: Home) -> CertificateAuthority:
-    """Issues certificates; opens the CA's keys."""
-    return CertificateAuthority(home.context, home.key_store("ca"), home.configuration.urls)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ def _mended(dump: _Dump) -> _Dump:
         if not force and header is not None and header[-1:] == b"\x80" and _is_definite(self):
             contents: bytes = self.contents
             if self._header is header:  # a change inside drops it
-                return header + contents + bytes(self._trailer)
+                encoded: bytes = header + contents + self._trailer
+                return encoded
         return dump(self, force)
 
     return mended_dump

@@ -7,6 +7,7 @@ signature timestamp. pyHanko's own procedure for the past (`ades_lta_validation`
 the time, and passes expired certificates without a look at their revocation.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -28,13 +29,15 @@ from pyhanko_certvalidator.fetchers import FetcherBackend
 from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
 from pyhanko_certvalidator.policy_decl import REQUIRE_REVINFO, CertRevTrustPolicy
 from pyhanko_certvalidator.registry import SimpleTrustManager
-from pyhanko_certvalidator.revinfo.archival import CRLContainer, OCSPContainer
+from pyhanko_certvalidator.revinfo.archival import CRLContainer, OCSPContainer, sort_freshest_first
 
 from seals.pades import boundary
 from seals.pades.evidence import Knowledge, in_time
 from seals.pades.policy import AllowedAlgorithms
 from seals.pades.signatures import StoredSignature, Token, document_token, signature_tokens
 from seals.pades.validator import RegistryValidator
+
+Result = AdESBasicValidationResult[SignatureStatus]
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """By how much the clock of a time-stamping authority may be ahead of ours."""
@@ -145,27 +148,31 @@ class Judge:
         then = self._timestamp(token, known, token.at)
         return replace(then, old_status=True) if then.outcome is Outcome.PASSED else judged
 
-    def _basic(
-        self, stored: StoredSignature, known: Knowledge, moment: datetime
-    ) -> "AdESBasicValidationResult[SignatureStatus]":
-        return boundary.run(
-            ades_basic_validation(
-                stored.embedded.signed_data,
-                self._specification(in_time(known, stored.embedded.signer_cert.dump())),
-                timing_info=_timing(moment),
-                raw_digest=stored.embedded.compute_digest(),
+    def _basic(self, stored: StoredSignature, known: Knowledge, moment: datetime) -> Result:
+        def judge(specification: SignatureValidationSpec) -> Result:
+            return boundary.run(
+                ades_basic_validation(
+                    stored.embedded.signed_data,
+                    specification,
+                    timing_info=_timing(moment),
+                    raw_digest=stored.embedded.compute_digest(),
+                )
             )
-        )
+
+        return self._by_all_status(judge, in_time(known, stored.embedded.signer_cert.dump()))
 
     def _timestamp(self, token: Token, known: Knowledge, moment: datetime) -> JudgedTimestamp:
-        result = boundary.run(
-            ades_timestamp_validation(
-                token.signed_data,
-                self._specification(in_time(known, token.authority)),
-                lambda _digest: token.imprint,
-                timing_info=_timing(moment),
+        def judge(specification: SignatureValidationSpec) -> Result:
+            return boundary.run(
+                ades_timestamp_validation(
+                    token.signed_data,
+                    specification,
+                    lambda _digest: token.imprint,
+                    timing_info=_timing(moment),
+                )
             )
-        )
+
+        result = self._by_all_status(judge, in_time(known, token.authority))
         return JudgedTimestamp(
             token.at,
             token.authority,
@@ -174,6 +181,15 @@ class Judge:
             result.ades_subindic.standard_name,
             intact=True,
         )
+
+    def _by_all_status(self, judge: Callable[[SignatureValidationSpec], Result], known: Knowledge) -> Result:
+        """The judgement; where an OCSP response is content, the CRLs are asked as well, which pyHanko would not do."""
+        result = judge(self._specification(known))
+        if _outcome(result) is Outcome.PASSED and known.ocsp_responses and known.crls:
+            by_lists = judge(self._specification(replace(known, ocsp_responses=())))
+            if "REVOKED" in by_lists.ades_subindic.standard_name:
+                return by_lists
+        return result
 
     def _specification(self, known: Knowledge) -> SignatureValidationSpec:
         return SignatureValidationSpec(
@@ -188,11 +204,12 @@ class Judge:
                 RevinfoOnlineFetchingRule.LOCAL_ONLY, _NoNetwork(), CertificateFetchingRule.NEVER_FETCH
             ),
             local_knowledge=LocalKnowledge(
-                known_ocsps=[
+                # The first response that is content settles it: so the newest must be the first.
+                known_ocsps=sort_freshest_first(
                     container
                     for der in known.ocsp_responses
                     for container in OCSPContainer.load_multi(ocsp.OCSPResponse.load(der))
-                ],
+                ),
                 known_crls=[CRLContainer(crl.CertificateList.load(der)) for der in known.crls],
                 known_certs=[x509.Certificate.load(der) for der in known.certificates],
             ),
@@ -210,7 +227,7 @@ def _timing(moment: datetime) -> ValidationTimingInfo:
     return ValidationTimingInfo(moment, moment, point_in_time_validation=True)
 
 
-def _revoked_at(result: "AdESBasicValidationResult[SignatureStatus]") -> datetime | None:
+def _revoked_at(result: Result) -> datetime | None:
     details = result.api_status.revocation_details if result.api_status else None
     return details.revocation_date if details else None
 
@@ -222,7 +239,7 @@ def _chain(status: SignatureStatus | None) -> tuple[bytes, ...]:
     return tuple(reversed(certificates))[1:]
 
 
-def _outcome(result: "AdESBasicValidationResult[SignatureStatus]") -> Outcome:
+def _outcome(result: Result) -> Outcome:
     indication: AdESSubIndic = result.ades_subindic
     return {
         AdESStatus.PASSED: Outcome.PASSED,

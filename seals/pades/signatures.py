@@ -21,7 +21,7 @@ from core.cms import SIGNED_DATA, algorithm_of
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.pades import byte_range
-from seals.pades.boundary import first_line
+from seals.pades.boundary import first_line, translated_errors
 from seals.pades.reading import FilledField
 from seals.pades.timestamper import TST_INFO
 
@@ -100,7 +100,12 @@ def read_signature(reader: PdfFileReader, filled: FilledField) -> StoredSignatur
 
 def changes_after(stored: StoredSignature, signed: set[str], unsigned: set[str]) -> Changes:
     """What was added to the file after this signature, given the names of the signature fields with and without one."""
-    stored.embedded.compute_integrity_info(DEFAULT_DIFF_POLICY)
+    try:
+        with translated_errors():
+            stored.embedded.compute_integrity_info(DEFAULT_DIFF_POLICY)
+    except YinxinError as error:
+        # Then at least the signature itself can be judged; often its digest tells what happened.
+        return Changes(Change.SUSPICIOUS, "content", error.what)
     result = stored.embedded.diff_result
     if stored.embedded.coverage == SignatureCoverageLevel.ENTIRE_FILE:
         return Changes(Change.NONE, "whole-file")

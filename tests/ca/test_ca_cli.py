@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from asn1crypto import pem
 
 from ca import crl
+from ca.authorities import list_authorities
 from ca.cli import group
 from ca.inspection import inspect_certificates, inspect_crls
 from ca.records import certificates, serial_text
@@ -106,12 +108,23 @@ def test_one_certificate_by_either_notation(yinxin: Yinxin, centre: TestCentre, 
 
 def test_lists(yinxin: Yinxin, centre: TestCentre, tmp_path: Path) -> None:
     assert yinxin("crl", "show", "sm2-issuing")[0] == 2
-    facts = read(yinxin("crl", "publish", "sm2-issuing", "--hours", "2", "--json"))
-    assert (facts["number"], facts["entries"]) == (1, 0)
+    (facts,) = read(yinxin("crl", "publish", "sm2-issuing", "--hours", "2", "--json"))
+    assert (facts["authority"], facts["number"], facts["entries"]) == ("sm2-issuing", 1, 0)
     out = tmp_path / "one.crl"
     assert read(yinxin("crl", "show", "sm2-issuing", "--out", str(out), "--json"))["number"] == 1
     assert out.read_bytes() == crl.latest(centre.context, "sm2-issuing")
     assert yinxin("crl", "publish", "nobody")[0] == 2
+
+
+def test_without_a_name_the_lists_that_have_lived_half_their_time_are_published(
+    yinxin: Yinxin, centre: TestCentre, clock: FixedClock
+) -> None:
+    everybody = {row["authority"] for row in read(yinxin("crl", "publish", "--json"))}
+    assert everybody == {authority.name for authority in list_authorities(centre.context.storage)}
+    assert read(yinxin("crl", "publish", "--json")) == []
+    clock.advance(timedelta(hours=12))
+    due = {row["authority"] for row in read(yinxin("crl", "publish", "--json"))}
+    assert due == {name for name in everybody if name.endswith("-issuing")}
 
 
 def test_profiles(yinxin: Yinxin, tmp_path: Path) -> None:

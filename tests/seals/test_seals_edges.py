@@ -201,7 +201,7 @@ def test_a_document_is_sealed_and_verified_over_http(
         {"data": plain, "query_string": PLACE, "content_type": "application/pdf"},
         {"data": {**PLACE, "document": (BytesIO(plain), "notice.pdf"), "reason": "发文"}},
     ):
-        answer = client.post(STAMP, headers=bearer(api_key), **sent)  # type: ignore[arg-type]
+        answer = client.post(STAMP, headers=bearer(api_key), **sent)
         assert answer.status_code == 200, answer.text
         assert answer.content_type == "application/pdf"
         assert answer.data.startswith(plain)
@@ -222,7 +222,8 @@ def problem(answer: TestResponse) -> dict[str, str]:
 def test_who_may_not_is_told_so(client: FlaskClient, api_key: str, plain: bytes) -> None:
     for headers in ({}, bearer("nonsense"), {"Authorization": "Basic eDp5"}):
         answer = client.post(STAMP, headers=headers, data=plain, query_string=PLACE)
-        assert (answer.status_code, problem(answer)["status"]) == (401, 401)
+        assert answer.status_code == 401
+        assert "API key" in problem(answer)["detail"]
         assert answer.headers["WWW-Authenticate"].lower().startswith("bearer")
     other = client.post(STAMP.replace("office", "other"), headers=bearer(api_key), data=plain, query_string=PLACE)
     assert other.status_code == 403

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from core.algorithms import KeyKind
+from core.algorithms import SHA1, SHA256, SM3, Digest, KeyKind
 from core.clock import FixedClock
 from core.errors import Kind, YinxinError
 from seals.contracts import Evidence, SealingSupport
@@ -13,7 +13,7 @@ from seals.levels import Level
 from seals.report import Verdict
 from seals.sealing import seal_pdf
 from seals.verification import Trust, verify_pdf
-from tests.support.sealing import PLACE, Office, TestTimestamper, blank_pdf
+from tests.support.sealing import PLACE, Office, TestTimestamper, blank_pdf, ocsp_response
 
 DOCUMENT = blank_pdf()
 
@@ -120,6 +120,22 @@ def test_evidence_that_does_not_suffice_is_an_error(sm2_office: Office) -> None:
             seal_with(sm2_office, SealingSupport(sm2_office.timestamper, Only(evidence)))
 
 
+@pytest.mark.parametrize("digest", [SHA1, SHA256, SM3], ids=lambda digest: digest.name)
+@pytest.mark.parametrize("kind", ["sm2", "rsa"])
+def test_ocsp_responses_are_evidence_too(request: pytest.FixtureRequest, kind: str, digest: Digest) -> None:
+    office: Office = request.getfixturevalue(f"{kind}_office")
+    now = office.clock.now()
+    responses = [ocsp_response(office.issuing, party.certificate, digest, now) for party in (office.unit, office.tsa)]
+    root_list = office.crls()[1:]
+    evidence = Only(Evidence(office.tsa.chain, root_list, responses))
+    sealed = seal_with(office, SealingSupport(office.timestamper, evidence))
+    report = office.report(sealed)
+    assert (report.verdict, report.signatures[0].level) == (Verdict.VALID, Level.B_LTA)
+    incomplete = Only(Evidence(office.tsa.chain, root_list, responses[:1]))
+    with pytest.raises(YinxinError, match="did not reach"):
+        seal_with(office, SealingSupport(office.timestamper, incomplete))
+
+
 def another_place(token: bytes) -> bytes:
     return token[:-1] + bytes([token[-1] ^ 1])
 
@@ -135,7 +151,7 @@ def another_place(token: bytes) -> bytes:
         ({"nonce": 1}, "another request"),
     ],
 )
-@pytest.mark.parametrize("level", [Level.B_T, Level.B_LTA])
+@pytest.mark.parametrize("level", [Level.B_T])
 def test_a_bad_answer_of_the_timestamper_is_an_error(
     sm2_office: Office, level: Level, spoil: dict[str, object], words: str
 ) -> None:

@@ -1,17 +1,20 @@
 """What time does to a seal: expiry and revocation, before and after, known and unknown."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.algorithms import KeyKind
+from core.algorithms import SHA1, KeyKind
 from core.clock import FixedClock
 from core.errors import YinxinError
+from seals.contracts import Evidence, SealingSupport
 from seals.levels import Level
 from seals.report import Report, Verdict
+from seals.sealing import seal_pdf
 from seals.verification import Trust, verify_pdf
-from tests.support.sealing import Office, blank_pdf
+from tests.support.sealing import PLACE, Office, blank_pdf, ocsp_response
 
 NOW = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
 DOCUMENT = blank_pdf()
@@ -30,9 +33,9 @@ class Scene:
         self.office.clock.advance(by)
 
 
-def scene(kind: KeyKind = KeyKind.SM2) -> Scene:
+def scene(kind: KeyKind = KeyKind.SM2, levels: Iterable[Level] = tuple(Level)) -> Scene:
     office = Office(kind, FixedClock(NOW))
-    return Scene(office, {level: office.sealed(DOCUMENT, level) for level in Level})
+    return Scene(office, {level: office.sealed(DOCUMENT, level) for level in levels})
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +74,9 @@ def test_years_later_without_evidence_from_the_time_of_sealing(five_years_later:
 
 
 def test_when_the_time_stamping_authority_has_expired_as_well() -> None:
-    made = scene()
+    made = scene(levels=(Level.B_LTA,))
     made.later(11 * YEAR)
-    for level in Level:
+    for level in made.sealed:
         assert made.office.report(made.sealed[level], status=True).verdict is Verdict.INDETERMINATE
 
 
@@ -132,8 +135,41 @@ def test_expiry_does_not_make_a_revocation_forgotten() -> None:
     assert codes(report) == {"sealed-after-revocation"}
 
 
+def test_a_content_ocsp_response_does_not_hide_a_revocation() -> None:
+    """Sealed after the revocation, with an OCSP response from before it."""
+    made = scene(levels=())
+    office = made.office
+    response = ocsp_response(office.issuing, office.unit.certificate, SHA1, NOW)
+    stamped = ocsp_response(office.issuing, office.tsa.certificate, SHA1, NOW)
+    made.later(timedelta(minutes=1))
+    root_list = office.crls()[1:]
+    office.revoke_unit()
+    made.later(timedelta(minutes=1))
+    outdated = Outdated(Evidence(office.tsa.chain, root_list, [response, stamped]))
+    sealed = seal_pdf(
+        DOCUMENT,
+        office.seal,
+        PLACE,
+        level=Level.B_LTA,
+        support=SealingSupport(office.timestamper, outdated),
+        clock=office.clock,
+    )
+    assert office.report(sealed).verdict is Verdict.VALID  # nobody could know
+    report = office.report(sealed, status=True)
+    assert report.verdict is Verdict.INVALID
+    assert codes(report) == {"sealed-after-revocation"}
+
+
+@dataclass
+class Outdated:
+    found: Evidence
+
+    def evidence(self) -> Evidence:
+        return self.found
+
+
 def test_a_revoked_time_stamping_authority_proves_nothing() -> None:
-    made = scene()
+    made = scene(levels=(Level.B_T, Level.B_LTA))
     made.later(timedelta(hours=1))
     made.office.revoke_tsa()
     made.later(timedelta(hours=1))
@@ -144,7 +180,7 @@ def test_a_revoked_time_stamping_authority_proves_nothing() -> None:
 
 
 def test_a_time_stamp_from_the_future_is_refused() -> None:
-    made = scene()
+    made = scene(levels=(Level.B_T, Level.B_LTA))
     made.later(timedelta(hours=-1))
     for level in (Level.B_T, Level.B_LTA):
         report = made.office.report(made.sealed[level], status=True)

@@ -9,15 +9,19 @@ import ca.crl  # noqa: F401 - everything that issuing needs, loaded before the f
 from ca.issuance import CertificateAuthority
 from ca.lint.reading import read_elements
 from ca.records import serial_octets
-from core.algorithms import Algorithm
+from core.algorithms import Algorithm, KeyKind
 from core.clock import SystemClock
 from core.context import Context
-from core.keys.private_key import from_pkcs8
+from core.keys.private_key import from_pkcs8, generate
 from core.keys.signer import Signer
 from core.storage import Storage
 from tests.support.ca import URLS, MemoryKeyStore, TestCentre
 
 BATCH = 6
+
+# Loads libcrypto before the first fork: reading its declarations takes longer than a batch.
+generate(KeyKind.SM2)
+Storage("sqlite://").close()
 
 
 @dataclass

@@ -25,7 +25,7 @@ def name(text: str) -> generic.NameObject:
 
 
 def number(value: float) -> generic.FloatObject:
-    made: generic.FloatObject = generic.FloatObject(value)
+    made: generic.FloatObject = generic.FloatObject(value)  # type: ignore[no-untyped-call]
     return made
 
 
@@ -37,7 +37,7 @@ def set_on_page(page: int, **entries: generic.PdfObject) -> Callable[[Incrementa
     """Change entries of a page; the first is 0."""
 
     def change(writer: IncrementalPdfFileWriter) -> None:
-        reference, _resources = writer.find_page_for_modification(page)
+        reference, _resources = writer.find_page_for_modification(page)  # type: ignore[no-untyped-call]
         for key, value in entries.items():
             reference.get_object()[name(key)] = value
         writer.mark_update(reference)
@@ -48,12 +48,12 @@ def set_on_page(page: int, **entries: generic.PdfObject) -> Callable[[Incrementa
 def add_text(writer: IncrementalPdfFileWriter) -> None:
     """Write over the first page."""
     stream = generic.StreamObject(stream_data=b"BT /F1 24 Tf 100 700 Td (paid) Tj ET")
-    writer.add_stream_to_page(0, writer.add_object(stream))
+    writer.add_stream_to_page(0, writer.add_object(stream))  # type: ignore[no-untyped-call]
 
 
 def add_annotation(writer: IncrementalPdfFileWriter) -> None:
     """Stick a note on the first page."""
-    reference, _resources = writer.find_page_for_modification(0)
+    reference, _resources = writer.find_page_for_modification(0)  # type: ignore[no-untyped-call]
     box = generic.ArrayObject([number(value) for value in (100, 100, 300, 200)])
     note = dictionary(Type=name("Annot"), Subtype=name("Square"), Rect=box)
     page = reference.get_object()
@@ -72,7 +72,7 @@ def add_empty_signature_field(writer: IncrementalPdfFileWriter) -> None:
 def remove_signatures(writer: IncrementalPdfFileWriter) -> None:
     """Hide every signature: only the picture stays."""
     writer.root[name("AcroForm")] = dictionary(Fields=generic.ArrayObject())
-    writer.update_root()
+    writer.update_root()  # type: ignore[no-untyped-call]
 
 
 def byte_range(document: bytes, which: int = 0) -> tuple[int, int, int, int]:

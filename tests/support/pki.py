@@ -37,13 +37,15 @@ class Party:
         extended: tuple[str, ...] = (),
         kind: KeyKind = KeyKind.SM2,
         key: PrivateKey | None = None,
+        ocsp_url: str = "",
         not_before: datetime,
         days: int = 3650,
     ) -> "Party":
         """A certificate for a key, else for a new one, by this party."""
         key = key or generate(kind)
         self.issued += 1
-        return _certify(common_name, key, self, 1000 + self.issued, authority, usages, extended, not_before, days)
+        serial = 1000 + self.issued
+        return _certify(common_name, key, self, serial, authority, usages, extended, not_before, days, ocsp_url)
 
     def crl(self, this_update: datetime, revoked: dict[int, datetime] | None = None, days: int = 30) -> bytes:
         """A CRL of this party."""
@@ -80,6 +82,7 @@ def _certify(
     extended: tuple[str, ...],
     not_before: datetime,
     days: int,
+    ocsp_url: str = "",
 ) -> Party:
     name = encode_name((("C", "CN"), ("O", "Test"), ("CN", common_name)))
     signer = issuer.key if issuer else key
@@ -92,6 +95,9 @@ def _certify(
     if extended:
         purposes = der.sequence(*(der.oid(purpose) for purpose in extended))
         extensions.append(_extension("2.5.29.37", purposes, critical=TIME_STAMPING in extended))
+    if ocsp_url:
+        location = der.sequence(der.oid("1.3.6.1.5.5.7.48.1"), der.implicit(6, der.ia5(ocsp_url)))
+        extensions.append(_extension("1.3.6.1.5.5.7.1.1", der.sequence(location)))
     tbs = der.sequence(
         der.explicit(0, der.integer(2)),
         der.integer(serial),

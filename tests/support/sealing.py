@@ -89,6 +89,7 @@ class Office:
     clock: Clock
     unit_days: int = 1000
     tsa_days: int = 3650
+    ocsp_url: str = "http://ocsp.test"
 
     @cached_property
     def start(self) -> datetime:
@@ -107,12 +108,19 @@ class Office:
 
     @cached_property
     def unit(self) -> pki.Party:
-        return self.issuing.issue(NAME, kind=self.kind, not_before=self.start, days=self.unit_days)
+        return self.issuing.issue(
+            NAME, kind=self.kind, not_before=self.start, days=self.unit_days, ocsp_url=self.ocsp_url
+        )
 
     @cached_property
     def tsa(self) -> pki.Party:
         return self.issuing.issue(
-            "TSA", kind=self.kind, not_before=self.start, days=self.tsa_days, extended=(pki.TIME_STAMPING,)
+            "TSA",
+            kind=self.kind,
+            not_before=self.start,
+            days=self.tsa_days,
+            extended=(pki.TIME_STAMPING,),
+            ocsp_url=self.ocsp_url,
         )
 
     @cached_property
@@ -154,6 +162,30 @@ class Office:
         return seal_pdf(document, self.seal, place, level=level, support=self.support, clock=self.clock)
 
 
+def ocsp_response(issuer: pki.Party, certificate: bytes, digest: Digest, now: datetime) -> bytes:
+    """OCSPResponse: the issuer itself says that a certificate of its own is good (RFC 6960 4.2.1)."""
+    body = x509.Certificate.load(certificate)
+    key_hash = digest.of(bytes(x509.Certificate.load(issuer.certificate).public_key["public_key"]))
+    certificate_id = der.sequence(
+        digest.identifier,
+        der.octet_string(digest.of(issuer.name)),
+        der.octet_string(key_hash),
+        der.integer(body.serial_number),
+    )
+    good = b"\x80\x00"
+    single = der.sequence(
+        certificate_id,
+        good,
+        der.generalized_time(now),
+        der.explicit(0, der.generalized_time(now + timedelta(days=1))),
+    )
+    data = der.sequence(der.explicit(1, issuer.name), der.generalized_time(now), der.sequence(single))
+    algorithm = issuer.key.algorithm.identifier
+    basic = der.sequence(data, algorithm, der.bit_string(issuer.key.sign(data)))
+    answer = der.sequence(der.oid("1.3.6.1.5.5.7.48.1.1"), der.octet_string(basic))
+    return der.sequence(der.enumerated(0), der.explicit(0, answer))
+
+
 def _serial(party: pki.Party) -> int:
     number: int = x509.Certificate.load(party.certificate).serial_number
     return number
@@ -161,7 +193,7 @@ def _serial(party: pki.Party) -> int:
 
 def blank_pdf(pages: int = 1) -> bytes:
     """A4 pages with a line of text each."""
-    writer = PdfFileWriter(stream_xrefs=False)
+    writer = PdfFileWriter(stream_xrefs=False)  # type: ignore[no-untyped-call]
     font = generic.DictionaryObject(
         {pdf_name(f"/{key}"): pdf_name(f"/{value}") for key, value in _HELVETICA.items()}  # type: ignore[no-untyped-call]
     )
@@ -169,7 +201,8 @@ def blank_pdf(pages: int = 1) -> bytes:
     for page in range(1, pages + 1):
         text = b"BT /F1 24 Tf 72 700 Td (Page %d) Tj ET" % page
         stream = writer.add_object(generic.StreamObject(stream_data=text))
-        writer.insert_page(PageObject(contents=stream, media_box=(0, 0, 595.276, 841.89), resources=resources))
+        page_object = PageObject(contents=stream, media_box=(0, 0, 595.276, 841.89), resources=resources)  # type: ignore[no-untyped-call]
+        writer.insert_page(page_object)  # type: ignore[no-untyped-call]
     output = BytesIO()
     writer.write(output)  # type: ignore[no-untyped-call]
     return output.getvalue()

@@ -16,7 +16,7 @@ from ca.hierarchy import certificate_of
 from ca.state import Reason
 from core import files
 from core.algorithms import DIGESTS, SHA1, Digest
-from core.certificates import read_certificates
+from core.certificates import armour, read_certificates
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
@@ -132,7 +132,7 @@ class _Demonstration:
 
     def _write_certificates(self) -> None:
         def write(path: Path, certificate: bytes) -> None:
-            files.write(path, pem.armor("CERTIFICATE", certificate))
+            files.write(path, armour([certificate]))
 
         for label in self.labels:
             write(self.out / "trust" / f"{label}-root.pem", certificate_of(self.home.storage, f"{label}-root"))

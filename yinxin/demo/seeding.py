@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ca.hierarchy import chain_of
+from ca.service import open_authority
 from core.algorithms import KeyKind
 from core.certificates import read_certificates
 from core.csr import build_csr
@@ -23,7 +24,6 @@ from seals.register import SealKind, SealOrder
 from yinxin import installation
 from yinxin.demo import cast
 from yinxin.installation import ACTOR, hierarchy_label
-from yinxin.wiring import certificate_authority
 
 PIN_FILE = "pin"
 DIAMETER_MM = 42
@@ -45,7 +45,7 @@ class Seeding:
     """Of the requests, in the order of their entry."""
 
     def __post_init__(self) -> None:
-        self.ca = certificate_authority(self.home)
+        self.ca = open_authority(self.home)
         self.kinds = {hierarchy_label(kind): kind for kind in self.home.configuration.centre.key_kinds}
         self.pin = passphrase.create_file(self.folder / PIN_FILE)
         self.sessions: dict[str, OperatorSession] = {}
