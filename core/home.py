@@ -34,6 +34,7 @@ class Home:
 
     path: Path
     clock: Clock = field(default_factory=SystemClock)
+    _key_stores: dict[Authority, KeyStore] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def configuration(self) -> Configuration:
@@ -76,7 +77,7 @@ class Home:
         return self.path / "passphrases" / authority
 
     def key_store(self, authority: Authority) -> KeyStore:
-        """The keys of one authority. Its passphrase is sought at first need."""
+        """The keys of one authority, opened once by this home. Their passphrase is sought at first need."""
 
         def ask() -> bytes:
             file = self.passphrase_file(authority)
@@ -86,4 +87,4 @@ class Home:
                 variable=f"YINXIN_{authority.upper()}_PASSPHRASE",
             )
 
-        return KeyStore(self.path / "keys" / authority, ask)
+        return self._key_stores.setdefault(authority, KeyStore(self.path / "keys" / authority, ask))

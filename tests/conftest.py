@@ -1,5 +1,6 @@
 """What every test may ask for: a clock that stands still, storage on SQLite and on a real PostgreSQL, a context."""
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from core.clock import FixedClock
 from core.context import Context
 from core.storage import Storage
+from tests.support import demonstration as demonstrations
 
 
 @pytest.fixture
@@ -67,3 +69,30 @@ def each_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sto
 @pytest.fixture
 def context(storage: Storage, clock: FixedClock) -> Context:
     return Context(storage, clock)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all processes of this test session share."""
+    own = tmp_path_factory.getbasetemp()
+    return (own if worker_id == "master" else own.parent) / "shared"
+
+
+@pytest.fixture(scope="session")
+def demonstration(shared: Path) -> demonstrations.Demonstration:
+    """What `yinxin demo` leaves; not to be changed."""
+    return demonstrations.demonstration(shared)
+
+
+@pytest.fixture(scope="session")
+def seeded_home(shared: Path) -> Path:
+    """A home with sample people and seals; not to be changed."""
+    return demonstrations.seeded_home(shared)
+
+
+@pytest.fixture
+def home_copy(seeded_home: Path, tmp_path: Path) -> Path:
+    """A home with sample people and seals, of this test's own."""
+    copy = tmp_path / "home"
+    shutil.copytree(seeded_home, copy)
+    return copy

@@ -1,7 +1,9 @@
 """The command `yinxin`: the front door's own verbs, and the doors to the other rooms."""
 
 import json
+import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -115,7 +117,8 @@ def serve(home: Home, services: tuple[str, ...], seed: bool, output: Output) -> 
         home = seed_home(home.path, output.note)
     if len(services) == 1:
         serving.become(home, services[0])
-    with serving.Running(home, services or serving.SERVICES) as running:
+    # To be told to stop is how serving ends, whether it has quite begun or not.
+    with suppress(KeyboardInterrupt), serving.Running(home, services or serving.SERVICES) as running:
         rows = [{"service": name, "url": serving.url(home, name)} for name in services or serving.SERVICES]
         output.table(rows, {"service": _("Service"), "url": _("Address")})
         output.note(_("Stop with Ctrl+C."))
@@ -145,5 +148,6 @@ front_door.add_later("seals", "seals.cli:group", _("Seals: make them, seal docum
 
 
 def main() -> None:
-    """The entry point."""
+    """The entry point. SIGTERM interrupts like Ctrl+C: what was begun is undone, and services are stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(front_door))

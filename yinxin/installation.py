@@ -29,11 +29,28 @@ from core.subject import Subject
 
 ACTOR = "ceremony"
 AUTHORITIES: tuple[Authority, ...] = ("ca", "ocsp", "tsa", "seals")
-# Authority with keys of its own, the profile of its certificate, and its name there.
-SERVICES: tuple[tuple[Authority, str, str], ...] = (
-    ("ocsp", "ocsp", "OCSP"),
-    ("tsa", "tsa", "TSA"),
-    ("seals", "seal-maker", "Seal Maker"),
+
+
+@dataclass(frozen=True)
+class Service:
+    """Something of the centre's own that needs a certificate in each hierarchy."""
+
+    keeper: Authority
+    """Whose key store keeps the key."""
+    profile: str
+    name: str
+    rank: str = "issuing"
+    """Of the authority in the hierarchy that certifies it."""
+    suffix: str = ""
+    """After the name of the hierarchy, in the names of the key and of the certificate's file."""
+
+
+SERVICES = (
+    Service("ocsp", "ocsp", "OCSP"),
+    # RFC 6960 4.2.2.2: who issued a certificate delegates the answers about it; for an issuing CA that is the root.
+    Service("ocsp", "ocsp", "Root OCSP", rank="root", suffix="-root"),
+    Service("tsa", "tsa", "TSA"),
+    Service("seals", "seal-maker", "Seal Maker", suffix="-seal-maker"),
 )
 
 
@@ -145,20 +162,21 @@ class _Founding:
 
     def _certify_services(self, ca: CertificateAuthority, kind: KeyKind) -> None:
         label = hierarchy_label(kind)
-        issuing = f"{label}-issuing"
-        chain = hierarchy.chain_of(self.home.storage, issuing)
-        for authority, profile, name in SERVICES:
-            key_name = label if authority == profile else f"{label}-{profile}"
+        for service in SERVICES:
+            authority, key_name = f"{label}-{service.rank}", f"{label}{service.suffix}"
             issued = issue_service_certificate(
                 ca,
-                authority=issuing,
-                profile=profile,
-                subject=self._subject(f"{name} {label.upper()}"),
-                signer=self.home.key_store(authority).create(key_name, kind),
+                authority=authority,
+                profile=service.profile,
+                subject=self._subject(f"{service.name} {label.upper()}"),
+                signer=self.home.key_store(service.keeper).create(key_name, kind),
                 actor=ACTOR,
-                reference=f"{self.reference} {authority}-{label}",
+                reference=f"{self.reference} {service.keeper}-{key_name}",
             )
-            files.write(self.home.certificates(authority) / f"{key_name}.pem", armour([issued.certificate, *chain]))
+            chain = hierarchy.chain_of(self.home.storage, authority)
+            files.write(
+                self.home.certificates(service.keeper) / f"{key_name}.pem", armour([issued.certificate, *chain])
+            )
 
     def _subject(self, role: str) -> Subject:
         centre = self.home.configuration.centre

@@ -1,13 +1,11 @@
 """Starting the services: each in a process of its own, so that a process holds the keys of one authority only."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from types import FrameType
 
 from core.errors import Kind, YinxinError
 from core.home import Home
@@ -74,18 +72,10 @@ class Running:
                 child.wait()
 
     def wait(self) -> None:
-        """Return when somebody asks to stop; `YinxinError` when a service ends by itself."""
-        stopping = False
-
-        def stop(_signal: int, _frame: FrameType | None) -> None:
-            nonlocal stopping
-            stopping = True
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        while not stopping:
+        """Wait until interrupted; `YinxinError` when a service ends by itself."""
+        while True:
             for service, child in self._children.items():
-                if child.poll() is not None and not stopping:
+                if child.poll() is not None:
                     raise YinxinError(Kind.UNAVAILABLE, _("the service ended by itself"), subject=service)
             time.sleep(0.2)
 

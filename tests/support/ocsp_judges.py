@@ -41,7 +41,7 @@ def findings(response: bytes) -> list[str]:
         str(finding.finding.code)
         for result in results
         for finding in result.finding_descriptions
-        if finding.finding.severity >= validation.ValidationFindingSeverity.WARNING
+        if finding.finding.severity <= validation.ValidationFindingSeverity.WARNING
     ]
 
 

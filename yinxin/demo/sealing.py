@@ -15,6 +15,7 @@ from yinxin.sample import SEAL_PLACE
 from yinxin.wiring import sealing_support
 
 REASON = "公文用印"
+DATE_MARK = b"/ModDate(D:"
 
 
 def seal_notice(home: Home, label: str, notice: bytes) -> bytes:
@@ -26,10 +27,10 @@ def seal_notice(home: Home, label: str, notice: bytes) -> bytes:
 
 
 def tamper(sealed: bytes) -> bytes:
-    """A copy in which one octet of what was sealed is another: the kind of change that no viewer shows."""
-    place = sealed.index(b"endstream")
+    """A copy that says it was written in another year: one octet, in what no viewer shows unasked, but was sealed."""
+    year = sealed.index(DATE_MARK) + len(DATE_MARK)
     changed = bytearray(sealed)
-    changed[place - 20] ^= 0x01
+    changed[year + len("202")] ^= 0x01
     return bytes(changed)
 
 
