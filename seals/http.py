@@ -1,21 +1,25 @@
-"""The seal service over HTTP: seal a document, verify a document."""
+"""The seal service over HTTP: seal a document, verify a document; and a page where people verify one."""
 
 import json
 from collections.abc import Callable
 from typing import TypeVar
 
-from flask import Flask, Response, request
+from flask import Flask, Response, redirect, render_template, request
 from werkzeug.datastructures import MultiDict, WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from core.errors import Kind, YinxinError
 from core.home import Home
-from core.http import register_errors
-from core.i18n import _
+from core.http import STATUS, register_errors
+from core.i18n import _, current_language
+from core.output import for_people
 from seals import api_keys, use
 from seals.contracts import SupportSource
 from seals.levels import Level
 from seals.placement import Placement
+from seals.presentation import document_facts, signature_facts
+from seals.report import Report
 from seals.trust import load_trust
 from seals.verification import verify_pdf
 
@@ -51,7 +55,40 @@ def create_app(home: Home, support: SupportSource) -> Flask:
         report = verify_pdf(_document(), trust, home.clock, name=_file_name())
         return Response(json.dumps(report.as_json(), ensure_ascii=False), content_type="application/json")
 
+    @app.get("/")
+    def start() -> WerkzeugResponse:
+        return redirect("/verify")
+
+    @app.get("/verify")
+    def page() -> Response:
+        return _page()
+
+    @app.post("/verify")
+    def verified() -> Response:
+        try:
+            return _page(verify_pdf(_document(), load_trust(home.trust), home.clock, name=_file_name()))
+        except YinxinError as error:
+            return _page(error=error)
+
     return app
+
+
+def _page(report: Report | None = None, error: YinxinError | None = None) -> Response:
+    """The verification page. It loads nothing from elsewhere and runs no script, and browsers are told so."""
+    html = render_template(
+        "verify.html",
+        _=_,
+        language=current_language().replace("_", "-"),
+        words=for_people,
+        report=report,
+        error=error,
+        about_document=document_facts(report) if report else [],
+        about_signatures=[(one.verdict, signature_facts(one)) for one in report.signatures] if report else [],
+    )
+    response = Response(html, status=STATUS[error.kind] if error else 200)
+    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; form-action 'self'"
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _bearer(home: Home) -> str:
