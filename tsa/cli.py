@@ -99,12 +99,12 @@ def verify(token: Path, file: Path, trust: Path, output: Output) -> None:
         {
             "gen_time": _("The file existed at"),
             "accuracy_seconds": _("Accurate to (s)"),
-            "authority": _("Says"),
+            "authority": _("Time-stamping authority"),
             "path": _("Trusted through"),
             "policy": _("Policy"),
             "serial": _("Serial number"),
             "digest": _("File hashed by"),
-            "algorithm": _("Signed by"),
+            "algorithm": _("Algorithm"),
         },
     )
     output.note(
