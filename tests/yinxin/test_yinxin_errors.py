@@ -1,5 +1,6 @@
 """What people get wrong: each is one line that says what and what to do, exit code 2, and nothing is changed."""
 
+import shlex
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
@@ -46,15 +47,14 @@ def acting(home: Path, name: str, pin: Path | None = None) -> tuple[str | Path, 
 @pytest.fixture
 def csr(tmp_path: Path) -> Path:
     file = tmp_path / "holder.csr"
-    file.write_bytes(build_csr(generate(KeyKind.SM2), Subject(common_name="\u738b\u4e94").name()))
+    file.write_bytes(build_csr(generate(KeyKind.SM2), Subject(common_name="王五").name()))
     return file
 
 
 def apply(home: Path, csr: Path, profile: str = "staff") -> tuple[str | Path, ...]:
-    subject = ("--common-name", "\u738b\u4e94", "--organization", cast.OFFICE)
-    return ("ra", "apply", "--profile", profile, "--authority", "sm2-issuing", "--csr", csr, *subject) + acting(
-        home, cast.ENTERER
-    )
+    subject = ("--common-name", "王五", "--organization", cast.OFFICE)
+    what = ("--profile", profile, "--authority", "sm2-issuing", "--csr", csr)
+    return ("ra", "apply", *what, *subject, *acting(home, cast.ENTERER))
 
 
 def test_all_is_well_when_nothing_is_wrong(yinxin: Yinxin, home_copy: Path, csr: Path) -> None:
@@ -198,29 +198,24 @@ def test_an_expired_issuer(home_copy: Path) -> None:
             open_authority(home),
             authority="sm2-issuing",
             profile="tsa",
-            subject=Subject.of_service("\u5370\u4fe1", "TSA"),
+            subject=Subject.of_service("印信", "TSA"),
             signer=generate(KeyKind.SM2),
             actor="test",
             reference="test",
         )
-    assert "sm2-issuing" in refusal.value.subject
-    assert "valid" in refusal.value.what or "expired" in refusal.value.what
-    assert refusal.value.remedy
+    assert "the authority sm2-issuing expired on " in refusal.value.what
+    assert refusal.value.remedy == "issue from another authority"
     assert everything(home_copy) == before
 
 
-@pytest.mark.parametrize(
-    "arguments", [("ca", "list"), ("ra", "list"), ("seals", "list"), ("audit",), ("serve",)], ids=" ".join
-)
-def test_no_home(yinxin: Yinxin, tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    line = yinxin("--home", tmp_path / "nowhere", *arguments).refusal
+@pytest.mark.parametrize("command", ["ca list", "ra list", "seals list", "audit", "serve"])
+def test_no_home(yinxin: Yinxin, tmp_path: Path, command: str) -> None:
+    line = yinxin("--home", tmp_path / "nowhere", *command.split()).refusal
     assert line.startswith(f"error: {tmp_path / 'nowhere'}: no Yinxin home here (create one with: yinxin ")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_remedy_for_no_home_can_be_typed(yinxin: Yinxin, tmp_path: Path) -> None:
-    import shlex
-
     line = yinxin("--home", tmp_path / "nowhere", "ca", "list").refusal
     program, *words = shlex.split(line.strip().rpartition("create one with: ")[2].rstrip(")"))
     assert program == "yinxin"
@@ -228,10 +223,8 @@ def test_the_remedy_for_no_home_can_be_typed(yinxin: Yinxin, tmp_path: Path) -> 
     assert "No such option" not in yinxin(*words, "--config", tmp_path / "nothing").err
 
 
-@pytest.mark.parametrize("command", ["ca list", "ra list", "seals list", "tsa query x", "audit"])
+@pytest.mark.parametrize("command", ["ca list", "ra list", "seals list", "audit"])
 def test_a_database_that_is_gone(yinxin: Yinxin, home_copy: Path, command: str) -> None:
-    if command.startswith("tsa"):
-        pytest.skip("needs no database")
     (home_copy / "yinxin.db").unlink()
     for rest in home_copy.glob("yinxin.db-*"):
         rest.unlink()

