@@ -4,33 +4,19 @@ from collections.abc import Sequence
 
 from core.i18n import _
 from core.output import Output
+from seals.presentation import Facts, document_facts, signature_facts
 from seals.report import Report, SignatureReport
 
 
 def print_report(output: Output, report: Report) -> None:
     """One document, in full."""
-    labels = {
-        "document": _("Document"),
-        "verdict_words": _("Verdict"),
-        "reasons": _("Because"),
-        "sha256": _("SHA-256"),
-        "checked_at": _("As of"),
-    }
     if output.json:
         output.details(report.as_json(), {})
         return
-    reasons = "; ".join(dict.fromkeys(finding.text for finding in report.all_findings())) or None
-    facts = {
-        "document": report.document,
-        "verdict_words": report.verdict.words,
-        "reasons": reasons,
-        "sha256": report.sha256,
-        "checked_at": report.checked_at,
-    }
-    output.details(facts, {key: label for key, label in labels.items() if facts[key]})
+    _print_facts(output, document_facts(report))
     for signature in report.signatures:
         output.done("")
-        _print_signature(output, signature)
+        _print_facts(output, signature_facts(signature))
 
 
 def print_summary(output: Output, reports: Sequence[Report]) -> None:
@@ -48,40 +34,8 @@ def print_summary(output: Output, reports: Sequence[Report]) -> None:
     output.table(rows, headings)
 
 
-def _print_signature(output: Output, signature: SignatureReport) -> None:
-    kind = _("Seal") if signature.kind == "seal" else _("Document timestamp")
-    signer = signature.signer
-    facts: dict[str, object] = {
-        "field": signature.field,
-        "verdict": signature.verdict.words,
-        "because": "; ".join(finding.text for finding in signature.findings),
-        "signer": signer.subject if signer else None,
-        "chain": signature.anchor,
-        "level": signature.level,
-        "algorithm": signature.algorithm,
-        "proven": signature.proven_time,
-        "claimed": signature.claimed_time,
-        "revoked": signature.revoked_at,
-        "changes": signature.changes.text if signature.changes else None,
-        "reason": signature.claims.reason,
-        "location": signature.claims.location,
-    }
-    labels = {
-        "field": kind,
-        "verdict": _("Verdict"),
-        "because": _("Because"),
-        "signer": _("Signer"),
-        "chain": _("Trusted through"),
-        "level": _("Level"),
-        "algorithm": _("Algorithm"),
-        "proven": _("Proven time"),
-        "claimed": _("Claimed time"),
-        "revoked": _("Certificate revoked"),
-        "changes": _("Afterwards"),
-        "reason": _("Reason"),
-        "location": _("Location"),
-    }
-    output.details(facts, {key: label for key, label in labels.items() if facts[key]})
+def _print_facts(output: Output, facts: Facts) -> None:
+    output.details(dict(facts), {label: label for label, _value in facts})
 
 
 def _seals(report: Report) -> list[SignatureReport]:

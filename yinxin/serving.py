@@ -117,6 +117,11 @@ def _arguments(home: Home, service: str) -> list[str]:
         "wsgi",
         "--factory",
         "--no-ws",
+        # Signatures release the interpreter's lock: twice the cores keep them busy, more would only queue.
+        "--blocking-threads",
+        str(2 * (os.cpu_count() or 1)),
+        "--backpressure",
+        "128",
         "--host",
         host,
         "--port",

@@ -21,6 +21,7 @@ from tests.support.openssl import openssl
 from tests.support.secrets_in_clear import found_in, secret_octets
 from yinxin import demo
 from yinxin.demo import sealing
+from yinxin.demo.steps import Step
 
 HOLDERS = ("unit", "zhangsan", "lisi")
 FILES = {
@@ -73,6 +74,14 @@ def test_the_reports_have_the_verdicts(demonstration: Demonstration, document: s
     if verdict == "valid":
         assert report["signatures"][0]["level"] == "B-LTA"
         assert report["signatures"][-1]["whole_document"]
+
+
+def test_one_octet_is_another_and_the_report_says_that_the_document_was_changed(demonstration: Demonstration) -> None:
+    sealed, tampered = demonstration.read("sealed/sm2.pdf"), demonstration.read("sealed/tampered.pdf")
+    assert sum(one != other for one, other in zip(sealed, tampered, strict=True)) == 1
+    seal, _timestamp = demonstration.json("reports/tampered.json")["signatures"]
+    assert not seal["intact"]
+    assert "content-changed" in [finding["code"] for finding in seal["findings"]]
 
 
 def cut_off(before: tuple[str, ...]) -> tuple[str, ...]:
@@ -210,7 +219,7 @@ def test_a_failure_in_the_middle_leaves_nothing_and_is_told(tmp_path: Path, monk
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(work))
-    steps: list[demo.Step] = []
+    steps: list[Step] = []
     with pytest.raises(YinxinError, match="in the safe"):
         demo.run(tmp_path / "demo", steps.append)
     assert steps[-1].outcome == "failed: the seal is in the safe"

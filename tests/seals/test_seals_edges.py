@@ -254,6 +254,9 @@ def test_bad_requests_are_problem_documents(
 
 def test_an_unsealed_document_gets_its_report(client: FlaskClient, plain: bytes) -> None:
     report = client.post("/api/seals/v1/verify", data=plain).get_json()
+    # As `curl --data-binary` sends it.
+    as_form = client.post("/api/seals/v1/verify", data=plain, content_type="application/x-www-form-urlencoded")
+    assert as_form.get_json()["sha256"] == report["sha256"]
     assert report["verdict"] == "invalid"
     assert [finding["code"] for finding in report["findings"]] == ["no-signature"]
 
@@ -265,3 +268,28 @@ def test_an_api_key_is_told_once(with_seal: Installation, capsys: pytest.Capture
     assert api_keys.bearer(with_seal.home.context, key) == "another"
     for file in with_seal.home.path.glob("yinxin.db*"):
         assert key.encode() not in file.read_bytes()
+
+
+def test_the_page_says_the_verdict_in_the_readers_language(client: FlaskClient, sealed_sm2: bytes) -> None:
+    form = {"document": (BytesIO(sealed_sm2), "notice.pdf")}
+    page = client.post("/verify", data=form, headers={"Accept-Language": "zh-CN"})
+    assert page.status_code == 200
+    assert '<html lang="zh-CN">' in page.text
+    assert "<h2>有效</h2>" in page.text
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert "<script" not in page.text
+
+
+def test_the_page_escapes_what_strangers_write(client: FlaskClient) -> None:
+    form = {"document": (BytesIO(b"%PDF-1.7 none"), "<script>alert(1)</script>.pdf")}
+    page = client.post("/verify", data=form, headers={"Accept-Language": "en"})
+    assert "<h2>invalid</h2>" in page.text
+    assert "<script>" not in page.text
+
+
+def test_the_page_without_a_document_says_so(client: FlaskClient) -> None:
+    assert client.get("/").headers["Location"] == "/verify"
+    assert client.get("/verify").status_code == 200
+    empty = client.post("/verify", data={}, headers={"Accept-Language": "en"})
+    assert empty.status_code == 400
+    assert "no document" in empty.text
