@@ -159,6 +159,11 @@ class KeyKind(StrEnum):
     P384 = "p384"
 
     @property
+    def family(self) -> str:
+        """What a hierarchy of such keys is called by: `sm2`, `rsa`, `p256`, `p384`."""
+        return self.value.partition("-")[0]
+
+    @property
     def default_algorithm(self) -> Algorithm:
         """The algorithm that such a key signs with unless told otherwise."""
         return _DEFAULTS[self]

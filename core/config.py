@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from core import files
@@ -38,8 +38,16 @@ class CentreSettings(_Section):
 
     organization: str = "示范市数字证书认证中心"
     name: str = "印信"
-    key_kinds: tuple[KeyKind, ...] = (KeyKind.SM2, KeyKind.RSA_3072)
+    key_kinds: Annotated[tuple[KeyKind, ...], Field(min_length=1)] = (KeyKind.SM2, KeyKind.RSA_3072)
     """One hierarchy for each."""
+
+    @field_validator("key_kinds")
+    @classmethod
+    def _one_of_each_family(cls, kinds: tuple[KeyKind, ...]) -> tuple[KeyKind, ...]:
+        """Hierarchies are called by the family of their keys."""
+        if len({kind.family for kind in kinds}) != len(kinds):
+            raise ValueError("two hierarchies of the same family of keys")
+        return kinds
 
 
 class Endpoint(_Section):

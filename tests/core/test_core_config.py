@@ -164,3 +164,9 @@ def test_settings_do_not_change_while_it_runs(home: Path) -> None:
         configuration.ca.port = 1
     with pytest.raises(ValidationError):
         configuration.ca = configuration.ca
+
+
+def test_two_hierarchies_of_one_family_are_refused(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text('[centre]\nkey_kinds = ["rsa-3072", "rsa-4096"]\n')
+    with pytest.raises(YinxinError, match=r"centre\.key_kinds.*same family"):
+        load_configuration(tmp_path)
