@@ -135,7 +135,7 @@ def load_configuration(home: Path) -> Configuration:
             Kind.NOT_FOUND,
             _("no Yinxin home here"),
             subject=str(home),
-            remedy=_("create one with: yinxin init --home {home}").format(home=home),
+            remedy=_("create one with: yinxin --home {home} init").format(home=home),
         )
     try:
         given: dict[str, Any] = tomllib.loads(files.read(path).decode())

@@ -34,6 +34,7 @@ def run(
         input=data,
         capture_output=True,
         encoding="utf-8",
+        errors="replace",
         timeout=120,
         env=environment(**(settings or {})),
     )
