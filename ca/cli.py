@@ -172,7 +172,7 @@ def certificate(home: Home, serial: str, authority: str | None, out: Path | None
 @click.argument("serial")
 @click.option("--authority", help=_("Only of this authority."))
 @click.option(
-    "--reason", type=click.Choice([reason.value for reason in Reason]), required=True, help=_("RFC 5280 5.3.1.")
+    "--reason", type=click.Choice([reason.value for reason in Reason]), required=True, help=_("As RFC 5280 names them.")
 )
 @output_option
 @click.pass_obj
