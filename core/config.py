@@ -89,6 +89,8 @@ class SealsSettings(Endpoint):
 
     port: Port = 8083
     maximum_document_mib: Annotated[int, Field(ge=1, le=1024)] = 64
+    timestamper: str = ""
+    """The address below which the service finds `/tsa/sm2`, `/tsa/rsa` …; empty: where [tsa] listens."""
 
 
 class UrlSettings(_Section):
