@@ -75,6 +75,10 @@ class Sm2Key:
         """PrivateKeyInfo, DER, in clear: for encrypting it at once."""
         return self._pair.pkcs8()
 
+    def private_number(self) -> bytes:
+        """The private number in 32 octets, in clear: for encrypting it at once."""
+        return self._pair.scalar
+
 
 @dataclass(frozen=True, repr=False)
 class PycaKey:
