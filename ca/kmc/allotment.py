@@ -16,6 +16,7 @@ from ca.kmc.history import EscrowedKey, advance, find_key, read_key
 from ca.kmc.state import Move, Pool
 from core.algorithms import KeyKind
 from core.asn1 import der
+from core.audit import Event
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -44,8 +45,8 @@ class KeyRequest:
         return der.sequence(
             der.utf8(key_number),
             der.utf8(self.reference),
-            self.holder,
-            self.signing_key,
+            der.octet_string(self.holder),
+            der.octet_string(self.signing_key),
             der.integer(round(until * 1_000_000)),
         )
 
@@ -71,9 +72,12 @@ def allot(
     """
     _check(request, certificate)
     with context.storage.transaction() as connection:
-        key = _allotted_before(connection, custodian, request) or _allot_new(
-            context, connection, custodian, request, actor
-        )
+        key = _allotted_before(connection, custodian, request)
+        if key is None:
+            key = _allot_new(context, connection, custodian, request, actor)
+        else:
+            again = Event("kmc.key.enclose", actor, key.number, {"reference": request.reference})
+            context.audit.append(connection, again)
         # Opened and enclosed before the transaction ends: a pair that cannot be delivered is not allotted.
         envelope = _enclose(custodian.open(key.kept()), request, certificate)
     return AllottedKey(key.number, key.public_key_info, envelope)

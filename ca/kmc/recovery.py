@@ -118,6 +118,29 @@ class RecoveryDesk:
                 return bytes(envelope)
         raise YinxinError(Kind.CONFLICT, _("the recovery was not delivered yet"), subject=number)
 
+    def delivered_to(self, connection: sa.Connection, key: EscrowedKey, recipient: bytes) -> str:
+        """The number of the recovery in which officers approved and delivered this key to this public key (SPKI DER).
+
+        `YinxinError` (forbidden) if there is none.
+        """
+        numbers = connection.scalars(
+            sa.select(records.recoveries.c.number)
+            .where(records.recoveries.c.key_id == key.id, records.recoveries.c.envelope.is_not(None))
+            .order_by(records.recoveries.c.id.desc())
+        )
+        for number in list(numbers):
+            progress = self._read(connection, number)[1]
+            request = progress.request
+            named = x509.Certificate.load(request.recipient_certificate).public_key.dump()
+            if (progress.stage, request.key, named) == (Stage.DELIVERED, key.number, recipient):
+                return str(number)
+        raise YinxinError(
+            Kind.FORBIDDEN,
+            _("no recovery of this key to this recipient was approved and delivered"),
+            subject=key.number,
+            remedy=_("have the officers of the key-management centre decide"),
+        )
+
     def _decide(self, session: OfficerSession, number: str, act: Act, why: str = "") -> Progress:
         with self.context.storage.transaction() as connection:
             identifier, progress = self._read(connection, number, lock=True)

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from asn1crypto import core, x509
+from asn1crypto import cms, core, x509
 
 from core.asn1 import der
 from core.errors import Kind, YinxinError
@@ -44,7 +44,7 @@ class RecipientInfo(core.Sequence):
 
     _fields = [
         ("version", core.Integer),
-        ("recipient", core.Any),
+        ("recipient", cms.RecipientIdentifier),
         ("algorithm", AlgorithmIdentifier),
         ("encrypted_key", core.OctetString),
     ]
@@ -73,7 +73,7 @@ class SignerInfo(core.Sequence):
 
     _fields = [
         ("version", core.Integer),
-        ("signer", core.Any),
+        ("signer", cms.SignerIdentifier),
         ("digest_algorithm", AlgorithmIdentifier),
         ("algorithm", AlgorithmIdentifier),
         ("signature", core.OctetString),

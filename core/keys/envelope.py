@@ -30,14 +30,20 @@ def encrypt_to(public_key_info: bytes, message: bytes) -> bytes:
     return sm2.engine().encrypt(point, message)
 
 
-def wrap_sm2_key(key: Sm2Key, recipient: bytes) -> bytes:
-    """SM2EnvelopedKey, DER, of the key for a recipient's SM2 key (SPKI DER); `YinxinError` if it is of another kind."""
+def wrap_parts(key: Sm2Key, recipient: bytes) -> tuple[bytes, bytes]:
+    """An SM4 key as SM2Cipher to a recipient's SM2 key (SPKI DER), and the private number under it (SM4-ECB)."""
     symmetric_key = secrets.token_bytes(16)
     # ECB as the standard has it: under a key used once, over two blocks of a random number.
     encryptor = Cipher(algorithms.SM4(symmetric_key), modes.ECB()).encryptor()  # noqa: S305
     encrypted = encryptor.update(key.private_number()) + encryptor.finalize()
+    return encrypt_to(recipient, symmetric_key), encrypted
+
+
+def wrap_sm2_key(key: Sm2Key, recipient: bytes) -> bytes:
+    """SM2EnvelopedKey, DER, of the key for a recipient's SM2 key (SPKI DER); `YinxinError` if it is of another kind."""
+    encrypted_key, encrypted = wrap_parts(key, recipient)
     point = curve.point_of(key.public_key_info)
-    return encode_enveloped_key(encrypt_to(recipient, symmetric_key), point or b"", encrypted)
+    return encode_enveloped_key(encrypted_key, point or b"", encrypted)
 
 
 def wrap_for(key: PrivateKey, certificate: bytes) -> bytes:
