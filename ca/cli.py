@@ -311,6 +311,9 @@ def reconcile(home: Home, output: Output) -> None:
     output.table(rows, labels)
 
 
+group.add_later("kmc", "ca.kmc.cli:group", _("The key-management centre: escrowed encryption keys and their recovery."))
+
+
 def _actor() -> str:
     return f"local:{getpass.getuser()}"
 

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -93,6 +94,37 @@ def statistics(context: Context) -> list[PoolCount]:
     )
     with context.storage.reading() as connection:
         return [PoolCount(KeyKind(kind), Pool(pool), count) for kind, pool, count in connection.execute(query)]
+
+
+@dataclass(frozen=True)
+class KeyEntry:
+    """A line of the list of keys."""
+
+    row: int
+    number: str
+    kind: KeyKind
+    pool: Pool
+    reference: str | None
+    """The request that it was allotted for."""
+    keep_until: datetime | None
+
+
+def list_keys(context: Context, *, pool: Pool | None = None, after: int = 0, limit: int = 100) -> list[KeyEntry]:
+    """Keys in the order of their making, a page at a time: those behind row `after`."""
+    query = (
+        sa.select(records.keys, records.allotments.c.reference, records.allotments.c.keep_until)
+        .outerjoin(records.allotments, records.allotments.c.key_id == records.keys.c.id)
+        .where(records.keys.c.id > after)
+        .order_by(records.keys.c.id)
+        .limit(limit)
+    )
+    if pool is not None:
+        query = query.where(records.keys.c.pool == pool.value)
+    with context.storage.reading() as connection:
+        return [
+            KeyEntry(row.id, row.number, KeyKind(row.kind), Pool(row.pool), row.reference, row.keep_until)
+            for row in connection.execute(query)
+        ]
 
 
 def due_for_destruction(context: Context) -> list[str]:

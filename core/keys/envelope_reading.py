@@ -15,7 +15,7 @@ from core import sm2
 from core.asn1 import enveloped_key as structures
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from core.keys.private_key import Sm2Key
+from core.keys.private_key import PrivateKey, Sm2Key
 from core.sm2 import cipher, curve
 
 _SKF_SM4_ECB = 0x401
@@ -53,6 +53,17 @@ def open_envelope(data: bytes, recipient: Sm2Key, public_key_info: bytes | None 
             remedy=_("do not use it; ask for the key again"),
         )
     return found.key
+
+
+def require_sm2(key: PrivateKey) -> Sm2Key:
+    """The key, if these envelopes can be opened with it; else `YinxinError` (unsupported)."""
+    if isinstance(key, Sm2Key):
+        return key
+    raise YinxinError(
+        Kind.UNSUPPORTED,
+        _("these envelopes are opened with SM2 keys"),
+        remedy=_("open CMS envelopes with: openssl cms -decrypt -inform DER"),
+    )
 
 
 def inspect(data: bytes, recipient: Sm2Key, public_key_info: bytes | None = None) -> Inspection:
