@@ -1,12 +1,16 @@
 """`yinxin ra template`, `import` and `export`: lists in, lists out."""
 
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
 from ca.activation import active_profiles
 from ca.profiles import Audience
+from ca.register import Filter
+from ca.state import State as CertificateState
 from core import files
 from core.cli import Command, Output, output_option
 from core.errors import Kind, YinxinError
@@ -14,10 +18,22 @@ from core.home import Home
 from core.i18n import _
 from ra.cli_options import FILE, acting_operator
 from ra.examination import Defaults, examine
+from ra.exporting import (
+    CERTIFICATE_HEADINGS,
+    REQUEST_HEADINGS,
+    Encoding,
+    Format,
+    certificate_records,
+    request_records,
+    write_export,
+)
 from ra.importing import Examination, Outcome, enter
+from ra.moves import State
 from ra.operators import OperatorSession
 from ra.profiles import OPERATOR
 from ra.spreadsheets import read_table
+
+Wanted = TypeVar("Wanted", bound=StrEnum)
 
 
 @click.command(
@@ -103,6 +119,63 @@ def import_command(
                 remedy=_("correct them, or enter the others with --valid-only"),
             )
         output.warn(_("{count} rows are wrong and were not entered").format(count=wrong))
+
+
+@click.command(
+    cls=Command,
+    name="export",
+    help=_("Write all requests or certificates into a file for other programs. Identity numbers are left out."),
+    example="yinxin ra export certificates --format csv --encoding gb18030 --out certificates.csv",
+)
+@click.argument("what", type=click.Choice(["requests", "certificates"]))
+@click.option("--out", required=True, type=FILE, help=_("Where to write it."))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([form.value for form in Format]),
+    default=Format.CSV.value,
+    show_default=True,
+    help=_("CSV, workbook (XLSX) or JSON lines."),
+)
+@click.option(
+    "--encoding",
+    type=click.Choice([encoding.value for encoding in Encoding]),
+    default=Encoding.UTF8.value,
+    show_default=True,
+    help=_("Of CSV; gb18030 is for old office software."),
+)
+@click.option("--state", help=_("Only those in this state."))
+@click.option("--profile", help=_("Only those with this profile."))
+@output_option
+@click.pass_obj
+def export_command(
+    home: Home, what: str, out: Path, form: str, encoding: str, state: str | None, profile: str | None, output: Output
+) -> None:
+    """Export requests or certificates."""
+    if what == "requests":
+        wanted = _state(State, state)
+        headings, rows = REQUEST_HEADINGS, request_records(home.context, state=wanted, profile=profile)
+    else:
+        certificates = Filter(state=_state(CertificateState, state), profile=profile)
+        headings, rows = CERTIFICATE_HEADINGS, certificate_records(home.context, certificates)
+    with files.writing(out) as file:
+        tracked = output.track(rows, _("Writing"))
+        count = write_export(file, headings, tracked, Format(form), encoding=Encoding(encoding))
+    output.done(_("{out}: {count} rows").format(out=out, count=count), {"export": str(out), "rows": count})
+
+
+def _state(states: type[Wanted], given: str | None) -> Wanted | None:
+    if given is None:
+        return None
+    try:
+        return states(given)
+    except ValueError:
+        raise YinxinError(
+            Kind.INVALID,
+            _("no such state"),
+            subject=given,
+            remedy=_("one of: {states}").format(states=", ".join(state.value for state in states)),
+        ) from None
 
 
 def _tell(output: Output, found: Examination, entered: Iterable[Outcome]) -> None:
