@@ -17,7 +17,7 @@ demo: $(VENV)/.project ## Seal and verify sample documents into demo/
 	$(BIN)/yinxin demo --out demo
 
 serve: $(VENV)/.project ## Serve every authority from home/, filled with sample data
-	$(BIN)/yinxin serve --seed --home home
+	$(BIN)/yinxin --home home serve --seed
 
 test: $(VENV)/.dev ## Run the tests
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)

@@ -1,6 +1,7 @@
 """`yinxin ca`: look at authorities, certificates, lists and profiles; publish, activate, reconcile, inspect."""
 
 import getpass
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,13 @@ import click
 from asn1crypto import pem
 
 from ca import crl as revocation_lists
-from ca import register
+from ca import register, revocation
 from ca.authorities import Authority, authority_of, chain_of, list_authorities
-from ca.records import serial_text
 from ca.register import CertificateRecord, Filter
-from ca.state import State
+from ca.state import Reason, State
 from core import files
 from core.asn1.names import describe_name
+from core.certificates import serial_text
 from core.cli import Group, Output, output_option
 from core.errors import Kind, YinxinError
 from core.home import Home
@@ -159,6 +160,32 @@ def certificate(home: Home, serial: str, authority: str | None, out: Path | None
     if not output.json:
         labels = {"at": _("When"), "move": _("What"), "state": _("State"), "reason": _("Reason"), "actor": _("Who")}
         output.table(history, labels)
+
+
+@group.command(
+    help=_(
+        "Revoke a certificate of the centre itself (of a service, an authority, an operator), or one that a crash left"
+        " in doubt. Holders' certificates are revoked with: yinxin ra revoke."
+    ),
+    example="yinxin ca revoke 017a2794ab --reason superseded",
+)
+@click.argument("serial")
+@click.option("--authority", help=_("Only of this authority."))
+@click.option(
+    "--reason", type=click.Choice([reason.value for reason in Reason]), required=True, help=_("As RFC 5280 names them.")
+)
+@output_option
+@click.pass_obj
+def revoke(home: Home, serial: str, authority: str | None, reason: str, output: Output) -> None:
+    """Revoke."""
+    record = register.find(home.storage, serial, authority)
+    revocation.revoke_own(home.context, record, Reason(reason), actor=_actor())
+    output.done(
+        _("{serial} of {authority} is revoked, for ever.").format(
+            serial=serial_text(record.serial), authority=record.authority
+        ),
+        {"authority": record.authority, "serial": serial_text(record.serial), "reason": reason},
+    )
 
 
 @group.group(cls=Group, help=_("Certificate revocation lists."))
@@ -312,7 +339,10 @@ def reconcile(home: Home, output: Output) -> None:
 
 
 def _actor() -> str:
-    return f"local:{getpass.getuser()}"
+    try:
+        return f"local:{getpass.getuser()}"
+    except (KeyError, OSError):  # in containers, an account may have a number and no name
+        return f"local:{os.getuid()}"
 
 
 def _authority_facts(home: Home, authority: Authority) -> dict[str, Any]:

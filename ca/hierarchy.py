@@ -13,6 +13,7 @@ from ca.issuance import Approval, ApprovedRequest, CertificateAuthority, IssuedC
 from ca.records import authorities
 from core.algorithms import KeyKind
 from core.audit import Event
+from core.certificates import serial_text
 from core.csr import build_csr
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -71,7 +72,7 @@ def _create(
             .where(authorities.c.name == name)
             .values(serial=result.serial, certificate=result.certificate)
         )
-        details = {"profile": profile, "issuer": issuer or name, "serial": f"{result.serial:x}"}
+        details = {"profile": profile, "issuer": issuer or name, "serial": serial_text(result.serial)}
         ca.context.audit.append(connection, Event("ca.authority.create", actor, name, details))
 
     request = ApprovedRequest(

@@ -6,8 +6,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ca.records import certificates, events, serial_text
+from ca.records import certificates, events
 from ca.state import Move, Reason, State, state_after
+from core.certificates import serial_text
 from core.errors import Kind, YinxinError
 from core.i18n import _
 

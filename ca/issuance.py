@@ -19,10 +19,11 @@ from ca.history import advance
 from ca.intents import claim_keys, record_intents, require_issuers_in_force
 from ca.lint import LintedTbs, lint
 from ca.profiles import Profile
-from ca.records import certificates, serial_text
+from ca.records import certificates
 from ca.signing import AuthorityKey
 from ca.state import Move
 from core.audit import Event
+from core.certificates import serial_text
 from core.config import UrlSettings
 from core.context import Context
 from core.csr import parse_csr

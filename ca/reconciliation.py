@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from ca.history import advance
-from ca.records import authorities, certificates, events, serial_text
+from ca.records import authorities, certificates, events
 from ca.state import Move
 from core.audit import Event
+from core.certificates import serial_text
 from core.context import Context
 
 

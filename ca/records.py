@@ -30,12 +30,6 @@ def serial_octets(serial: int) -> bytes:
     return bytes(SERIAL_OCTETS)
 
 
-def serial_text(serial: int) -> str:
-    """The number as people, log and command write it: hexadecimal, whole octets."""
-    text = f"{serial:x}"
-    return text.zfill(len(text) + len(text) % 2)
-
-
 authorities = sa.Table(
     "ca_authorities",
     metadata,

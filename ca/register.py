@@ -7,8 +7,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ca.history import Step, latest_event, steps_of
-from ca.records import authorities, certificates, events, profiles, serial_text
+from ca.records import authorities, certificates, events, profiles
 from ca.state import Reason, State
+from core.certificates import serial_text
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.storage import Storage

@@ -4,11 +4,14 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from ca.activation import active_profile
 from ca.authorities import authority_of
 from ca.history import advance
-from ca.records import serial_text
+from ca.profiles import Audience
+from ca.register import CertificateRecord
 from ca.state import Move, Reason
 from core.audit import Event
+from core.certificates import serial_text
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -20,6 +23,23 @@ Recording = Callable[[sa.Connection], None]
 
 # removeFromCRL only stands in delta CRLs, and aACompromise is for attribute authorities (RFC 5280 5.3.1).
 _NO_REVOCATION = (Reason.CERTIFICATE_HOLD, Reason.REMOVE_FROM_CRL, Reason.AA_COMPROMISE)
+
+
+def revoke_own(context: Context, record: CertificateRecord, reason: Reason, *, actor: str) -> None:
+    """Revoke a certificate of the centre itself, or one that a crash left in doubt.
+
+    `YinxinError` (forbidden) for a holder's: that takes an operator's signed order (`ra.revocation`).
+    """
+    with context.storage.reading() as connection:
+        profile = active_profile(connection, record.profile).profile
+    if profile.audience is Audience.SUBSCRIBER and record.certificate is not None:
+        raise YinxinError(
+            Kind.FORBIDDEN,
+            _("this is a holder's certificate: an operator revokes it"),
+            subject=serial_text(record.serial),
+            remedy=_("use: yinxin ra revoke {serial}").format(serial=serial_text(record.serial)),
+        )
+    revoke(context, record.authority, record.serial, reason, actor=actor)
 
 
 def revoke(

@@ -33,6 +33,12 @@ def read_certificates(path: Path) -> list[bytes]:
     return found
 
 
+def serial_text(serial: int) -> str:
+    """A serial number as people, log and command write it: hexadecimal, whole octets."""
+    text = f"{serial:x}"
+    return text.zfill(len(text) + len(text) % 2)
+
+
 def armour(certificates: Iterable[bytes]) -> bytes:
     """PEM of certificates (DER), in the order given."""
     return b"".join(pem.armor("CERTIFICATE", certificate) for certificate in certificates)

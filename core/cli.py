@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -32,6 +33,10 @@ class Command(click.Command):
         super().__init__(*args, **kwargs)
         self.example = example
 
+    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002 - click's signature
+        """The first sentence, whole: click cuts it short, and does not see where a Chinese one ends."""
+        return re.split(r"(?<=。)|(?<=\.)\s", self.help or "", maxsplit=1)[0]
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The epilog, then the example, unwrapped so that it can be copied."""
         super().format_epilog(ctx, formatter)
@@ -41,7 +46,7 @@ class Command(click.Command):
                     formatter.write(f"{' ' * formatter.current_indent}{line}\n")
 
 
-class LaterCommand(click.Command):
+class LaterCommand(Command):
     """Stands for a command in lists and suggestions; the module that holds it is imported when it is used."""
 
     def __init__(self, name: str, target: str, summary: str) -> None:

@@ -89,6 +89,8 @@ class SealsSettings(Endpoint):
 
     port: Port = 8083
     maximum_document_mib: Annotated[int, Field(ge=1, le=1024)] = 64
+    timestamper: str = ""
+    """The address below which the service finds `/tsa/sm2`, `/tsa/rsa` …; empty: where [tsa] listens."""
 
 
 class UrlSettings(_Section):
@@ -135,7 +137,7 @@ def load_configuration(home: Path) -> Configuration:
             Kind.NOT_FOUND,
             _("no Yinxin home here"),
             subject=str(home),
-            remedy=_("create one with: yinxin init --home {home}").format(home=home),
+            remedy=_("create one with: yinxin --home {home} init").format(home=home),
         )
     try:
         given: dict[str, Any] = tomllib.loads(files.read(path).decode())

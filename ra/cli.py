@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from ca.authorities import chain_of
-from ca.records import serial_text
 from ca.register import find
 from ca.service import open_authority
 from ca.state import Reason
 from core import files
+from core.certificates import serial_text
 from core.cli import Group, Output, output_option
 from core.errors import YinxinError
 from core.home import Home

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from asn1crypto import pem, x509
 
-from ca.records import serial_text
 from core import files
 from core.algorithms import KeyKind
-from core.certificates import armour
+from core.certificates import armour, serial_text
 from core.context import Context
 from core.csr import build_csr
 from core.errors import Kind, YinxinError

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from ca.issuance import Approval, ApprovedRequest, CertificateAuthority, IssuedCertificate
-from ca.records import serial_text
+from core.certificates import serial_text
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _

@@ -14,10 +14,10 @@ from asn1crypto import x509
 from ca.authorities import authority_of
 from ca.history import steps_of
 from ca.issuance import Approval, ApprovedRequest, CertificateAuthority, IssuedCertificate
-from ca.records import serial_text
 from ca.state import State as CertificateState
 from core.algorithms import SM3
 from core.audit import Event
+from core.certificates import serial_text
 from core.context import Context
 from core.csr import parse_csr
 from core.errors import Kind, YinxinError

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ca.records import serial_text
+from core.certificates import serial_text
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _

@@ -3,10 +3,10 @@
 import sqlalchemy as sa
 
 import ca.revocation
-from ca.records import serial_text
 from ca.state import Reason
 from core.algorithms import SM3
 from core.audit import Event
+from core.certificates import serial_text
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _

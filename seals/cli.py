@@ -161,7 +161,11 @@ def stamp(
         raise YinxinError(
             Kind.CONFLICT, _("the file exists already"), subject=str(out), remedy=_("name another with --out")
         )
-    sealed = use.stamp(home.context, home.key_store("seals"), _support(home), name, order, actor=ACTOR)
+    try:
+        sealed = use.stamp(home.context, home.key_store("seals"), _support(home), name, order, actor=ACTOR)
+    except YinxinError as error:
+        error.subject = error.subject or str(file)
+        raise
     files.write(out, sealed, replace=False)
     output.done(
         _("{out}: {file} with the seal {name}, level {level}").format(out=out, file=file, name=name, level=level),

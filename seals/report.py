@@ -9,6 +9,7 @@ from typing import Any
 from asn1crypto import x509
 
 from core.asn1.names import describe_name
+from core.certificates import serial_text
 from core.i18n import _
 from seals.levels import Level
 from seals.ordering import Ordered
@@ -72,7 +73,7 @@ class CertificateFacts:
         return cls(
             describe_name(body.subject.dump()),
             describe_name(body.issuer.dump()),
-            f"{body.serial_number:x}",
+            serial_text(body.serial_number),
             body.not_valid_before,
             body.not_valid_after,
             body.sha256.hex(),

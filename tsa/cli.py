@@ -7,7 +7,7 @@ import click
 
 from core import files
 from core.algorithms import DIGESTS, SHA256, SM3
-from core.certificates import read_certificates
+from core.certificates import read_certificates, serial_text
 from core.cli import Group, Output, output_option
 from core.errors import YinxinError
 from core.home import Home
@@ -89,7 +89,7 @@ def verify(token: Path, file: Path, trust: Path, output: Output) -> None:
         "accuracy_seconds": stamped.accuracy and stamped.accuracy.total_seconds(),
         "authority": stamped.authority,
         "policy": stamped.policy,
-        "serial": f"{stamped.serial:x}",
+        "serial": serial_text(stamped.serial),
         "digest": stamped.digest.name,
         "algorithm": stamped.algorithm.name,
         "path": path,

@@ -36,9 +36,10 @@ class Timestamper:
         self._policy = policy
         self._anchors = anchors
 
-    def stamp(self, digest: Digest, value: bytes) -> bytes:
+    def stamp(self, digest: Digest, value: bytes, nonce: int | None = None) -> bytes:
         """A token (DER) for a digest, its answer checked; `YinxinError` if the server gives none that holds."""
-        request = TimeStampRequest(MessageImprint.of(digest, value), self._policy, secrets.randbits(64), True)
+        nonce = secrets.randbits(64) if nonce is None else nonce
+        request = TimeStampRequest(MessageImprint.of(digest, value), self._policy, nonce, True)
         try:
             token = token_of(self._exchange(request.encode()))
             self._check(token, request)

@@ -34,9 +34,9 @@ def build(service: str, home: Home) -> "WSGIApplication":
             return create_tsa(open_authority(home))
         case "seals":
             from seals.http import create_app as create_seals
-            from yinxin.wiring import sealing_support
+            from yinxin.wiring import RemoteSupport
 
-            return create_seals(home, sealing_support(home))
+            return create_seals(home, RemoteSupport(home))
         case _:
             raise ValueError(service)
 

@@ -52,8 +52,7 @@ def init(home: Home, config: Path | None, output: Output) -> None:
     """Create an installation."""
     from yinxin import installation
 
-    settings = config.read_text(encoding="utf-8") if config else None
-    made = installation.create(home.path, settings=settings, on_step=output.note)
+    made = installation.create(home.path, settings=config, on_step=output.note)
     output.done(_("The installation is in {path}.").format(path=made.path), {"home": str(made.path)})
 
 

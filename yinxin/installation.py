@@ -6,6 +6,7 @@ It is built in a folder beside the one asked for and moved into place at the end
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,7 +68,11 @@ def default_configuration() -> Path:
 
 
 def create(
-    path: Path, *, clock: Clock | None = None, settings: str | None = None, on_step: Callable[[str], None] | None = None
+    path: Path,
+    *,
+    clock: Clock | None = None,
+    settings: Path | None = None,
+    on_step: Callable[[str], None] | None = None,
 ) -> Home:
     """Create an installation in a folder that does not exist or is empty. `settings`: another `yinxin.toml`.
 
@@ -83,19 +88,28 @@ def create(
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     staging.mkdir(mode=0o700)
+    founding = _Founding(Home(staging, clock or SystemClock()))
     try:
-        founding = _Founding(Home(staging, clock or SystemClock()))
-        for step in founding.steps(settings):
+        for step in founding.steps(settings or default_configuration() / config.FILE_NAME):
             if on_step:
                 on_step(step)
         founding.home.storage.close()
         if path.exists():
             path.rmdir()
         staging.rename(path)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
+    except BaseException as error:
+        founding.undo()
+        if isinstance(error, YinxinError):
+            error.subject = _as_given(error.subject, staging, path, settings)
         raise
     return Home(path, clock or SystemClock())
+
+
+def _as_given(subject: str, staging: Path, path: Path, settings: Path | None) -> str:
+    """A name of the folder that is gone, as people know it."""
+    if settings and subject == str(staging / config.FILE_NAME):
+        return str(settings)
+    return subject.replace(str(staging), str(path))
 
 
 @dataclass
@@ -104,15 +118,14 @@ class _Founding:
 
     home: Home
     reference: str = field(default_factory=lambda: f"ceremony {secrets.token_hex(6)}")
+    filled: Storage | None = None
+    """The database, once there is something in it, all of which is ours."""
 
-    def steps(self, settings: str | None) -> Iterator[str]:
+    def steps(self, settings: Path) -> Iterator[str]:
         """Do everything; yield what was just made."""
         self._lay_out(settings)
         yield _("configuration")
-        storage = Storage(self.home.database_url)
-        _require_empty(storage)
-        storage.migrate()
-        storage.close()
+        self._fill_database()
         yield _("database")
         activate(self.home.context, load_profiles(self.home.profiles), actor=ACTOR)
         yield _("certificate profiles")
@@ -123,11 +136,27 @@ class _Founding:
             self._certify_services(ca, kind)
             yield _("service certificates {name}").format(name=hierarchy_label(kind))
 
-    def _lay_out(self, settings: str | None) -> None:
-        defaults = default_configuration()
-        text = settings if settings is not None else (defaults / config.FILE_NAME).read_text(encoding="utf-8")
-        files.write(self.home.path / config.FILE_NAME, text.encode())
-        for file in sorted((defaults / "profiles").glob("*.toml")):
+    def undo(self) -> None:
+        """Remove the folder; leave the database, which may be elsewhere, as empty as it was found."""
+        if self.filled:
+            with suppress(YinxinError), self.filled.transaction() as connection:
+                made = sa.MetaData()
+                made.reflect(connection)
+                made.drop_all(connection)
+            self.filled.close()
+        shutil.rmtree(self.home.path, ignore_errors=True)
+
+    def _fill_database(self) -> None:
+        storage = Storage(self.home.database_url)
+        _require_empty(storage)
+        self.filled = storage
+        storage.migrate()
+        storage.close()
+
+    def _lay_out(self, settings: Path) -> None:
+        files.write(self.home.path / config.FILE_NAME, files.read(settings))
+        config.load_configuration(self.home.path)  # before anything is made by it
+        for file in sorted((default_configuration() / "profiles").glob("*.toml")):
             files.write(self.home.profiles / file.name, file.read_bytes())
         for authority in AUTHORITIES:
             passphrase.create_file(self.home.passphrase_file(authority))

@@ -1,11 +1,13 @@
 """Starting the services: each in a process of its own, so that a process holds the keys of one authority only."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from core.errors import Kind, YinxinError
 from core.home import Home
@@ -32,6 +34,7 @@ def url(home: Home, service: str) -> str:
 def become(home: Home, service: str) -> None:
     """Turn this process into the service. `YinxinError` if it could not work: better now than at the first request."""
     applications.build(service, home)
+    _require_free(service, *address(home, service))
     os.execve(sys.executable, _arguments(home, service), _environment(home))  # noqa: S606 - that is the point
 
 
@@ -51,7 +54,10 @@ class Running:
                 _require_free(service, *address(self._home, service))
             for service in self._services:
                 self._children[service] = subprocess.Popen(
-                    _arguments(self._home, service), env=_environment(self._home), stdin=subprocess.DEVNULL
+                    _arguments(self._home, service),
+                    env=_environment(self._home),
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,  # a group of its own, so that its workers can be told by it
                 )
             for service in self._services:
                 self._wait_for(service)
@@ -61,15 +67,15 @@ class Running:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        """Stop them."""
+        """Stop them, and what a service that was killed has left behind."""
         for child in self._children.values():
             child.terminate()
         for child in self._children.values():
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 child.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
 
     def wait(self) -> None:
         """Wait until interrupted; `YinxinError` when a service ends by itself."""

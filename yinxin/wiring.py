@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from ca import crl, hierarchy
 from core.algorithms import Algorithm, Digest, Family
+from core.certificates import read_certificates
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
 from seals.contracts import Evidence, SealingSupport
 from tsa.authority import TimeStampAuthority
+from tsa.client import Timestamper
 from tsa.installation import open_authority as open_time_stamp_authority
 
 _LABELS = {Family.SM2: "sm2", Family.RSA: "rsa", Family.RSA_PSS: "rsa"}
@@ -71,6 +73,21 @@ class LocalSupport:
         return SealingSupport(UnitTimestamper(self.authority, label), BookEvidence(self.home, f"{label}-issuing"))
 
 
+@dataclass(frozen=True)
+class RemoteSupport:
+    """Time stamps over HTTP, so that the seal service never holds the TSA's keys; evidence from the books."""
+
+    home: Home
+
+    def support(self, algorithm: Algorithm) -> SealingSupport:
+        """What a seal of this algorithm is given."""
+        label = hierarchy_of(algorithm)
+        tsa = self.home.configuration.tsa
+        base = self.home.configuration.seals.timestamper or f"http://{tsa.host}:{tsa.port}"
+        timestamper = Timestamper(f"{base.rstrip('/')}/tsa/{label}", anchors=read_certificates(self.home.trust))
+        return SealingSupport(timestamper, BookEvidence(self.home, f"{label}-issuing"))
+
+
 def sealing_support(home: Home) -> LocalSupport:
-    """What sealing on this machine leans on; opens the TSA's keys."""
+    """What the command seals with, in its own process; opens the TSA's keys."""
     return LocalSupport(home, open_time_stamp_authority(home))

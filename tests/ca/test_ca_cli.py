@@ -16,8 +16,9 @@ from ca import crl
 from ca.authorities import list_authorities
 from ca.cli import group
 from ca.inspection import inspect_certificates, inspect_crls
-from ca.records import certificates, serial_text
+from ca.records import certificates
 from ca.revocation import Reason, hold, revoke
+from core.certificates import serial_text
 from core.cli import Group, run
 from core.clock import FixedClock
 from core.config import FILE_NAME
@@ -195,3 +196,13 @@ def test_every_command_has_help_and_an_example(command: click.Command) -> None:
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help
+
+
+def test_the_centre_revokes_its_own_and_leaves_holders_to_the_ra(yinxin: Yinxin, centre: TestCentre) -> None:
+    own = centre.issue("tsa")
+    assert yinxin("revoke", f"{own.serial:x}", "--reason", "superseded")[0] == 0
+    assert yinxin("revoke", f"{own.serial:x}", "--reason", "superseded")[0] == 2  # final
+    held = centre.issue()
+    code, _out, error = yinxin("revoke", f"{held.serial:x}", "--reason", "superseded")
+    assert code == 2
+    assert "yinxin ra revoke" in error

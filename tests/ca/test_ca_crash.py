@@ -14,12 +14,13 @@ import sqlalchemy as sa
 from ca import revocation
 from ca.issuance import CertificateAuthority
 from ca.reconciliation import reconcile
-from ca.records import SERIAL_OCTETS, certificates, events, serial_text
+from ca.records import SERIAL_OCTETS, certificates, events
 from ca.register import Filter, page
 from ca.state import Move, State
 from ca.status import Reason, StatusReader
 from core.algorithms import Algorithm, KeyKind
 from core.audit import entries
+from core.certificates import serial_text
 from core.clock import FixedClock
 from core.context import Context
 from core.errors import Kind, YinxinError

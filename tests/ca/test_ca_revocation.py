@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from ca.history import advance, steps_of
-from ca.records import events, serial_text
+from ca.records import events
 from ca.revocation import Reason, hold, resume, revoke
 from ca.state import MOVES, Move, State, state_after
 from ca.status import StatusReader
 from core.audit import entries
+from core.certificates import serial_text
 from core.clock import FixedClock
 from core.errors import Kind, YinxinError
 from core.storage import Storage

@@ -106,6 +106,20 @@ def test_nothing_to_show(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("[]\n", "")
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Make the seal NAME, whatever that is, and enter it in the register of seals. Then stop.", None),
+        ("制作印章 NAME 并登记。印章所有者和制章人的密钥在印章密钥库中。", "制作印章 NAME 并登记。"),
+        ("Write it to FILE.tst, or not", "Write it to FILE.tst, or not"),
+        ("", ""),
+    ],
+)
+def test_a_list_of_commands_gives_the_first_sentence_whole(text: str, line: str | None) -> None:
+    expected = text.split(" Then")[0] if line is None else line
+    assert Command("make", help=text).get_short_help_str() == expected
+
+
 def test_long_values_are_not_cut_in_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
     Output().table([{"a": "x" * 500, "b": "[red]" + "y" * 500}], {"a": "A", "b": "B"})
     assert capfd.readouterr().out.split()[-2:] == ["x" * 500, "[red]" + "y" * 500]

@@ -144,7 +144,7 @@ def test_no_home_says_how_to_make_one(tmp_path: Path) -> None:
         with pytest.raises(YinxinError, match="no Yinxin home") as caught:
             load_configuration(place)
         assert caught.value.kind is Kind.NOT_FOUND
-        assert caught.value.remedy.endswith(f"yinxin init --home {place}")
+        assert caught.value.remedy.endswith(f"yinxin --home {place} init")
 
 
 def test_a_file_that_cannot_be_read_is_an_error_in_words(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ def environment(**changes: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("YINXIN_", "LC_", "LANG"))}
     if kept.pop("PYTHONDONTWRITEBYTECODE", ""):
         # Each process would compile every library again, which takes longer than what it does.
-        kept["PYTHONPYCACHEPREFIX"] = f"/tmp/yinxin-tests-{os.getuid()}-pycache"
+        kept["PYTHONPYCACHEPREFIX"] = str(CHECKOUT / ".pytest_cache" / "pycache")
     return {**kept, "PYTHONPATH": str(CHECKOUT), "LANG": "C.UTF-8", **changes}
 
 
@@ -34,6 +34,7 @@ def run(
         input=data,
         capture_output=True,
         encoding="utf-8",
+        errors="replace",
         timeout=120,
         env=environment(**(settings or {})),
     )

@@ -1,10 +1,12 @@
 """Private keys in clear: sought by what any form of them holds, whatever the file around them."""
 
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from asn1crypto import keys
 
+from core.errors import YinxinError
 from core.keys.encryption import decrypt_private_key
 from core.keys.private_key import PrivateKey
 
@@ -21,16 +23,12 @@ def secret_octets(key: PrivateKey) -> bytes:
 
 def needles(secret: bytes) -> list[bytes]:
     """The secret as octets and as text: hexadecimal and, from each of the three alignments, base64."""
-    from base64 import b64encode
-
     texts = [b64encode(secret[skip : len(secret) - (len(secret) - skip) % 3]) for skip in range(3)]
     return [secret, secret.hex().encode(), secret.hex().upper().encode(), *texts]
 
 
 def keys_in(folder: Path, passphrases: Iterable[bytes]) -> Iterator[PrivateKey]:
     """Every encrypted key under the folder, opened by whichever passphrase opens it."""
-    from core.errors import YinxinError
-
     candidates = list(passphrases)
     for file in sorted(folder.rglob("*.pem")):
         data = file.read_bytes()

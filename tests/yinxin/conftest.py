@@ -1,0 +1,76 @@
+"""The command in this process, and ways to found an installation quickly."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ca import activation
+from core.cli import run
+from core.storage import metadata
+from yinxin.cli import front_door
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def refusal(self) -> str:
+        """The one line of a refusal; AssertionError unless it is just that."""
+        assert (self.code, self.out) == (2, ""), self
+        assert self.err.startswith("error: ") and self.err.count("\n") == 1, self.err
+        return self.err
+
+
+Yinxin = Callable[..., Outcome]
+
+
+@pytest.fixture
+def yinxin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Yinxin:
+    """`yinxin ARGUMENTS` in this process, in English."""
+    monkeypatch.setenv("LANGUAGE", "en")
+
+    def call(*arguments: str | Path) -> Outcome:
+        capsys.readouterr()
+        code = run(front_door, [str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return Outcome(code, printed.out, printed.err)
+
+    return call
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One hierarchy, and profiles activated without specimens: both have tests of their own."""
+
+    def activate(context: Any, profiles: Any, *, actor: str) -> None:
+        with context.storage.transaction() as connection:
+            for profile in profiles:
+                activation._activate(connection, context, profile, actor)
+
+    monkeypatch.setattr("yinxin.installation.activate", activate)
+    monkeypatch.setenv("YINXIN_CENTRE__KEY_KINDS", '["sm2"]')
+
+
+def everything(home: Path) -> dict[str, Any]:
+    """An installation as it is: its files, and the rows of its SQLite database."""
+    content: dict[str, Any] = {
+        str(file.relative_to(home)): file.read_bytes()
+        for file in sorted(home.rglob("*"))
+        if file.is_file() and not file.name.startswith("yinxin.db")
+    }
+    if (home / "yinxin.db").exists():
+        engine = sa.create_engine(f"sqlite:///{home / 'yinxin.db'}")
+        with engine.connect() as connection:
+            for table in metadata.sorted_tables:
+                content[table.name] = connection.execute(sa.select(table)).fetchall()
+        engine.dispose()
+    return content

@@ -1,0 +1,60 @@
+"""`yinxin audit`: what was done, by whom, the newest first."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.yinxin.conftest import Yinxin
+from yinxin.demo import cast
+
+
+def entries(yinxin: Yinxin, home: Path, *options: str) -> list[dict[str, Any]]:
+    listed = yinxin("--home", home, "audit", "--json", *options)
+    assert listed.code == 0, listed.err
+    rows: list[dict[str, Any]] = json.loads(listed.out)
+    return rows
+
+
+def test_pages_follow_each_other(yinxin: Yinxin, seeded_home: Path) -> None:
+    whole = entries(yinxin, seeded_home, "--limit", "1000")
+    assert [row["number"] for row in whole] == sorted((row["number"] for row in whole), reverse=True)
+    pages: list[dict[str, Any]] = []
+    while page := entries(
+        yinxin, seeded_home, "--limit", "17", *(["--before", str(pages[-1]["number"])] if pages else [])
+    ):
+        assert len(page) <= 17
+        pages += page
+    assert pages == whole
+
+
+def test_everything_that_seeding_did_is_there(yinxin: Yinxin, seeded_home: Path) -> None:
+    acts = [(row["act"], row["actor"]) for row in entries(yinxin, seeded_home, "--limit", "1000")]
+    assert acts.count(("ca.authority.create", "ceremony")) == 4
+    assert sum(actor == cast.ENTERER for _act, actor in acts) == 6
+    assert any(actor == cast.REVIEWER for _act, actor in acts)
+    assert {"ca.profile.activate", "ca.crl.publish", "seals.seal.make"} <= {act for act, _actor in acts}
+
+
+def test_personal_numbers_never_go_in(yinxin: Yinxin, seeded_home: Path) -> None:
+    text = yinxin("--home", seeded_home, "audit", "--json", "--limit", "1000").out
+    for subject in cast.STAFF.values():
+        assert subject.identity.resident_id
+        assert subject.identity.resident_id not in text
+
+
+def test_people_get_a_table(yinxin: Yinxin, seeded_home: Path) -> None:
+    shown = yinxin("--home", seeded_home, "audit", "--limit", "3")
+    assert shown.code == 0
+    assert len(shown.out.strip().splitlines()) == 5  # headings, a line, three entries
+    assert shown.out.split()[:2] == ["No.", "Time"]
+
+
+@pytest.mark.parametrize("options", [("--limit", "0"), ("--limit", "x"), ("--before", "x")])
+def test_wrong_options(yinxin: Yinxin, seeded_home: Path, options: tuple[str, ...]) -> None:
+    assert yinxin("--home", seeded_home, "audit", *options).code == 2
+
+
+def test_an_empty_page(yinxin: Yinxin, seeded_home: Path) -> None:
+    assert entries(yinxin, seeded_home, "--before", "1") == []
