@@ -34,6 +34,9 @@ def group() -> None:
 
 group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, reinstate."))
 group.add_later("key", "ra.cli_people:key_group", _("Keys, at the holder's place."))
+group.add_later("template", "ra.cli_bulk:template_command", _("Write an empty list to fill in."))
+group.add_later("import", "ra.cli_bulk:import_command", _("Enter a request for each row of a list."))
+group.add_later("export", "ra.cli_bulk:export_command", _("Write all requests or certificates into a file."))
 
 
 @group.command(
