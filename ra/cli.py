@@ -32,8 +32,8 @@ def group() -> None:
     """The group of commands."""
 
 
-group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, reinstate."))
-group.add_later("key", "ra.cli_people:key_group", _("Keys, at the holder's place."))
+group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, remove."))
+group.add_later("key", "ra.cli_keys:key_group", _("Keys, at the holder's place."))
 
 
 @group.command(

@@ -11,6 +11,7 @@ import click
 from pydantic import ValidationError
 
 from core import files
+from core.algorithms import KeyKind
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
@@ -22,6 +23,14 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 PIN_VARIABLE = "YINXIN_PIN"
 
 Function = Callable[..., Any]
+
+kind_option = click.option(
+    "--kind",
+    type=click.Choice([kind.value for kind in KeyKind]),
+    default=KeyKind.SM2.value,
+    show_default=True,
+    help=_("Kind of key."),
+)
 
 _NAME_FIELDS = {
     "common_name": _("Name of the person, unit or service (CN)."),

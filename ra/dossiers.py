@@ -13,7 +13,7 @@ from core.i18n import _
 from ra import records
 from ra.applications import Application, digest_of, parse_application
 from ra.moves import History, State, altered
-from ra.operators import Operator, OperatorSession, operators_named
+from ra.operators import Operator, OperatorSession, Roster
 from ra.statements import Act, SignedStatement, Statement, verify_statement
 
 
@@ -36,7 +36,9 @@ class Dossier:
         return self.history.state
 
 
-def read_dossier(connection: sa.Connection, number: str, *, lock: bool = False) -> Dossier:
+def read_dossier(
+    connection: sa.Connection, number: str, *, lock: bool = False, roster: Roster | None = None
+) -> Dossier:
     """The dossier of this number, locked until the transaction ends if asked.
 
     `YinxinError` (not found); `RefusedError` if content or statements are not what operators signed under the rules.
@@ -50,10 +52,9 @@ def read_dossier(connection: sa.Connection, number: str, *, lock: bool = False) 
     try:
         signed = [verify_statement(message) for message in messages]
         application = parse_application(row.content)
-        signers = operators_named(connection, {entry.statement.operator for entry in signed})
-        for entry in signed:
-            signers[entry.statement.operator].require_signature_on(entry)
-    except (YinxinError, KeyError) as error:
+        roster = roster or Roster(connection)
+        past = [(entry.statement, roster.roles_when_signing(entry)) for entry in signed]
+    except YinxinError as error:
         raise altered(number) from error
     if application.number != number:
         raise altered(number)
@@ -61,7 +62,7 @@ def read_dossier(connection: sa.Connection, number: str, *, lock: bool = False) 
         number,
         digest_of(row.content),
         application.approvals,
-        ((entry.statement, signers[entry.statement.operator].roles) for entry in signed),
+        past,
     )
     return Dossier(row.id, row.content, application, history, row.claimed_until)
 

@@ -7,16 +7,8 @@ from enum import StrEnum
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from ra.refusals import RefusedError
+from ra.roles import Role, require_role
 from ra.statements import Act, Statement
-
-
-class Role(StrEnum):
-    """What an operator may do (GM/T 0037: 录入, 审核, 制证, 查询统计). One person may have several roles."""
-
-    ENTER = "enter"
-    REVIEW = "review"
-    MAKE = "make"
-    QUERY = "query"
 
 
 class State(StrEnum):
@@ -48,17 +40,6 @@ MOVES = {
     Act.ISSUE: Move(Role.MAKE, frozenset({State.APPROVED}), State.ISSUED),
     Act.DELIVER: Move(Role.MAKE, frozenset({State.ISSUED}), State.DELIVERED),
 }
-
-
-def require_role(roles: frozenset[Role], role: Role, operator: str, subject: str) -> None:
-    """Return if the role is among the operator's; else `RefusedError`."""
-    if role not in roles:
-        raise RefusedError(
-            "role",
-            _("operator {operator} does not have the role {role}").format(operator=operator, role=role.value),
-            subject=subject,
-            remedy=_("have it done by an operator who has the role"),
-        )
 
 
 class OvertakenError(YinxinError):

@@ -11,9 +11,10 @@ from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from ra import records
-from ra.moves import OvertakenError, Role, require_role
+from ra.moves import OvertakenError
 from ra.operators import OperatorSession, admit, authenticate
 from ra.refusals import RefusedError, refusals_recorded
+from ra.roles import Role, require_role
 from ra.statements import Act, SignedStatement, Statement
 
 REASONS = frozenset(

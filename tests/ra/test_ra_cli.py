@@ -16,7 +16,7 @@ from core.config import FILE_NAME
 from core.home import Home
 from ra.cli import group
 from ra.statements import verify_statement
-from tests.support.office import CA_PASSPHRASE, PIN, RESIDENT_ID, Office
+from tests.support.office import BUSINESS, CA_PASSPHRASE, PIN, RESIDENT_ID, Office
 
 Yinxin = Callable[..., int]
 
@@ -149,24 +149,32 @@ def test_what_was_decided_before_a_failure_is_told(yinxin: Yinxin, capsys: pytes
     assert json.loads(capsys.readouterr().out) == [{"number": number, "state": "approved"}]
 
 
-def test_operators_are_appointed_listed_suspended_and_reinstated(
+def test_operators_are_appointed_listed_suspended_and_removed(
     yinxin: Yinxin, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    appointment = ("--role", "review", "--authority", "sm2-issuing", "--key", "xu.pem", "--pin-file", "pin")
-    assert yinxin("operator", "add", "xu.review", *appointment) == 0
+    certified = ("--authority", "sm2-issuing", "--new-pin-file", "pin")
+    appointment = ("--role", "review", *certified)
+    assert yinxin("operator", "add", "xu.review", *appointment, "--new-key", "xu.pem", who=BUSINESS) == 0
     assert Path("xu.pem").stat().st_mode & 0o777 == 0o600
-    assert yinxin("operator", "add", "yu.review", *appointment) == 2
-    elsewhere = [part.replace("xu.pem", "yu.pem") for part in appointment]
-    assert yinxin("operator", "add", "xu.review", *elsewhere) == 2
-    assert not Path("yu.pem").exists()
-    capsys.readouterr()
-    assert yinxin("operator", "suspend", "xu.review") == 0
-    assert yinxin("operator", "suspend", "xu.review") == 2
+    assert yinxin("operator", "add", "yu.review", *appointment, "--new-key", "xu.pem", who=BUSINESS) == 2
+    for name, who in (("xu.review", BUSINESS), ("yu.review", "zhao.super"), ("yu.review", "quan.all")):
+        assert yinxin("operator", "add", name, *appointment, "--new-key", "yu.pem", who=who) == 2
+        assert not Path("yu.pem").exists()
+    found = ("operator", "found", "wu.super", "--role", "super", *certified, "--new-key", "wu.pem")
+    assert yinxin(*found) == 2
+    assert not Path("wu.pem").exists()
+    assert yinxin("operator", "suspend", "xu.review", who=BUSINESS) == 0
+    assert yinxin("operator", "suspend", "xu.review", who=BUSINESS) == 2
     capsys.readouterr()
     assert yinxin("operator", "list", "--json") == 0
     states = {row["operator"]: row["state"] for row in json.loads(capsys.readouterr().out)}
     assert states["xu.review"] == "suspended"
-    assert yinxin("operator", "reinstate", "xu.review") == 0
+    assert yinxin("operator", "reinstate", "xu.review", who=BUSINESS) == 0
+    assert yinxin("operator", "change", "xu.review", "--role", "make", who=BUSINESS) == 0
+    renewed = ("operator", "renew", "lu.enter", "--new-key", "lu.pem", "--new-pin-file", "pin")
+    assert yinxin(*renewed, who="lu.enter") == 0
+    assert yinxin("operator", "remove", "xu.review", "--why", "调离", who=BUSINESS) == 0
+    assert yinxin("operator", "reinstate", "xu.review", who=BUSINESS) == 2
 
 
 def test_every_command_has_help_and_an_example() -> None:

@@ -1,6 +1,5 @@
 """The life of a request from entry to delivery, what the books say of it, and what never gets into them."""
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -26,13 +25,13 @@ from core.subject import Subject
 from ra import records, requests, revocation
 from ra.delivery import Form, deliver, make_key_and_csr, make_pkcs12, write_certificate
 from ra.issuance import issue
-from ra.moves import Role, State
-from ra.operators import CEREMONY, add_operator, list_operators, open_session
+from ra.moves import State
+from ra.operators import list_operators
 from ra.refusals import RefusedError
 from ra.register import find_request, list_requests
 from ra.statements import Act, verify_statement
 from tests.support import pki
-from tests.support.office import NOW, PEOPLE, PIN, RESIDENT_ID, STAFF, UNIT, Office
+from tests.support.office import NOW, RESIDENT_ID, STAFF, UNIT, Office
 
 
 def issued(office: Office, **options: object) -> tuple[str, int]:
@@ -232,40 +231,6 @@ def test_lists_are_paged_by_key(each_office: Office) -> None:
     for wrong in ({"limit": 0}, {"after": "20261101-NONESUCH"}):
         with pytest.raises(YinxinError):
             list_requests(office.context, **wrong)
-
-
-def test_the_first_operators_are_appointed_by_the_ceremony_and_the_records_say_so(office: Office) -> None:
-    assert {operator.name: operator.roles for operator in list_operators(office.context)} == PEOPLE
-    assert {row.appointed_by for row in office.rows(records.operators)} == {CEREMONY}
-    added = [json.loads(row.entry) for row in office.rows(entries) if row.act == "ra.operator.add"]
-    assert [event["actor"] for event in added] == [CEREMONY] * len(PEOPLE)
-    assert open_session(office.context, "lu.enter", office.key_file("lu.enter"), PIN).name == "lu.enter"
-
-
-@pytest.mark.parametrize("name", ["lu.enter", "", "-x", "a b", "x" * 65])
-def test_an_operators_name_is_unique_and_plain(office: Office, name: str) -> None:
-    with pytest.raises(YinxinError):
-        add_operator(
-            office.context,
-            office.authority,
-            name,
-            {Role.ENTER},
-            office.csr(),
-            issuer="sm2-issuing",
-            organization="某局",
-        )
-    assert len(list_operators(office.context)) == len(PEOPLE)
-
-
-def test_one_key_is_one_operator(office: Office) -> None:
-    csr = office.csr()
-    options = {"issuer": "sm2-issuing", "organization": "某局"}
-    add_operator(office.context, office.authority, "one", {Role.ENTER}, csr, **options)
-    with pytest.raises(YinxinError) as error:
-        add_operator(office.context, office.authority, "two", {Role.REVIEW}, csr, **options)
-    assert error.value.kind is Kind.CONFLICT
-    with pytest.raises(YinxinError):
-        add_operator(office.context, office.authority, "three", set(), office.csr(), **options)
 
 
 def test_certificates_are_written_in_every_form(office: Office, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from core.errors import Kind, YinxinError
-from ra.moves import MOVES, History, OvertakenError, Role, State
+from ra.moves import MOVES, History, OvertakenError, State
 from ra.refusals import RefusedError
+from ra.roles import Role
 from ra.statements import Act, Statement
 
 NOW = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
