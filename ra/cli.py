@@ -1,6 +1,7 @@
 """`yinxin ra`: requests from entry to delivery, and the certificates' holds and revocations."""
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -17,7 +18,7 @@ from core.home import Home
 from core.i18n import _
 from core.subject import Subject
 from ra import requests, revocation
-from ra.cli_options import FILE, acting_operator, subject_options
+from ra.cli_options import FILE, acting_operator, subject_changes, subject_options
 from ra.delivery import Form, deliver, export, write_certificate
 from ra.issuance import issue
 from ra.moves import State
@@ -60,10 +61,51 @@ def apply(
 ) -> None:
     """Enter a request."""
     csr = files.read(csr_file)
-    number = requests.enter(home.context, session, authority=authority, profile=profile, subject=subject, csr=csr)
+    number = requests.enter(
+        home.context,
+        session,
+        authority=authority,
+        profile=profile,
+        subject=subject,
+        csr=csr,
+        decide_within=timedelta(days=home.configuration.ra.decide_days),
+    )
     output.done(
         _("Request {number} is entered; another operator approves it.").format(number=number),
         {"number": number, "state": State.ENTERED.value},
+    )
+
+
+@group.command(
+    help=_("Amend a request that is not issued: its holder, or the key. It is to be approved anew."),
+    example="yinxin ra amend 20261101-7K3M9QX2 --organizational-unit 秘书科 --as li.enter --key li.pem",
+)
+@click.argument("number")
+@click.option("--csr", "csr_file", type=FILE, help=_("Another request of the holder (PKCS#10, PEM or DER)."))
+@subject_changes
+@acting_operator
+@output_option
+def amend(
+    home: Home,
+    session: OperatorSession,
+    number: str,
+    csr_file: Path | None,
+    changed: Callable[[Subject], Subject],
+    output: Output,
+) -> None:
+    """Amend a request."""
+    application = find_request(home.context, number).application
+    state = requests.amend(
+        home.context,
+        session,
+        number,
+        subject=changed(application.subject) if application else None,
+        csr=files.read(csr_file) if csr_file else None,
+        decide_within=timedelta(days=home.configuration.ra.decide_days),
+    )
+    output.done(
+        _("Request {number} is amended; another operator approves it.").format(number=number),
+        {"number": number, "state": state.value},
     )
 
 

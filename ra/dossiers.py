@@ -12,7 +12,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from ra import records
 from ra.applications import Application, digest_of, parse_application
-from ra.moves import History, State, altered
+from ra.moves import History, State, Version, altered
 from ra.operators import Operator, OperatorSession, Roster
 from ra.statements import Act, SignedStatement, Statement, verify_statement
 
@@ -28,12 +28,17 @@ class Dossier:
     claimed_until: datetime | None
     """Until then somebody is having it issued."""
 
-    @property
-    def state(self) -> State:
-        """Where it stands."""
-        if self.history.state is None:
+    def state_at(self, moment: datetime) -> State:
+        """Where it stands at a moment."""
+        state = self.history.state_at(moment)
+        if state is None:
             raise altered(self.application.number)
-        return self.history.state
+        return state
+
+
+def version_of(content: bytes, application: Application) -> Version:
+    """What the rules look at."""
+    return Version(digest_of(content), application.approvals, application.decide_by)
 
 
 def read_dossier(
@@ -51,19 +56,16 @@ def read_dossier(
     ).all()
     try:
         signed = [verify_statement(message) for message in messages]
-        application = parse_application(row.content)
+        contents = [*earlier_contents(connection, row.id), row.content]
+        applications = [parse_application(content) for content in contents]
+        application = applications[-1]
         roster = roster or Roster(connection)
         past = [(entry.statement, roster.roles_when_signing(entry)) for entry in signed]
     except YinxinError as error:
         raise altered(number) from error
-    if application.number != number:
+    if any(one.number != number for one in applications):
         raise altered(number)
-    history = History.replay(
-        number,
-        digest_of(row.content),
-        application.approvals,
-        past,
-    )
+    history = History.replay(number, list(map(version_of, contents, applications)), past)
     return Dossier(row.id, row.content, application, history, row.claimed_until)
 
 
@@ -96,10 +98,11 @@ def append_move(
     signed: SignedStatement,
     operator: Operator,
     details: dict[str, Any] | None = None,
+    amended: Version | None = None,
 ) -> State:
     """Add the move that the statement makes, with its audit event; the state after. The rules are applied here."""
     statement = signed.statement
-    after = dossier.history.after(statement, operator.roles)
+    after = dossier.history.after(statement, operator.roles, amended)
     if after.state is None:
         raise altered(statement.subject)
     connection.execute(
@@ -132,6 +135,13 @@ def require_unclaimed(dossier: Dossier, now: datetime) -> None:
             subject=dossier.application.number,
             remedy=_("try again in a few minutes"),
         )
+
+
+def earlier_contents(connection: sa.Connection, request_id: int) -> list[bytes]:
+    """The contents that amendments replaced, in their order."""
+    table = records.request_versions
+    query = sa.select(table.c.content).where(table.c.request_id == request_id).order_by(table.c.revision)
+    return list(connection.scalars(query))
 
 
 def _row(connection: sa.Connection, number: str, *, lock: bool = False) -> sa.Row[Any]:

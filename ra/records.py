@@ -45,10 +45,20 @@ requests = sa.Table(
     sa.Column("content", sa.LargeBinary, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("profile", sa.String(64), nullable=False),
+    sa.Column("decide_by", UtcDateTime, nullable=True),
     # Until then somebody is having it issued (ra.issuance).
     sa.Column("claimed_until", UtcDateTime),
     sa.Index(None, "state", "id"),
     sa.Index(None, "profile", "id"),
+)
+
+request_versions = sa.Table(
+    "ra_request_versions",
+    metadata,
+    # The contents that amendments replaced.
+    sa.Column("request_id", sa.ForeignKey(requests.c.id), primary_key=True),
+    sa.Column("revision", sa.Integer, primary_key=True),
+    sa.Column("content", sa.LargeBinary, nullable=False),
 )
 
 request_moves = sa.Table(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from ra import records
 from ra.applications import Application, digest_of, parse_application
-from ra.dossiers import read_dossier
+from ra.dossiers import earlier_contents, read_dossier
 from ra.moves import State
 from ra.refusals import RefusedError
 from ra.statements import SignedStatement, verify_statement
@@ -66,6 +67,8 @@ class Record:
     """SM3 of the canonical request: what approvals are bound to."""
     content: bytes
     """The canonical request. Holds identity numbers."""
+    earlier: list[bytes]
+    """The contents that amendments replaced."""
     application: Application | None
     """The same, read; None if it cannot be."""
     statements: list[SignedStatement]
@@ -87,15 +90,16 @@ def list_requests(
         raise YinxinError(Kind.INVALID, _("a page has 1 to {maximum} rows").format(maximum=MAXIMUM_PAGE))
     table = records.requests
     query = sa.select(table).order_by(table.c.id).limit(limit + 1)
+    now = context.clock.now()
     if state is not None:
-        query = query.where(table.c.state == state.value)
+        query = query.where(_in_state(state, now))
     if profile is not None:
         query = query.where(table.c.profile == profile)
     with context.storage.reading() as connection:
         if after is not None:
             query = query.where(table.c.id > _row(connection, after).id)
         rows = connection.execute(query).all()
-    entries = [_entry(row) for row in rows[:limit]]
+    entries = [_entry(row, now) for row in rows[:limit]]
     return Page(entries, entries[-1].number if len(rows) > limit else None)
 
 
@@ -108,13 +112,21 @@ def find_request(context: Context, number: str) -> Record:
             sa.select(moves.c.statement).where(moves.c.request_id == row.id).order_by(moves.c.sequence)
         ).all()
         try:
-            intact = read_dossier(connection, number).state.value == row.state
+            intact = read_dossier(connection, number).history.state == row.state
         except RefusedError:
             intact = False
         certificates = certificates_of(connection, row.id)
+        earlier = earlier_contents(connection, row.id)
     content = row.content
     return Record(
-        _entry(row), digest_of(content), content, _application(content), _readable(messages), certificates, intact
+        _entry(row, context.clock.now()),
+        digest_of(content),
+        content,
+        earlier,
+        _application(content),
+        _readable(messages),
+        certificates,
+        intact,
     )
 
 
@@ -150,9 +162,25 @@ def _application(content: bytes) -> Application | None:
         return None
 
 
-def _entry(row: sa.Row[Any]) -> Entry:
+def _in_state(state: State, now: datetime) -> sa.ColumnElement[bool]:
+    """Requests that nobody decided in time are stored as entered."""
+    table = records.requests
+    late = sa.and_(table.c.decide_by.is_not(None), table.c.decide_by < now)
+    match state:
+        case State.EXPIRED:
+            return sa.and_(table.c.state == State.ENTERED.value, late)
+        case State.ENTERED:
+            return sa.and_(table.c.state == State.ENTERED.value, sa.not_(late))
+        case _:
+            return table.c.state == state.value
+
+
+def _entry(row: sa.Row[Any], now: datetime) -> Entry:
     application = _application(row.content)
+    state = State(row.state)
+    if state is State.ENTERED and row.decide_by is not None and row.decide_by < now:
+        state = State.EXPIRED
     if application is None:
-        return Entry(row.number, State(row.state), "?", row.profile, "?")
+        return Entry(row.number, state, "?", row.profile, "?")
     holder = ", ".join(f"{label}={value}" for label, value in application.subject.attributes())
-    return Entry(row.number, State(row.state), application.authority, application.profile, holder)
+    return Entry(row.number, state, application.authority, application.profile, holder)

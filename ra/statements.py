@@ -25,6 +25,7 @@ class Act(StrEnum):
     """What an operator can state."""
 
     ENTER = "enter"
+    AMEND = "amend"
     APPROVE = "approve"
     REJECT = "reject"
     WITHDRAW = "withdraw"

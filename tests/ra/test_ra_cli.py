@@ -142,6 +142,19 @@ def test_refusals_are_one_line_and_exit_code_2(yinxin: Yinxin, capsys: pytest.Ca
         assert told.out == ""
 
 
+def test_a_request_is_amended_in_the_fields_that_are_given(yinxin: Yinxin, capsys: pytest.CaptureFixture[str]) -> None:
+    make_key(yinxin)
+    number = apply(yinxin, capsys, "--resident-id", RESIDENT_ID)
+    assert yinxin("amend", number, "--organizational-unit", "秘书科", who="lu.enter") == 0
+    assert yinxin("amend", number, "--organizational-unit", "秘书科", who="shen.review") == 2
+    capsys.readouterr()
+    assert yinxin("show", number, "--json", "--export", "evidence") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["holder"] == "C=CN, O=宝鸡市人民政府办公室, OU=秘书科, CN=张三"
+    assert (shown["identity"], shown["intact"]) == ([f"resident_id {RESIDENT_ID}"], True)
+    assert sorted(file.name for file in Path("evidence").glob("*.json")) == ["request-1.json", "request.json"]
+
+
 def test_what_was_decided_before_a_failure_is_told(yinxin: Yinxin, capsys: pytest.CaptureFixture[str]) -> None:
     make_key(yinxin)
     number = apply(yinxin, capsys)

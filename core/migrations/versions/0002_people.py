@@ -46,4 +46,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ra_operator_moves")),
         sa.UniqueConstraint("operator", "sequence", name=op.f("uq_ra_operator_moves_operator_sequence")),
     )
+    op.add_column("ra_requests", sa.Column("decide_by", sa.DateTime(timezone=True), nullable=True))
+    op.create_table(
+        "ra_request_versions",
+        sa.Column("request_id", BIG_ID, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["request_id"], ["ra_requests.id"], name=op.f("fk_ra_request_versions_request_id")),
+        sa.PrimaryKeyConstraint("request_id", "revision", name=op.f("pk_ra_request_versions")),
+    )
     op.create_index(op.f("ix_ra_operator_moves_administrator"), "ra_operator_moves", ["administrator"], unique=False)
