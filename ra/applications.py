@@ -12,6 +12,7 @@ from core.algorithms import SM3
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.subject import Subject
+from ra.roles import CENTRE
 
 # No I, L, O and U: numbers are read aloud and typed.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -37,6 +38,8 @@ class Application(BaseModel):
     """Counts the amendments: every one is a request to be approved anew."""
     decide_by: AwareDatetime | None = None
     """UTC, whole seconds. What is not decided until then has expired."""
+    branch: Annotated[str, Field(max_length=64)] = CENTRE
+    """Whose operators enter, review and make it."""
     authority: Label
     profile: Label
     approvals: Annotated[int, Field(ge=1, le=9)]

@@ -24,11 +24,8 @@ from core.subject import Subject
 from ra.applications import Hexadecimal
 from ra.moves import OvertakenError
 from ra.refusals import RefusedError
-from ra.roles import FOUNDERS, Role, require_authority_over, require_combination
+from ra.roles import CENTRE, FOUNDERS, Role, require_authority_over, require_combination
 from ra.statements import Act, SignedStatement, Statement
-
-CENTRE = ""
-"""The branch of those who belong to none."""
 
 
 class PersonState(StrEnum):

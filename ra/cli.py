@@ -23,7 +23,7 @@ from ra.delivery import Form, deliver, export, write_certificate
 from ra.issuance import issue
 from ra.moves import State
 from ra.operators import OperatorSession
-from ra.register import PAGE, StoredCertificate, find_request, list_requests
+from ra.register import PAGE, StoredCertificate, list_requests, look_up
 
 BATCH = 200
 
@@ -34,6 +34,7 @@ def group() -> None:
 
 
 group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, remove."))
+group.add_later("branch", "ra.cli_branches:branch_group", _("Branches, such as counties: make, list."))
 group.add_later("key", "ra.cli_keys:key_group", _("Keys, at the holder's place."))
 
 
@@ -94,7 +95,7 @@ def amend(
     output: Output,
 ) -> None:
     """Amend a request."""
-    application = find_request(home.context, number).application
+    application = look_up(home.context, session, number).application
     state = requests.amend(
         home.context,
         session,
@@ -112,20 +113,26 @@ def amend(
 @group.command(
     name="list",
     help=_("List requests, page by page, in the order of their entry."),
-    example="yinxin ra list --state entered",
+    example="yinxin ra list --state entered --as wang.review --key wang.pem",
 )
 @click.option("--state", type=click.Choice([state.value for state in State]), help=_("Only requests in this state."))
 @click.option("--profile", help=_("Only requests with this profile."))
 @click.option("--after", metavar="NUMBER", help=_("Go on after this request."))
 @click.option("--limit", type=int, default=PAGE, show_default=True, help=_("Requests on a page."))
+@acting_operator
 @output_option
-@click.pass_obj
 def list_command(
-    home: Home, state: str | None, profile: str | None, after: str | None, limit: int, output: Output
+    home: Home,
+    session: OperatorSession,
+    state: str | None,
+    profile: str | None,
+    after: str | None,
+    limit: int,
+    output: Output,
 ) -> None:
     """List requests."""
     wanted = State(state) if state else None
-    page = list_requests(home.context, state=wanted, profile=profile, after=after, limit=limit)
+    page = list_requests(home.context, session, state=wanted, profile=profile, after=after, limit=limit)
     headings = {
         "number": _("Number"),
         "state": _("State"),
@@ -140,7 +147,7 @@ def list_command(
 
 @group.command(
     help=_("Show a request: what is applied for, and who stated what about it."),
-    example="yinxin ra show 20261101-7K3M9QX2 --export evidence",
+    example="yinxin ra show 20261101-7K3M9QX2 --export evidence --as wang.review --key wang.pem",
 )
 @click.argument("number")
 @click.option(
@@ -149,11 +156,11 @@ def list_command(
     type=click.Path(path_type=Path, file_okay=False),
     help=_("Write the request, the signed statements and the certificates into this folder."),
 )
+@acting_operator
 @output_option
-@click.pass_obj
-def show(home: Home, number: str, folder: Path | None, output: Output) -> None:
+def show(home: Home, session: OperatorSession, number: str, folder: Path | None, output: Output) -> None:
     """Show a request."""
-    record = find_request(home.context, number)
+    record = look_up(home.context, session, number)
     statements = [
         f"{statement.at.astimezone():%Y-%m-%d %H:%M:%S} {statement.act.value}: {statement.operator}"
         + (f" ({statement.decision})" if statement.decision else "")
@@ -243,7 +250,7 @@ def issue_command(
     if bool(numbers) == approved:
         raise click.UsageError(_("Give the numbers of requests, or --approved."))
     authority = open_authority(home)
-    wanted = _approved(home) if approved else list(dict.fromkeys(numbers))
+    wanted = _approved(home, session) if approved else list(dict.fromkeys(numbers))
     rows: list[dict[str, object]] = []
     try:
         with output.progress(_("Issuing"), len(wanted)) as advance:
@@ -260,11 +267,11 @@ def issue_command(
             output.table(rows, {"number": _("Number"), "authority": _("Authority"), "serial": _("Serial number")})
 
 
-def _approved(home: Home) -> list[str]:
+def _approved(home: Home, session: OperatorSession) -> list[str]:
     numbers: list[str] = []
     after = None
     while True:
-        page = list_requests(home.context, state=State.APPROVED, after=after, limit=1000)
+        page = list_requests(home.context, session, state=State.APPROVED, after=after, limit=1000)
         numbers += [entry.number for entry in page.entries]
         if (after := page.next) is None:
             return numbers

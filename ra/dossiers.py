@@ -13,7 +13,7 @@ from core.i18n import _
 from ra import records
 from ra.applications import Application, digest_of, parse_application
 from ra.moves import History, State, Version, altered
-from ra.operators import Operator, OperatorSession, Roster
+from ra.operators import Operator, OperatorSession, Roster, require_own_branch
 from ra.statements import Act, SignedStatement, Statement, verify_statement
 
 
@@ -27,6 +27,11 @@ class Dossier:
     history: History
     claimed_until: datetime | None
     """Until then somebody is having it issued."""
+
+    def after(self, statement: Statement, operator: Operator, amended: Version | None = None) -> History:
+        """The history with this statement by an operator, who must be of the request's branch, added to it."""
+        require_own_branch(operator, self.application.branch, statement.subject)
+        return self.history.after(statement, operator.roles, amended)
 
     def state_at(self, moment: datetime) -> State:
         """Where it stands at a moment."""
@@ -60,10 +65,10 @@ def read_dossier(
         applications = [parse_application(content) for content in contents]
         application = applications[-1]
         roster = roster or Roster(connection)
-        past = [(entry.statement, roster.roles_when_signing(entry)) for entry in signed]
+        past = [(entry.statement, roster.roles_when_signing(entry, application.branch)) for entry in signed]
     except YinxinError as error:
         raise altered(number) from error
-    if any(one.number != number for one in applications):
+    if any((one.number, one.branch) != (number, application.branch) for one in applications):
         raise altered(number)
     history = History.replay(number, list(map(version_of, contents, applications)), past)
     return Dossier(row.id, row.content, application, history, row.claimed_until)
@@ -102,7 +107,7 @@ def append_move(
 ) -> State:
     """Add the move that the statement makes, with its audit event; the state after. The rules are applied here."""
     statement = signed.statement
-    after = dossier.history.after(statement, operator.roles, amended)
+    after = dossier.after(statement, operator, amended)
     if after.state is None:
         raise altered(statement.subject)
     connection.execute(

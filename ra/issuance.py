@@ -71,7 +71,7 @@ def _claim(context: Context, orders: Sequence[SignedStatement]) -> list[Approved
         for order in _in_one_order(orders):
             operator = admit(context, connection, order, roster)
             dossier = read_dossier(connection, order.statement.subject, lock=True, roster=roster)
-            dossier.history.after(order.statement, operator.roles)
+            dossier.after(order.statement, operator)
             require_unclaimed(dossier, now)
             claimed[order.statement.subject] = _approved(connection, dossier)
         _set_claims(connection, orders, now + CLAIM)

@@ -24,7 +24,7 @@ from core.keys.verification import InvalidSignature, verify
 from ra import records
 from ra.appointments import Career, Credential, PersonState, Standing, needs_new_certificate, parse_appointment
 from ra.refusals import RefusedError, refusals_recorded
-from ra.roles import Role
+from ra.roles import CENTRE, READERS, Role
 from ra.statements import Act, SignedStatement, Statement, sign_statement, verify_statement
 
 STATEMENT_LIFETIME = timedelta(minutes=10)
@@ -103,9 +103,13 @@ class Roster:
             credential.certificate,
         )
 
-    def roles_when_signing(self, signed: SignedStatement) -> frozenset[Role]:
-        """What whoever signed a stored statement might do then; `RefusedError` if they could not sign it."""
-        standings = self.career(signed.statement.operator).when_signing(signed)
+    def roles_when_signing(self, signed: SignedStatement, branch: str = CENTRE) -> frozenset[Role]:
+        """What whoever signed a stored statement might do then in this branch; `RefusedError` if they could not."""
+        standings = [
+            standing
+            for standing in self.career(signed.statement.operator).when_signing(signed)
+            if standing.appointment.branch == branch
+        ]
         if not standings:
             raise _altered(signed.statement.operator)
         return frozenset[Role]().union(*(standing.roles for standing in standings))
@@ -206,6 +210,39 @@ def admit(
             remedy=_("check the clock, and decide anew"),
         )
     return operator
+
+
+def admit_reader(context: Context, connection: sa.Connection, session: OperatorSession) -> Operator:
+    """The operator who wants to look something up, if they may; else `RefusedError`."""
+    operator = find_operator(connection, session.name)
+    require_fit(context, connection, operator)
+    if session.certificate != operator.certificate:
+        raise RefusedError(
+            "other-certificate",
+            _("the session was opened with a certificate that has been replaced"),
+            subject=session.name,
+            remedy=_("use the new key"),
+        )
+    if not operator.roles & READERS:
+        raise RefusedError("role", _("administrators do not look at requests"), subject=session.name)
+    return operator
+
+
+def require_own_branch(operator: Operator, branch: str, subject: str) -> None:
+    """Return if what is to be moved is of the operator's branch; else `RefusedError`."""
+    if operator.branch != branch:
+        raise RefusedError(
+            "other-branch",
+            _("this is another branch's"),
+            subject=subject,
+            remedy=_("have it done by an operator of that branch"),
+        )
+
+
+def require_in_sight(operator: Operator, branch: str, subject: str) -> None:
+    """Return if an operator may see what is of this branch: the centre's see everything; else `RefusedError`."""
+    if operator.branch != CENTRE:
+        require_own_branch(operator, branch, subject)
 
 
 def lock_operator(connection: sa.Connection, name: str, *, shared: bool = False) -> None:

@@ -25,7 +25,6 @@ from core.keys.signer import Signer
 from core.subject import Subject
 from ra import records
 from ra.appointments import (
-    CENTRE,
     Appointment,
     Career,
     Credential,
@@ -33,6 +32,7 @@ from ra.appointments import (
     needs_new_certificate,
     parse_appointment,
 )
+from ra.branches import require_branch
 from ra.moves import OvertakenError
 from ra.operators import (
     Operator,
@@ -46,7 +46,7 @@ from ra.operators import (
 )
 from ra.profiles import OPERATOR
 from ra.refusals import RefusedError, refusals_recorded
-from ra.roles import FOUNDERS, Role
+from ra.roles import CENTRE, FOUNDERS, Role
 from ra.statements import Act, SignedStatement, Statement
 
 CEREMONY = "ceremony"
@@ -241,6 +241,8 @@ def _judge(
     admit(context, connection, signed, roster)
     if signed.statement.act is Act.APPOINT:
         _require_free(connection, name)
+        if appointment is not None:
+            require_branch(connection, appointment.branch)
         career = Career(name)
     else:
         career = roster.career(name)

@@ -5,6 +5,18 @@ import sqlalchemy as sa
 from ca.records import SerialNumber
 from core.storage import BigId, UtcDateTime, metadata
 
+branches = sa.Table(
+    "ra_branches",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(64), nullable=False, unique=True),
+    # Canonical, what the statement is about.
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("administrator", sa.String(64), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("statement", sa.LargeBinary, nullable=False),
+)
+
 operators = sa.Table(
     "ra_operators",
     metadata,
@@ -46,10 +58,12 @@ requests = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("profile", sa.String(64), nullable=False),
     sa.Column("decide_by", UtcDateTime, nullable=True),
+    sa.Column("branch", sa.String(64), nullable=False, server_default=""),
     # Until then somebody is having it issued (ra.issuance).
     sa.Column("claimed_until", UtcDateTime),
     sa.Index(None, "state", "id"),
     sa.Index(None, "profile", "id"),
+    sa.Index(None, "branch", "id"),
 )
 
 request_versions = sa.Table(

@@ -1,6 +1,7 @@
 """Looking up requests: pages by key, single ones with their signed history. Identity numbers are left out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,9 @@ from ra import records
 from ra.applications import Application, digest_of, parse_application
 from ra.dossiers import earlier_contents, read_dossier
 from ra.moves import State
-from ra.refusals import RefusedError
+from ra.operators import Operator, OperatorSession, admit_reader, require_in_sight
+from ra.refusals import RefusedError, refusals_recorded
+from ra.roles import CENTRE
 from ra.statements import SignedStatement, verify_statement
 
 PAGE = 50
@@ -79,13 +82,14 @@ class Record:
 
 def list_requests(
     context: Context,
+    session: OperatorSession,
     *,
     state: State | None = None,
     profile: str | None = None,
     after: str | None = None,
     limit: int = PAGE,
 ) -> Page:
-    """One page of requests, of this state and profile if given, after the request of this number."""
+    """One page of the requests that the operator may see, of this state and profile if given, after this number."""
     if not 1 <= limit <= MAXIMUM_PAGE:
         raise YinxinError(Kind.INVALID, _("a page has 1 to {maximum} rows").format(maximum=MAXIMUM_PAGE))
     table = records.requests
@@ -95,7 +99,9 @@ def list_requests(
         query = query.where(_in_state(state, now))
     if profile is not None:
         query = query.where(table.c.profile == profile)
-    with context.storage.reading() as connection:
+    with _reading(context, session) as (connection, operator):
+        if operator.branch != CENTRE:
+            query = query.where(table.c.branch == operator.branch)
         if after is not None:
             query = query.where(table.c.id > _row(connection, after).id)
         rows = connection.execute(query).all()
@@ -103,8 +109,27 @@ def list_requests(
     return Page(entries, entries[-1].number if len(rows) > limit else None)
 
 
+def look_up(context: Context, session: OperatorSession, number: str) -> Record:
+    """One request that the operator may see, as `find_request` gives it."""
+    with _reading(context, session) as (connection, operator):
+        require_in_sight(operator, _row(connection, number).branch, number)
+    return find_request(context, number)
+
+
+@contextmanager
+def _reading(context: Context, session: OperatorSession) -> Iterator[tuple[sa.Connection, Operator]]:
+    with (
+        refusals_recorded(context, "ra.request.read", actor=session.name, subject=session.name),
+        context.storage.reading() as connection,
+    ):
+        yield connection, admit_reader(context, connection, session)
+
+
 def find_request(context: Context, number: str) -> Record:
-    """One request, its statements' signatures checked, and whether all of it is as the operators signed it."""
+    """One request, its statements' signatures checked, and whether all of it is as the operators signed it.
+
+    For verbs that have admitted their operator; `look_up` is for operators.
+    """
     with context.storage.reading() as connection:
         row = _row(connection, number)
         moves = records.request_moves

@@ -17,7 +17,7 @@ from ra import records
 from ra.applications import Application, digest_of, new_number, new_salt, parse_application
 from ra.dossiers import Dossier, append_move, next_statement, read_dossier, require_unclaimed, version_of
 from ra.moves import History, OvertakenError, State
-from ra.operators import OperatorSession, admit, authenticate
+from ra.operators import OperatorSession, admit, authenticate, find_operator
 from ra.profiles import check_application, subscriber_profile
 from ra.refusals import RefusedError, refusals_recorded
 from ra.statements import Act, Statement
@@ -46,9 +46,11 @@ def enter(
     """
     with context.storage.reading() as connection:
         approvals = subscriber_profile(connection, profile).approvals
+        branch = find_operator(connection, session.name).branch
     application = Application(
         number=new_number(context.clock.now()),
         decide_by=_deadline(context.clock.now(), decide_within),
+        branch=branch,
         authority=authority,
         profile=profile,
         approvals=approvals,
@@ -158,6 +160,7 @@ def submit_entry(context: Context, message: bytes, content: bytes) -> State:
             state=State.ENTERED.value,
             profile=application.profile,
             decide_by=application.decide_by,
+            branch=application.branch,
         )
         try:
             (identifier,) = connection.execute(entry).inserted_primary_key or (0,)
@@ -189,7 +192,8 @@ def submit_amendment(context: Context, message: bytes, content: bytes) -> State:
             )
         if application.revision != before.revision + 1:
             raise OvertakenError(before.number)
-        if (application.profile, application.authority) != (before.profile, before.authority):
+        kind = (before.profile, before.authority, before.branch)
+        if (application.profile, application.authority, application.branch) != kind:
             raise RefusedError(
                 "other-profile",
                 _("an amendment changes the holder or the key, not the kind of certificate"),

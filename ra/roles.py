@@ -34,8 +34,8 @@ FOUNDERS = frozenset({Role.SUPER, Role.AUDIT})
 
 OPERATORS = frozenset({Role.ENTER, Role.REVIEW, Role.MAKE, Role.QUERY})
 
-READERS = OPERATORS | {Role.BUSINESS, Role.AUDITOR}
-"""Who may look at requests: administrators above a branch and those of the audit have no business with them."""
+READERS = OPERATORS | {Role.AUDITOR}
+"""Who may look at requests: administrators have no business with them."""
 
 APPOINTS = {
     Role.SUPER: frozenset({Role.BUSINESS}),
@@ -43,6 +43,10 @@ APPOINTS = {
     Role.BUSINESS: OPERATORS,
 }
 """Who appoints whom, and so changes, suspends, reinstates and removes them. Nobody is in their own line."""
+
+
+CENTRE = ""
+"""The branch of those who belong to none: the centre's own."""
 
 
 def require_role(roles: Set[Role], role: Role, operator: str, subject: str) -> None:

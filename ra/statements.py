@@ -41,6 +41,7 @@ class Act(StrEnum):
     REINSTATE = "reinstate"
     REMOVE = "remove"
     RENEW = "renew"
+    ESTABLISH = "establish"
 
 
 class Statement(BaseModel):
@@ -51,7 +52,7 @@ class Statement(BaseModel):
     version: Literal[1] = 1
     act: Act
     subject: Annotated[str, Field(min_length=1, max_length=128)]
-    """The number of the request, `AUTHORITY/SERIAL` of the certificate, or `operator:NAME`."""
+    """The number of the request, `AUTHORITY/SERIAL` of the certificate, `operator:NAME`, `branch:NAME`."""
     sequence: Annotated[int, Field(ge=1, le=2**31 - 1)]
     """Its place among the statements about this subject, so that none can be repeated or put elsewhere."""
     digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]

@@ -123,12 +123,12 @@ def test_an_earlier_version_cannot_be_taken_away(office: Office) -> None:
 
 
 def test_what_nobody_decides_in_time_expires(office: Office) -> None:
-    waiting, approved = office.enter(), office.approved()
+    waiting, approved, shen = office.enter(), office.approved(), office.sessions["shen.review"]
     office.clock.advance(DECIDE_WITHIN + timedelta(minutes=1))
     assert find_request(office.context, waiting).entry.state is State.EXPIRED
     assert find_request(office.context, waiting).intact
-    assert [entry.number for entry in list_requests(office.context, state=State.EXPIRED).entries] == [waiting]
-    assert list_requests(office.context, state=State.ENTERED).entries == []
+    assert [entry.number for entry in list_requests(office.context, shen, state=State.EXPIRED).entries] == [waiting]
+    assert list_requests(office.context, shen, state=State.ENTERED).entries == []
     conflict(lambda: requests.approve(office.context, office.sessions["shen.review"], waiting))
     conflict(lambda: amend(office, waiting))
     conflict(lambda: requests.withdraw(office.context, office.sessions["lu.enter"], waiting))

@@ -63,16 +63,16 @@ def apply(yinxin: Yinxin, capsys: pytest.CaptureFixture[str], *more: str) -> str
 def test_a_certificate_by_commands(yinxin: Yinxin, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     make_key(yinxin)
     number = apply(yinxin, capsys, "--resident-id", RESIDENT_ID)
-    assert yinxin("list", "--state", "entered") == 0
+    assert yinxin("list", "--state", "entered", who="shen.review") == 0
     listed = capsys.readouterr().out
     assert number in listed and "张三" in listed and RESIDENT_ID not in listed
-    assert yinxin("show", number) == 0
+    assert yinxin("show", number, who="shen.review") == 0
     assert RESIDENT_ID in capsys.readouterr().out
     assert yinxin("approve", number, who="shen.review") == 0
     assert yinxin("issue", "--approved", "--json", who="zhi.make") == 0
     assert yinxin("deliver", number, "--out", "chain.pem", "--form", "chain", who="zhi.make") == 0
     capsys.readouterr()
-    assert yinxin("show", number, "--json", "--export", "evidence") == 0
+    assert yinxin("show", number, "--json", "--export", "evidence", who="shen.review") == 0
     shown = json.loads(capsys.readouterr().out)
     assert (shown["state"], shown["intact"], len(shown["certificates"])) == ("delivered", True, 1)
     evidence = sorted(file.name for file in Path("evidence").glob("*.p7s"))
@@ -107,7 +107,7 @@ def test_the_subject_may_come_from_a_file(yinxin: Yinxin, capsys: pytest.Capture
     else:
         file.write_text(json.dumps({"province": "陕西省", "passport": "E12345678"}))
     number = apply(yinxin, capsys, "--from", str(file))
-    assert yinxin("show", number, "--json") == 0
+    assert yinxin("show", number, "--json", who="shen.review") == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["holder"] == "C=CN, ST=陕西省, O=宝鸡市人民政府办公室, CN=张三"
     assert shown["identity"] == ["passport E12345678"]
@@ -132,8 +132,8 @@ def test_refusals_are_one_line_and_exit_code_2(yinxin: Yinxin, capsys: pytest.Ca
         (("issue", number), "zhi.make"),
         (("issue",), "zhi.make"),
         (("revoke", "01", "--reason", "superseded"), "shen.review"),
-        (("show", "20261101-NONESUCH"), None),
-        (("list", "--limit", "0"), None),
+        (("show", "20261101-NONESUCH"), "shen.review"),
+        (("list", "--limit", "0"), "shen.review"),
     ):
         capsys.readouterr()
         assert yinxin(*arguments, who=who) == 2, arguments
@@ -148,7 +148,7 @@ def test_a_request_is_amended_in_the_fields_that_are_given(yinxin: Yinxin, capsy
     assert yinxin("amend", number, "--organizational-unit", "秘书科", who="lu.enter") == 0
     assert yinxin("amend", number, "--organizational-unit", "秘书科", who="shen.review") == 2
     capsys.readouterr()
-    assert yinxin("show", number, "--json", "--export", "evidence") == 0
+    assert yinxin("show", number, "--json", "--export", "evidence", who="shen.review") == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["holder"] == "C=CN, O=宝鸡市人民政府办公室, OU=秘书科, CN=张三"
     assert (shown["identity"], shown["intact"]) == ([f"resident_id {RESIDENT_ID}"], True)

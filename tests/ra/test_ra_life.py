@@ -92,7 +92,7 @@ def test_identity_numbers_stay_out_of_log_lists_and_errors(office: Office, caplo
     with pytest.raises(YinxinError) as error:
         office.enter(profile="unit", subject=STAFF)
     told = [bytes(row.entry).decode() for row in office.rows(entries)]
-    told += [repr(list_requests(office.context).entries), caplog.text, str(error.value)]
+    told += [repr(list_requests(office.context, office.sessions["shen.review"]).entries), caplog.text, str(error.value)]
     told += [signed.statement.canonical().decode() for signed in find_request(office.context, number).statements]
     assert not [text for text in told if RESIDENT_ID in text or RESIDENT_ID[:17] in text]
 
@@ -216,21 +216,21 @@ def test_an_order_about_a_certificate_is_carried_out_once(office: Office) -> Non
 
 
 def test_lists_are_paged_by_key(each_office: Office) -> None:
-    office = each_office
+    office, shen = each_office, each_office.sessions["shen.review"]
     numbers = [office.enter() for _count in range(5)]
-    requests.reject(office.context, office.sessions["shen.review"], numbers[1], "材料不全")
+    requests.reject(office.context, shen, numbers[1], "材料不全")
     found, after = [], None
     while True:
-        page = list_requests(office.context, state=State.ENTERED, after=after, limit=2)
+        page = list_requests(office.context, shen, state=State.ENTERED, after=after, limit=2)
         found += [entry.number for entry in page.entries]
         if (after := page.next) is None:
             break
     assert found == [numbers[0], *numbers[2:]]
-    assert list_requests(office.context, profile="unit").entries == []
-    assert list_requests(office.context, state=State.REJECTED).entries[0].holder.endswith("CN=张三")
+    assert list_requests(office.context, shen, profile="unit").entries == []
+    assert list_requests(office.context, shen, state=State.REJECTED).entries[0].holder.endswith("CN=张三")
     for wrong in ({"limit": 0}, {"after": "20261101-NONESUCH"}):
         with pytest.raises(YinxinError):
-            list_requests(office.context, **wrong)
+            list_requests(office.context, shen, **wrong)
 
 
 def test_certificates_are_written_in_every_form(office: Office, tmp_path: Path) -> None:

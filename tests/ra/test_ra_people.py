@@ -182,8 +182,9 @@ def test_a_role_that_comes_later_does_not_cover_what_was_forged_before(office: O
 
 
 def test_a_renewed_certificate_signs_and_the_old_one_still_verifies(office: Office) -> None:
-    approved, waiting = office.approved(), office.enter()
+    approved = office.approved()
     office.clock.advance(timedelta(days=700))
+    waiting = office.enter()
     key = generate(KeyKind.SM2)
 
     csr = build_csr(key, Subject(common_name="shen.review").name())
@@ -191,8 +192,9 @@ def test_a_renewed_certificate_signs_and_the_old_one_still_verifies(office: Offi
     renewed = personnel.renew(office.context, office.authority, old, "shen.review", csr)
     new = OperatorSession("shen.review", renewed.certificate, key)
     refused("other-certificate", lambda: requests.approve(office.context, old, waiting))
-    office.clock.advance(timedelta(days=60))
     assert requests.approve(office.context, new, waiting) is State.APPROVED
+    office.clock.advance(timedelta(days=60))
+    assert find_request(office.context, waiting).intact
     assert find_request(office.context, approved).intact
     assert len(career(office, "shen.review").standings) == 2
 

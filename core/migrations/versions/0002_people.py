@@ -47,6 +47,19 @@ def upgrade() -> None:
         sa.UniqueConstraint("operator", "sequence", name=op.f("uq_ra_operator_moves_operator_sequence")),
     )
     op.add_column("ra_requests", sa.Column("decide_by", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("ra_requests", sa.Column("branch", sa.String(length=64), nullable=False, server_default=""))
+    op.create_index(op.f("ix_ra_requests_branch_id"), "ra_requests", ["branch", "id"], unique=False)
+    op.create_table(
+        "ra_branches",
+        sa.Column("id", BIG_ID, autoincrement=True, nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("administrator", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("statement", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ra_branches")),
+        sa.UniqueConstraint("name", name=op.f("uq_ra_branches_name")),
+    )
     op.create_table(
         "ra_request_versions",
         sa.Column("request_id", BIG_ID, nullable=False),
