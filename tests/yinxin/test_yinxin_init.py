@@ -118,11 +118,17 @@ def test_no_private_key_lies_in_a_seeded_home_in_clear(seeded_home: Path) -> Non
     places = {seeded_home / f"keys/{name}": seeded_home / f"passphrases/{name}" for name in installation.AUTHORITIES}
     places[seeded_home / "people"] = seeded_home / "people/pin"
     keys = [key for folder, secret in places.items() for key in keys_in(folder, [secret.read_bytes().strip()])]
-    # Each hierarchy: two authorities, two responders, time stamps, seal maker, unit, two of the staff; two operators.
-    assert len(keys) == 2 * 9 + 2
+    # Each hierarchy: two authorities, two responders, time stamps, seal maker, unit, two of the staff; three people.
+    assert len(keys) == 2 * 9 + 3
+    pins = [pin.read_bytes().strip() for pin in (seeded_home / "administrators").glob("*.pin")]
+    keys += keys_in(seeded_home / "administrators", pins)
+    assert len(keys) == 2 * 9 + 3 + 2
     assert found_in(seeded_home, map(secret_octets, keys)) == []
     for file in seeded_home.rglob("*"):
-        if file.parent.name in ("ca", "ocsp", "tsa", "seals", "staff", "operators") and b"PRIVATE" in file.read_bytes():
+        if (
+            file.parent.name in ("ca", "ocsp", "tsa", "seals", "staff", "operators", "administrators")
+            and b"PRIVATE" in file.read_bytes()
+        ):
             assert file.stat().st_mode & 0o077 == 0, file
 
 
