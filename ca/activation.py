@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 import sqlalchemy as sa
 
@@ -85,7 +86,7 @@ def active_profiles(connection: sa.Connection) -> list[ProfileVersion]:
 
 
 def _version(row: sa.Row[tuple[object, ...]]) -> ProfileVersion:
-    profile = Profile.model_validate_json(row.document)
+    profile = _read(row.document)
     if profile.digest != row.digest:
         raise YinxinError(
             Kind.CONFLICT,
@@ -94,6 +95,12 @@ def _version(row: sa.Row[tuple[object, ...]]) -> ProfileVersion:
             remedy=_("the database was altered; restore it from a backup"),
         )
     return ProfileVersion(row.id, row.version, profile, row.activated_at)
+
+
+@lru_cache(maxsize=64)
+def _read(document: bytes) -> Profile:
+    """Versions never change, and reading one takes as long as a signature."""
+    return Profile.model_validate_json(document)
 
 
 def _try(profile: Profile, maker: SpecimenMaker) -> None:

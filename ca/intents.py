@@ -10,7 +10,7 @@ from ca.authorities import Authority
 from ca.history import steps_of
 from ca.records import certificates, keys
 from ca.state import State
-from core.asn1.names import describe_name
+from core.asn1.names import describe_attributes
 from core.errors import Kind, YinxinError
 from core.i18n import _
 
@@ -76,7 +76,7 @@ def record_intents(connection: sa.Connection, intents: Sequence["Intent"], now: 
             "authority_id": intent.authority.id,
             "serial": intent.serial,
             "profile_id": intent.version.id,
-            "subject": describe_name(intent.subject),
+            "subject": describe_attributes(intent.request.subject.attributes()),
             "key_digest": intent.key_digest,
             "not_before": intent.not_before,
             "not_after": intent.not_after,

@@ -2,7 +2,10 @@
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -13,6 +16,13 @@ def write(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = True) -
 
     `YinxinError` (conflict) if it exists and may not be replaced.
     """
+    with writing(path, mode=mode, replace=replace) as file:
+        file.write(data)
+
+
+@contextmanager
+def writing(path: Path, *, mode: int = 0o644, replace: bool = True) -> Iterator[IO[bytes]]:
+    """A file to write as `write` does, piece by piece. An exception in the block leaves everything as it was."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -20,7 +30,7 @@ def write(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = True) -
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if replace:

@@ -103,9 +103,11 @@ def key_is_sound_and_of_an_allowed_kind(examined: Examined) -> Iterator[str]:
 def read_time(element: Element) -> datetime:
     """UTCTime or GeneralizedTime to the second, in Z; ValueError on any other form."""
     text = element.content.decode("ascii", "replace")
-    if element.tag == UTC_TIME and re.fullmatch(r"\d{12}Z", text):
+    if element.tag == UTC_TIME and re.fullmatch(r"[0-9]{12}Z", text):
         century = "20" if text[:2] < "50" else "19"
         text = century + text
-    elif element.tag != GENERALIZED_TIME or not re.fullmatch(r"\d{14}Z", text):
+    elif element.tag != GENERALIZED_TIME or not re.fullmatch(r"[0-9]{14}Z", text):
         raise ValueError("a time is not written to the second and in Z")
-    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+    # strptime takes five times as long.
+    year, month, day, hour, minute, second = int(text[:4]), *(int(text[at : at + 2]) for at in range(4, 14, 2))
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)

@@ -11,7 +11,7 @@ from ca.profiles import Profile
 from core.asn1 import der
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: that would take a third of the time of reading
 class Element:
     """One element of DER."""
 
@@ -22,6 +22,11 @@ class Element:
 
     def children(self) -> list["Element"]:
         """The elements inside; ValueError unless they fill the content exactly."""
+        return self._children
+
+    @cached_property
+    def _children(self) -> list["Element"]:
+        # Several rules look into the same element.
         return read_elements(self.content)
 
 

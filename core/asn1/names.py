@@ -51,7 +51,12 @@ def _attribute(label: str, value: str) -> bytes:
 
 def describe_name(name: bytes) -> str:
     """A Name DER in one line: `C=CN, O=宝鸡市人民政府办公室, CN=张三`."""
-    return ", ".join(f"{label}={value}" for label, value in attributes_of(name))
+    return describe_attributes(attributes_of(name))
+
+
+def describe_attributes(attributes: Iterable[tuple[str, str]]) -> str:
+    """The same line, of attributes that are not encoded."""
+    return ", ".join(f"{label}={value}" for label, value in attributes)
 
 
 def attributes_of(name: bytes) -> list[tuple[str, str]]:

@@ -129,3 +129,16 @@ def test_reading_says_what_is_wrong(tmp_path: Path) -> None:
         assert caught.value.kind is Kind.UNAVAILABLE
         assert caught.value.subject == str(path)
     assert files.read(tmp_path / "file") == b""
+
+
+def test_a_file_written_piece_by_piece_is_whole_or_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with files.writing(path) as file:
+        file.write(b"one")
+        file.write(b" two")
+    assert path.read_bytes() == b"one two"
+    with pytest.raises(RuntimeError), files.writing(path) as file:
+        file.write(b"half")
+        raise RuntimeError
+    assert path.read_bytes() == b"one two"
+    assert list(tmp_path.iterdir()) == [path]
