@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from asn1crypto import x509
 
 from ca.issuance import Approval, ApprovedRequest, CertificateAuthority, IssuedCertificate
 from core.certificates import serial_text
@@ -21,6 +22,7 @@ from ra.dossiers import Dossier, append_move, next_statement, read_dossier, requ
 from ra.operators import OperatorSession, Roster, admit, authenticate
 from ra.profiles import subscriber_profile
 from ra.refusals import RefusedError, refusals_recorded
+from ra.search import index_columns
 from ra.statements import Act, SignedStatement
 
 CLAIM = timedelta(minutes=2)
@@ -116,6 +118,12 @@ def _record(
                 authority=certificate.authority,
                 serial=certificate.serial,
                 certificate=certificate.certificate,
+                **index_columns(
+                    certificate.certificate,
+                    dossier.application.subject,
+                    dossier.application.branch,
+                    x509.Certificate.load(certificate.certificate).not_valid_after,
+                ),
             )
         )
 

@@ -5,6 +5,22 @@ import sqlalchemy as sa
 from ca.records import SerialNumber
 from core.storage import BigId, UtcDateTime, metadata
 
+
+class Utf8(sa.TypeDecorator[str]):
+    """Text as octets: ordered alike in every database and locale, so that an index serves what begins so."""
+
+    impl = sa.LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> bytes | None:  # noqa: ARG002
+        """To the database."""
+        return None if value is None else value.encode()
+
+    def process_result_value(self, value: bytes | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002
+        """From the database."""
+        return None if value is None else bytes(value).decode()
+
+
 branches = sa.Table(
     "ra_branches",
     metadata,
@@ -97,7 +113,17 @@ request_certificates = sa.Table(
     sa.Column("authority", sa.String(64), nullable=False),
     sa.Column("serial", SerialNumber, nullable=False),
     sa.Column("certificate", sa.LargeBinary, nullable=False),
+    # For finding it (ra.search); null only in what was recorded before there was a search.
+    sa.Column("holder", Utf8, nullable=True),
+    sa.Column("unit", Utf8, nullable=True),
+    sa.Column("branch", sa.String(64), nullable=True),
+    sa.Column("not_after", UtcDateTime, nullable=True, index=True),
+    sa.Column("sha256", sa.LargeBinary(32), nullable=True, index=True),
+    sa.Column("sm3", sa.LargeBinary(32), nullable=True, index=True),
     sa.UniqueConstraint("authority", "serial"),
+    sa.Index(None, "serial"),
+    sa.Index(None, "holder", "id"),
+    sa.Index(None, "unit", "id"),
 )
 
 certificate_orders = sa.Table(

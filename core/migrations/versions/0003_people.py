@@ -69,3 +69,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("request_id", "revision", name=op.f("pk_ra_request_versions")),
     )
     op.create_index(op.f("ix_ra_operator_moves_administrator"), "ra_operator_moves", ["administrator"], unique=False)
+    for column in (
+        sa.Column("holder", sa.LargeBinary(), nullable=True),
+        sa.Column("unit", sa.LargeBinary(), nullable=True),
+        sa.Column("branch", sa.String(length=64), nullable=True),
+        sa.Column("not_after", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sha256", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("sm3", sa.LargeBinary(length=32), nullable=True),
+    ):
+        op.add_column("ra_request_certificates", column)
+    for names in (["not_after"], ["sha256"], ["sm3"], ["serial"], ["holder", "id"], ["unit", "id"]):
+        index = op.f("ix_ra_request_certificates_" + "_".join(names))
+        op.create_index(index, "ra_request_certificates", names, unique=False)

@@ -1,0 +1,170 @@
+"""Finding holders' certificates: by name, unit, serial number or fingerprint, each by an index, page by page.
+
+For operators with the role of query and statistics (查询统计), and for auditors.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from ca.records import SERIAL_OCTETS
+from core.algorithms import SM3
+from core.context import Context
+from core.errors import Kind, YinxinError
+from core.i18n import _
+from core.subject import Subject
+from ra import records
+from ra.operators import OperatorSession, admit_reader
+from ra.records import request_certificates as table
+from ra.refusals import RefusedError, refusals_recorded
+from ra.register import MAXIMUM_PAGE, PAGE
+from ra.roles import CENTRE, Role
+
+SEARCHERS = frozenset({Role.QUERY, Role.AUDITOR})
+
+
+class By(StrEnum):
+    """What is searched for."""
+
+    NAME = "name"
+    """The beginning of the holder's name (CN)."""
+    UNIT = "unit"
+    """The beginning of the holder's unit (O)."""
+    SERIAL = "serial"
+    """The serial number, decimal or hexadecimal."""
+    FINGERPRINT = "fingerprint"
+    """SHA-256 or SM3 of the certificate, hexadecimal, with colons or without."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A certificate that was found."""
+
+    id: int
+    """To go on after."""
+    number: str
+    """Of the request."""
+    authority: str
+    serial: int
+    holder: str
+    unit: str
+    expires: datetime
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Some certificates, in the order of what was searched for."""
+
+    found: list[Found]
+    next: int | None
+    """The id to go on after; None at the end."""
+
+
+def index_columns(certificate: bytes, subject: Subject, branch: str, not_after: datetime) -> dict[str, Any]:
+    """What a certificate is found by, when it is recorded."""
+    return {
+        "holder": subject.common_name,
+        "unit": subject.organization or "",
+        "branch": branch,
+        "not_after": not_after,
+        "sha256": hashlib.sha256(certificate).digest(),
+        "sm3": SM3.of(certificate),
+    }
+
+
+def search(
+    context: Context,
+    session: OperatorSession,
+    by: By,
+    what: str,
+    *,
+    expires_before: datetime | None = None,
+    after: int | None = None,
+    limit: int = PAGE,
+) -> Findings:
+    """One page of the certificates that the operator may see and that fit.
+
+    `RefusedError` for operators without the role, `YinxinError` where `what` cannot be what is searched for.
+    """
+    if not 1 <= limit <= MAXIMUM_PAGE:
+        raise YinxinError(Kind.INVALID, _("a page has 1 to {maximum} rows").format(maximum=MAXIMUM_PAGE))
+    condition, order = _condition(by, what.strip())
+    query = (
+        sa.select(table, records.requests.c.number)
+        .join(records.requests, records.requests.c.id == table.c.request_id)
+        .where(condition)
+        .order_by(order, table.c.id)
+        .limit(limit + 1)
+    )
+    if expires_before is not None:
+        query = query.where(table.c.not_after < expires_before)
+    with (
+        refusals_recorded(context, "ra.certificate.search", actor=session.name, subject=by.value),
+        context.storage.reading() as connection,
+    ):
+        operator = admit_reader(context, connection, session)
+        if not operator.roles & SEARCHERS:
+            raise RefusedError(
+                "role",
+                _("operator {operator} does not have the role {role}").format(
+                    operator=session.name, role=Role.QUERY.value
+                ),
+                remedy=_("have it done by an operator who has the role"),
+            )
+        if operator.branch != CENTRE:
+            query = query.where(table.c.branch == operator.branch)
+        if after is not None:
+            last = connection.execute(sa.select(order, table.c.id).where(table.c.id == after)).first()
+            if last is not None:
+                query = query.where(sa.or_(order > last[0], sa.and_(order == last[0], table.c.id > last[1])))
+        rows = connection.execute(query).all()
+    found = [
+        Found(row.id, row.number, row.authority, row.serial, row.holder, row.unit, row.not_after)
+        for row in rows[:limit]
+    ]
+    return Findings(found, found[-1].id if len(rows) > limit else None)
+
+
+def _condition(by: By, what: str) -> tuple[sa.ColumnElement[bool], sa.Column[Any]]:
+    """What must hold, and the indexed column by which the findings are ordered."""
+    match by:
+        case By.NAME | By.UNIT:
+            if not what:
+                raise YinxinError(Kind.INVALID, _("search for at least one character"))
+            column = table.c.holder if by is By.NAME else table.c.unit
+            # No UTF-8 has the octet FF: everything that begins so lies below.
+            return sa.and_(column >= what, column < sa.literal(what.encode() + b"\xff", sa.LargeBinary)), column
+        case By.SERIAL:
+            return table.c.serial.in_(_serials(what)), table.c.serial
+        case By.FINGERPRINT:
+            digest = _octets(what)
+            return sa.or_(table.c.sha256 == digest, table.c.sm3 == digest), table.c.sha256
+
+
+def _serials(what: str) -> list[int]:
+    """A number of digits alone may be meant either way."""
+    text = what.lower().replace(":", "").replace(" ", "").removeprefix("0x")
+    numbers = set()
+    for base in (10, 16):
+        try:
+            numbers.add(int(text, base))
+        except ValueError:
+            continue
+    fitting = sorted(number for number in numbers if 0 < number < 1 << 8 * SERIAL_OCTETS)
+    if not fitting or "_" in text:
+        raise YinxinError(Kind.INVALID, _("not a serial number, decimal or hexadecimal"), subject=what)
+    return fitting
+
+
+def _octets(what: str) -> bytes:
+    try:
+        digest = bytes.fromhex(what.replace(":", ""))
+    except ValueError:
+        digest = b""
+    if len(digest) != SM3.size:
+        raise YinxinError(Kind.INVALID, _("not a fingerprint: 64 hexadecimal digits (SHA-256 or SM3)"), subject=what)
+    return digest
