@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from core import sm2
+from core.asn1 import der
 from core.asn1 import enveloped_key as structures
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -116,6 +117,11 @@ def _open(data: bytes, recipient: Sm2Key) -> tuple[Shape, bytes, _Sealed, list[s
         return _open_skf(blob, recipient)
     outer = asn1.Sequence.load(data, strict=True)
     first = asn1.load(outer.contents)
+    if isinstance(first, asn1.ObjectIdentifier) and first.native.startswith(structures.SM4):
+        rest = outer.contents[len(first.dump()) :]
+        tidy = structures.EnvelopedKey.load(der.sequence(der.sequence(first.dump()), rest), strict=True)
+        remark = _("the cipher is a bare OBJECT IDENTIFIER, not an AlgorithmIdentifier")
+        return _open_enveloped_key(tidy, recipient, remark)
     if isinstance(first, asn1.ObjectIdentifier):
         info = structures.GmContentInfo.load(data, strict=True)
         if info["content_type"].native != structures.GM_SIGNED_AND_ENVELOPED_DATA:
@@ -128,9 +134,9 @@ def _open(data: bytes, recipient: Sm2Key) -> tuple[Shape, bytes, _Sealed, list[s
 
 
 def _open_enveloped_key(
-    envelope: structures.EnvelopedKey, recipient: Sm2Key
+    envelope: structures.EnvelopedKey, recipient: Sm2Key, *known: str
 ) -> tuple[Shape, bytes, _Sealed, list[str]]:
-    remarks: list[str] = []
+    remarks = list(known)
     vector = _vector(envelope["symmetric_algorithm"], remarks)
     symmetric_key = _decrypt_key(_octets(envelope["encrypted_symmetric_key"].parse()), recipient, remarks)
     field = envelope["encrypted_private_key"].parse()
@@ -186,7 +192,10 @@ def _vector(algorithm: structures.AlgorithmIdentifier, remarks: list[str]) -> by
             remarks.append(_("CBC with an initial vector, named {oid}").format(oid=name))
         return parameters
     if name not in _ECB_NAMES:
-        raise YinxinError(Kind.UNSUPPORTED, _("the envelope uses cipher {oid}; only SM4 is read").format(oid=name))
+        raise YinxinError(
+            Kind.UNSUPPORTED,
+            _("the envelope uses cipher {oid}; SM4-ECB is read, and SM4-CBC with its initial vector").format(oid=name),
+        )
     if name != structures.SM4_ECB:
         remarks.append(_("SM4 is named by its generic identifier {oid}").format(oid=name))
     return None

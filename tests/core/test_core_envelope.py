@@ -125,6 +125,7 @@ def test_what_we_write_is_opened_by_implementations_that_are_not_ours() -> None:
 
 SHAPES: dict[str, tuple[Callable[[], bytes], str]] = {
     "generic-oid": (lambda: envelope(algorithm=der.sequence(der.oid(GENERIC))), "generic"),
+    "bare-oid": (lambda: envelope(algorithm=der.oid(ECB)), "bare OBJECT IDENTIFIER"),
     "null-parameters": (lambda: envelope(algorithm=der.sequence(der.oid(ECB), der.NULL)), ""),
     "cbc": (
         lambda: envelope(
