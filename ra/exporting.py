@@ -11,8 +11,8 @@ from typing import IO
 
 import sqlalchemy as sa
 
-from ca.records import serial_text
 from ca.register import CertificateRecord, Filter, every
+from core.certificates import serial_text
 from core.context import Context
 from ra import records
 from ra.moves import State
