@@ -338,6 +338,9 @@ def reconcile(home: Home, output: Output) -> None:
     output.table(rows, labels)
 
 
+group.add_later("kmc", "ca.kmc.cli:group", _("The key-management centre: escrowed encryption keys and their recovery."))
+
+
 def _actor() -> str:
     try:
         return f"local:{getpass.getuser()}"

@@ -4,7 +4,7 @@
 HOME/yinxin.toml            configuration (core.config)
 HOME/yinxin.db              records, unless storage.url says otherwise
 HOME/profiles/*.toml        certificate profiles
-HOME/keys/AUTHORITY/*.pem   encrypted private keys: ca, ocsp, tsa, seals
+HOME/keys/AUTHORITY/*.pem   encrypted private keys: ca, ocsp, tsa, seals, kmc
 HOME/certificates/AUTHORITY/*.pem   certificates of those keys, each with its issuers after it
 HOME/trust/*.pem            the roots, for verification
 HOME/passphrases/AUTHORITY  mode 0600; or YINXIN_AUTHORITY_PASSPHRASE, or a prompt
@@ -25,7 +25,7 @@ from core.storage import Storage
 
 DATABASE = "yinxin.db"
 
-Authority = Literal["ca", "ocsp", "tsa", "seals"]
+Authority = Literal["ca", "ocsp", "tsa", "seals", "kmc"]
 
 
 @dataclass

@@ -3,7 +3,6 @@
 import json
 import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -116,8 +115,7 @@ def serve(home: Home, services: tuple[str, ...], seed: bool, output: Output) -> 
         home = seed_home(home.path, output.note)
     if len(services) == 1:
         serving.become(home, services[0])
-    # To be told to stop is how serving ends, whether it has quite begun or not.
-    with suppress(KeyboardInterrupt), serving.Running(home, services or serving.SERVICES) as running:
+    with serving.Running(home, services or serving.SERVICES) as running:
         rows = [{"service": name, "url": serving.url(home, name)} for name in services or serving.SERVICES]
         output.table(rows, {"service": _("Service"), "url": _("Address")})
         output.note(_("Stop with Ctrl+C."))
@@ -147,6 +145,6 @@ front_door.add_later("seals", "seals.cli:group", _("Seals: make them, seal docum
 
 
 def main() -> None:
-    """The entry point. SIGTERM interrupts like Ctrl+C: what was begun is undone, and services are stopped."""
+    """The entry point. SIGTERM interrupts like Ctrl+C: what was begun is undone."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(front_door))

@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from types import FrameType
+from typing import Any
 
 from core.errors import Kind, YinxinError
 from core.home import Home
@@ -45,13 +47,17 @@ class Running:
         self._home = home
         self._services = services
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._stopping = False
+        self._handlers: dict[int, Any] = {}
 
     def __enter__(self) -> "Running":
-        """Start them, and wait until each accepts connections."""
+        """Start them, and wait until each accepts connections. From here on a signal to stop is heeded by `wait`."""
         try:
             for service in self._services:
                 applications.build(service, self._home)
                 _require_free(service, *address(self._home, service))
+            # Not by KeyboardInterrupt: one between a child's start and its entry here would leave the child alone.
+            self._handlers = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
             for service in self._services:
                 self._children[service] = subprocess.Popen(
                     _arguments(self._home, service),
@@ -76,18 +82,25 @@ class Running:
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
 
     def wait(self) -> None:
-        """Wait until interrupted; `YinxinError` when a service ends by itself."""
-        while True:
+        """Wait until told to stop; `YinxinError` when a service ends by itself."""
+        while not self._stopping:
             for service, child in self._children.items():
                 if child.poll() is not None:
                     raise YinxinError(Kind.UNAVAILABLE, _("the service ended by itself"), subject=service)
             time.sleep(0.2)
 
+    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+
     def _wait_for(self, service: str) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
+            if self._stopping:
+                return
             if self._children[service].poll() is not None:
                 break
             try:

@@ -60,9 +60,24 @@ class Sm2Key:
         """DER SM2Signature with Z of the default identity."""
         return self._prepared.sign(data)
 
+    def decrypt(self, ciphertext: bytes) -> bytes:
+        """The message in a DER SM2Cipher (GM/T 0009); `YinxinError` if it is none, altered or for another key."""
+        try:
+            return self._prepared.decrypt(ciphertext)
+        except ValueError:
+            raise YinxinError(
+                Kind.INVALID,
+                _("this is no SM2 ciphertext for this key, or it was changed"),
+                remedy=_("check that it was encrypted to this key"),
+            ) from None
+
     def pkcs8(self) -> bytes:
         """PrivateKeyInfo, DER, in clear: for encrypting it at once."""
         return self._pair.pkcs8()
+
+    def private_number(self) -> bytes:
+        """The private number in 32 octets, in clear: for encrypting it at once."""
+        return self._pair.scalar
 
 
 @dataclass(frozen=True, repr=False)

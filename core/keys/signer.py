@@ -1,4 +1,4 @@
-"""The contract of everything that signs."""
+"""The contracts of private keys in use: what signs, and what decrypts."""
 
 from typing import Protocol
 
@@ -20,4 +20,17 @@ class Signer(Protocol):
 
     def sign(self, data: bytes) -> bytes:
         """The signature over the data, hashed here: DER for SM2 and ECDSA. Threads may share a signer."""
+        ...
+
+
+class Decrypter(Protocol):
+    """A private key that opens what was encrypted to it."""
+
+    @property
+    def public_key_info(self) -> bytes:
+        """SubjectPublicKeyInfo, DER."""
+        ...
+
+    def decrypt(self, ciphertext: bytes) -> bytes:
+        """The message in a DER SM2Cipher; `YinxinError` if it is none, altered or for another key."""
         ...

@@ -8,8 +8,8 @@ from core.algorithms import KeyKind
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.key_file import create_key_file, open_key_file
-from core.keys.private_key import PrivateKey
-from core.keys.signer import Signer
+from core.keys.private_key import PrivateKey, Sm2Key
+from core.keys.signer import Decrypter, Signer
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
@@ -30,6 +30,16 @@ class KeyStore:
 
     def signer(self, name: str) -> Signer:
         """The key of this name; `YinxinError` if there is none or the passphrase is wrong."""
+        return self._key(name)
+
+    def decrypter(self, name: str) -> Decrypter:
+        """The SM2 key of this name, for decrypting; `YinxinError` as for `signer`, and if it is of another kind."""
+        key = self._key(name)
+        if not isinstance(key, Sm2Key):
+            raise YinxinError(Kind.UNSUPPORTED, _("only SM2 keys decrypt here"), subject=name)
+        return key
+
+    def _key(self, name: str) -> PrivateKey:
         if name not in self._open:
             path = self._path(name)
             if not path.exists():

@@ -1,4 +1,4 @@
-"""SM2 signatures (GB/T 32918): one engine is chosen at first use, libcrypto where it is, `gmssl` where it is not.
+"""SM2 signatures and encryption (GB/T 32918): one engine at first use, libcrypto where it is, `gmssl` where it is not.
 
 Another engine comes in as one more file with the two protocols below.
 """
@@ -22,6 +22,10 @@ class PreparedKey(Protocol):
         """DER SM2Signature over the message, with Z of the default identity."""
         ...
 
+    def decrypt(self, ciphertext: bytes) -> bytes:
+        """The message in a DER SM2Cipher; ValueError if it is malformed, altered or encrypted to another key."""
+        ...
+
 
 class Engine(Protocol):
     """What does the arithmetic."""
@@ -38,6 +42,10 @@ class Engine(Protocol):
 
     def verify(self, point: bytes, signature: bytes, message: bytes) -> bool:
         """Whether the DER signature over the message is that of the 65-octet public point; False if it is no point."""
+        ...
+
+    def encrypt(self, point: bytes, message: bytes) -> bytes:
+        """DER SM2Cipher of a message (one octet at least) to a 65-octet public point; ValueError if it is no point."""
         ...
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from cffi import FFI
 
-from core.sm2 import curve
+from core.sm2 import cipher, curve
 
 ffi = FFI()
 ffi.cdef("""
@@ -50,6 +50,11 @@ int EVP_DigestVerifyInit(EVP_MD_CTX *context, EVP_PKEY_CTX **key_context, const 
                          EVP_PKEY *key);
 int EVP_DigestVerify(EVP_MD_CTX *context, const unsigned char *signature, size_t size, const unsigned char *data,
                      size_t length);
+
+int EVP_PKEY_encrypt_init(EVP_PKEY_CTX *context);
+int EVP_PKEY_encrypt(EVP_PKEY_CTX *context, unsigned char *out, size_t *size, const unsigned char *in, size_t length);
+int EVP_PKEY_decrypt_init(EVP_PKEY_CTX *context);
+int EVP_PKEY_decrypt(EVP_PKEY_CTX *context, unsigned char *out, size_t *size, const unsigned char *in, size_t length);
 
 unsigned long ERR_get_error(void);
 void ERR_error_string_n(unsigned long code, char *out, size_t room);
@@ -183,6 +188,23 @@ class LibcryptoEngine:
         lib.ERR_clear_error()
         return valid
 
+    def encrypt(self, point: bytes, message: bytes) -> bytes:
+        """DER SM2Cipher of the message (one octet at least) to a public point; ValueError if it is none."""
+        if not message or not curve.on_curve(point):
+            raise ValueError("nothing to encrypt, or not a public key to encrypt to")
+        key = _public_key(point)
+        context = own(lib.EVP_PKEY_CTX_new(key, ffi.NULL), lib.EVP_PKEY_CTX_free, "key context")
+        size = ffi.new("size_t *")
+        if (
+            lib.EVP_PKEY_encrypt_init(context) != 1
+            or lib.EVP_PKEY_encrypt(context, ffi.NULL, size, message, len(message)) != 1
+        ):
+            raise _failure("SM2 encryption")
+        out = ffi.new("unsigned char[]", size[0])
+        if lib.EVP_PKEY_encrypt(context, out, size, message, len(message)) != 1:
+            raise _failure("SM2 encryption")
+        return bytes(ffi.buffer(out, size[0]))
+
 
 class LibcryptoSigner:
     """A prepared SM2 key. Threads may share it: contexts are made anew for each signature."""
@@ -199,3 +221,18 @@ class LibcryptoSigner:
         if lib.EVP_DigestSign(context, signature, size, message, len(message)) != 1:
             raise _failure("SM2 signature")
         return bytes(ffi.buffer(signature, size[0]))
+
+    def decrypt(self, ciphertext: bytes) -> bytes:
+        """The message in a DER SM2Cipher; ValueError if it is malformed, altered or encrypted to another key."""
+        encoded = cipher.parse(ciphertext).encoded()
+        context = own(lib.EVP_PKEY_CTX_new(self._key, ffi.NULL), lib.EVP_PKEY_CTX_free, "key context")
+        if lib.EVP_PKEY_decrypt_init(context) != 1:
+            raise _failure("SM2 decryption")
+        out, size = ffi.new("unsigned char[]", len(encoded)), ffi.new("size_t *", len(encoded))
+        try:
+            if lib.EVP_PKEY_decrypt(context, out, size, encoded, len(encoded)) != 1:
+                lib.ERR_clear_error()
+                raise ValueError(cipher.NOT_OURS)
+            return bytes(ffi.buffer(out, size[0]))
+        finally:
+            ffi.memmove(out, bytes(len(encoded)), len(encoded))

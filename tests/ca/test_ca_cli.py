@@ -19,7 +19,7 @@ from ca.inspection import inspect_certificates, inspect_crls
 from ca.records import certificates
 from ca.revocation import Reason, hold, revoke
 from core.certificates import serial_text
-from core.cli import Group, run
+from core.cli import Group, LaterCommand, run
 from core.clock import FixedClock
 from core.config import FILE_NAME
 from core.home import Home
@@ -184,6 +184,8 @@ def test_lint_of_altered_books(yinxin: Yinxin, centre: TestCentre, clock: FixedC
 
 
 def commands(command: click.Command) -> list[click.Command]:
+    if isinstance(command, LaterCommand):
+        return commands(command.load())
     if isinstance(command, click.Group):
         return [found for one in command.commands.values() for found in commands(one)]
     return [command]

@@ -228,10 +228,36 @@ def test_ocsp_is_served_with_no_key_but_its_own(ocsp_alone: Path) -> None:
         assert ": good\n" in openssl("ocsp", *options, "-CAfile", ocsp_alone / "trust/rsa-root.pem").decode()
 
 
-@pytest.mark.parametrize("service", ["tsa", "seals"])
-def test_a_service_without_its_keys_does_not_start(yinxin: Yinxin, ocsp_alone: Path, service: str) -> None:
-    line = yinxin("--home", ocsp_alone, "serve", service).refusal
-    assert "keys/tsa" in line  # sealing on this machine takes its time stamps from it
+def test_a_service_without_its_keys_does_not_start(yinxin: Yinxin, ocsp_alone: Path) -> None:
+    assert "keys/tsa" in yinxin("--home", ocsp_alone, "serve", "tsa").refusal
+
+
+def test_the_seal_service_holds_no_key_but_its_own(home_copy: Path, yinxin: Yinxin, serving_time: Serving) -> None:
+    """Its time stamps come from the TSA over HTTP."""
+    for authority in ("ca", "ocsp", "tsa"):
+        (home_copy / "passphrases" / authority).unlink()
+        shutil.rmtree(home_copy / "keys" / authority)
+    made = yinxin("--home", home_copy, "seals", "api-key", "new", "oa", "--seal", "sm2-office", "--json")
+    bearer = f"Bearer {json.loads(made.out)['key']}"
+    with Serving(home_copy, "seals", YINXIN_SEALS__TIMESTAMPER=serving_time.url("tsa")) as running:
+        url = f"{running.url('seals')}/api/seals/v1/seals/sm2-office/stamp?page=3&x_mm=142.5&y_mm=119"
+        status, _headers, sealed = fetch(url, typeset_notice(), Authorization=bearer)
+        assert (status, sealed[:5]) == (200, b"%PDF-"), sealed
+        stopped(serving_time)
+        status, _headers, problem = fetch(url, typeset_notice(), Authorization=bearer)
+        # The level asked for is never lowered in silence.
+        assert (status, json.loads(problem)["kind"]) == (503, "unavailable")
+
+
+@pytest.fixture
+def serving_time(house: Path) -> Iterator[Serving]:
+    with Serving(house, "tsa") as running:
+        yield running
+
+
+def stopped(running: Serving) -> None:
+    running.process.send_signal(signal.SIGTERM)
+    running.exit_code = running.process.wait(STOP_SECONDS)
 
 
 @pytest.mark.parametrize("services", [["ca", "ocsp"], ["ocsp"]])

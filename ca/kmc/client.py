@@ -1,0 +1,123 @@
+"""The certificate authority's side: encryption key pairs from a key-management centre, here or on another machine.
+
+`EncryptionKeys` is the seam: given an approved request and the holder's signing key, the encryption key's SPKI and the
+envelope. Whoever issues double certificates is handed one, and does not know where the centre stands.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ca.kmc import messages
+from ca.kmc.allotment import AllottedKey, KeyRequest, allot
+from ca.kmc.custody import Custodian
+from ca.kmc.messages import Correspondent
+from core.algorithms import SM3, KeyKind
+from core.asn1 import key_management as structures
+from core.clock import Clock
+from core.context import Context
+from core.errors import Kind, YinxinError
+from core.i18n import _
+from core.keys.signer import Signer
+
+_NUMBER_SIZE = 16
+
+
+class EncryptionKeys(Protocol):
+    """Where encryption key pairs come from."""
+
+    def allot(self, request: KeyRequest, certificate: bytes | None = None) -> AllottedKey:
+        """A pair for the holder; the same again for the same reference. `certificate` (DER): for RSA holders."""
+        ...
+
+
+@dataclass(frozen=True)
+class LocalCentre:
+    """A centre in this process: for small installations, and for the centre's own service."""
+
+    context: Context
+    custodian: Custodian
+    actor: str
+
+    def allot(self, request: KeyRequest, certificate: bytes | None = None) -> AllottedKey:
+        """A pair for the holder."""
+        return allot(self.context, self.custodian, request, actor=self.actor, certificate=certificate)
+
+
+@dataclass(frozen=True)
+class RemoteCentre:
+    """A centre elsewhere, reached by GM/T 0014 messages."""
+
+    send: Callable[[bytes], bytes]
+    """Carries a CARequest there and the KMRespond back."""
+    signer: Signer
+    sender: Correspondent
+    centre: Correspondent
+    clock: Clock
+
+    def allot(self, request: KeyRequest, certificate: bytes | None = None) -> AllottedKey:  # noqa: ARG002
+        """A pair for an SM2 holder. `keep_until` is taken for the end of the certificate; the centre adds its term."""
+        if request.kind is not KeyKind.SM2:
+            raise YinxinError(
+                Kind.UNSUPPORTED, _("only SM2 keys travel in GM/T 0014 messages here"), subject=request.reference
+            )
+        number = certificate_number(request.reference)
+        asked = messages.apply_request(
+            certificate_number=number,
+            signing_key=request.signing_key,
+            holder=request.holder,
+            begin=self.clock.now(),
+            end=request.keep_until,
+        )
+        return self._key(asked, "apply", number)
+
+    def restore(self, reference: str, signing_key: bytes) -> AllottedKey:
+        """A key back, to the key (SPKI DER) that the centre's officers approved."""
+        number = certificate_number(reference)
+        asked = messages.restore_request(certificate_number=number, signing_key=signing_key)
+        return self._key(asked, "restore", number)
+
+    def revoke(self, reference: str) -> None:
+        """Move the key of a reference to the historical pool."""
+        number = certificate_number(reference)
+        answer = self._ask(messages.revoke_message(number), "revoke")
+        self._require_number(answer, number)
+
+    def _key(self, asked: bytes, expected: str, number: int) -> AllottedKey:
+        answer = self._ask(asked, expected)
+        self._require_number(answer, number)
+        return AllottedKey("", answer["public_key"].dump(), messages.envelope_of(answer))
+
+    def _ask(self, asked: bytes, expected: str) -> structures.RetKeyRespond | structures.RevokeKey:
+        task_number = secrets.randbits(63)
+        message = messages.sign_message([asked], self.signer, self.sender, at=self.clock.now(), task_number=task_number)
+        respond, signed = messages.parse_message(self.send(message), structures.KsRespond)
+        messages.check_signature(signed, self.centre)
+        answers = list(respond["responds"])
+        if len(answers) == 1 and answers[0].name == "error":
+            raise YinxinError(
+                Kind.UNAVAILABLE,
+                _("the key-management centre refuses: {reason}").format(
+                    reason=answers[0].chosen["description"].native or answers[0].chosen["number"].native
+                ),
+            )
+        if respond["task_number"].native != task_number or len(answers) != 1 or answers[0].name != expected:
+            raise _other_answer()
+        answer: structures.RetKeyRespond | structures.RevokeKey = answers[0].chosen
+        return answer
+
+    def _require_number(self, answer: structures.RetKeyRespond | structures.RevokeKey, number: int) -> None:
+        if answer["user_cert_no"].native != number:
+            raise _other_answer()
+
+
+def certificate_number(reference: str) -> int:
+    """userCertNo: stands for the approved request, since no certificate exists yet when a key is asked for."""
+    return int.from_bytes(SM3.of(reference.encode())[:_NUMBER_SIZE], "big")
+
+
+def _other_answer() -> YinxinError:
+    return YinxinError(
+        Kind.INVALID, _("the key-management centre answers something else"), remedy=_("do not use it, and ask again")
+    )
