@@ -67,6 +67,13 @@ class CaSettings(Endpoint):
     """How long the CRL of a root holds."""
 
 
+class RaSettings(_Section):
+    """Requests for certificates."""
+
+    decide_days: Annotated[int, Field(ge=1, le=366)] = 30
+    """What is not approved or rejected within so many days has expired."""
+
+
 class OcspSettings(Endpoint):
     """Certificate status."""
 
@@ -111,6 +118,7 @@ class Configuration(BaseSettings):
     storage: StorageSettings = StorageSettings()
     centre: CentreSettings = CentreSettings()
     ca: CaSettings = CaSettings()
+    ra: RaSettings = RaSettings()
     ocsp: OcspSettings = OcspSettings()
     tsa: TsaSettings = TsaSettings()
     seals: SealsSettings = SealsSettings()

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import rfc8785
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
 from core.algorithms import SM3
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.subject import Subject
+from ra.roles import CENTRE
 
 # No I, L, O and U: numbers are read aloud and typed.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -33,6 +34,12 @@ class Application(BaseModel):
 
     version: Literal[1] = 1
     number: Label
+    revision: Annotated[int, Field(ge=1, le=999)] = 1
+    """Counts the amendments: every one is a request to be approved anew."""
+    decide_by: AwareDatetime | None = None
+    """UTC, whole seconds. What is not decided until then has expired."""
+    branch: Annotated[str, Field(max_length=64)] = CENTRE
+    """Whose operators enter, review and make it."""
     authority: Label
     profile: Label
     approvals: Annotated[int, Field(ge=1, le=9)]

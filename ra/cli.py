@@ -1,6 +1,7 @@
 """`yinxin ra`: requests from entry to delivery, and the certificates' holds and revocations."""
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -17,12 +18,12 @@ from core.home import Home
 from core.i18n import _
 from core.subject import Subject
 from ra import requests, revocation
-from ra.cli_options import FILE, acting_operator, subject_options
+from ra.cli_options import FILE, acting_operator, subject_changes, subject_options
 from ra.delivery import Form, deliver, export, write_certificate
 from ra.issuance import issue
 from ra.moves import State
 from ra.operators import OperatorSession
-from ra.register import PAGE, StoredCertificate, find_request, list_requests
+from ra.register import PAGE, StoredCertificate, list_requests, look_up
 
 BATCH = 200
 
@@ -32,8 +33,9 @@ def group() -> None:
     """The group of commands."""
 
 
-group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, reinstate."))
-group.add_later("key", "ra.cli_people:key_group", _("Keys, at the holder's place."))
+group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, remove."))
+group.add_later("branch", "ra.cli_branches:branch_group", _("Branches, such as counties: make, list."))
+group.add_later("key", "ra.cli_keys:key_group", _("Keys, at the holder's place."))
 group.add_later("template", "ra.cli_bulk:template_command", _("Write an empty list to fill in."))
 group.add_later("import", "ra.cli_bulk:import_command", _("Enter a request for each row of a list."))
 group.add_later("export", "ra.cli_bulk:export_command", _("Write all requests or certificates into a file."))
@@ -63,7 +65,15 @@ def apply(
 ) -> None:
     """Enter a request."""
     csr = files.read(csr_file)
-    number = requests.enter(home.context, session, authority=authority, profile=profile, subject=subject, csr=csr)
+    number = requests.enter(
+        home.context,
+        session,
+        authority=authority,
+        profile=profile,
+        subject=subject,
+        csr=csr,
+        decide_within=timedelta(days=home.configuration.ra.decide_days),
+    )
     output.done(
         _("Request {number} is entered; another operator approves it.").format(number=number),
         {"number": number, "state": State.ENTERED.value},
@@ -71,22 +81,61 @@ def apply(
 
 
 @group.command(
+    help=_("Amend a request that is not issued: its holder, or the key. It is to be approved anew."),
+    example="yinxin ra amend 20261101-7K3M9QX2 --organizational-unit 秘书科 --as li.enter --key li.pem",
+)
+@click.argument("number")
+@click.option("--csr", "csr_file", type=FILE, help=_("Another request of the holder (PKCS#10, PEM or DER)."))
+@subject_changes
+@acting_operator
+@output_option
+def amend(
+    home: Home,
+    session: OperatorSession,
+    number: str,
+    csr_file: Path | None,
+    changed: Callable[[Subject], Subject],
+    output: Output,
+) -> None:
+    """Amend a request."""
+    application = look_up(home.context, session, number).application
+    state = requests.amend(
+        home.context,
+        session,
+        number,
+        subject=changed(application.subject) if application else None,
+        csr=files.read(csr_file) if csr_file else None,
+        decide_within=timedelta(days=home.configuration.ra.decide_days),
+    )
+    output.done(
+        _("Request {number} is amended; another operator approves it.").format(number=number),
+        {"number": number, "state": state.value},
+    )
+
+
+@group.command(
     name="list",
     help=_("List requests, page by page, in the order of their entry."),
-    example="yinxin ra list --state entered",
+    example="yinxin ra list --state entered --as wang.review --key wang.pem",
 )
 @click.option("--state", type=click.Choice([state.value for state in State]), help=_("Only requests in this state."))
 @click.option("--profile", help=_("Only requests with this profile."))
 @click.option("--after", metavar="NUMBER", help=_("Go on after this request."))
 @click.option("--limit", type=int, default=PAGE, show_default=True, help=_("Requests on a page."))
+@acting_operator
 @output_option
-@click.pass_obj
 def list_command(
-    home: Home, state: str | None, profile: str | None, after: str | None, limit: int, output: Output
+    home: Home,
+    session: OperatorSession,
+    state: str | None,
+    profile: str | None,
+    after: str | None,
+    limit: int,
+    output: Output,
 ) -> None:
     """List requests."""
     wanted = State(state) if state else None
-    page = list_requests(home.context, state=wanted, profile=profile, after=after, limit=limit)
+    page = list_requests(home.context, session, state=wanted, profile=profile, after=after, limit=limit)
     headings = {
         "number": _("Number"),
         "state": _("State"),
@@ -101,7 +150,7 @@ def list_command(
 
 @group.command(
     help=_("Show a request: what is applied for, and who stated what about it."),
-    example="yinxin ra show 20261101-7K3M9QX2 --export evidence",
+    example="yinxin ra show 20261101-7K3M9QX2 --export evidence --as wang.review --key wang.pem",
 )
 @click.argument("number")
 @click.option(
@@ -110,11 +159,11 @@ def list_command(
     type=click.Path(path_type=Path, file_okay=False),
     help=_("Write the request, the signed statements and the certificates into this folder."),
 )
+@acting_operator
 @output_option
-@click.pass_obj
-def show(home: Home, number: str, folder: Path | None, output: Output) -> None:
+def show(home: Home, session: OperatorSession, number: str, folder: Path | None, output: Output) -> None:
     """Show a request."""
-    record = find_request(home.context, number)
+    record = look_up(home.context, session, number)
     statements = [
         f"{statement.at.astimezone():%Y-%m-%d %H:%M:%S} {statement.act.value}: {statement.operator}"
         + (f" ({statement.decision})" if statement.decision else "")
@@ -204,7 +253,7 @@ def issue_command(
     if bool(numbers) == approved:
         raise click.UsageError(_("Give the numbers of requests, or --approved."))
     authority = open_authority(home)
-    wanted = _approved(home) if approved else list(dict.fromkeys(numbers))
+    wanted = _approved(home, session) if approved else list(dict.fromkeys(numbers))
     rows: list[dict[str, object]] = []
     try:
         with output.progress(_("Issuing"), len(wanted)) as advance:
@@ -221,11 +270,11 @@ def issue_command(
             output.table(rows, {"number": _("Number"), "authority": _("Authority"), "serial": _("Serial number")})
 
 
-def _approved(home: Home) -> list[str]:
+def _approved(home: Home, session: OperatorSession) -> list[str]:
     numbers: list[str] = []
     after = None
     while True:
-        page = list_requests(home.context, state=State.APPROVED, after=after, limit=1000)
+        page = list_requests(home.context, session, state=State.APPROVED, after=after, limit=1000)
         numbers += [entry.number for entry in page.entries]
         if (after := page.next) is None:
             return numbers

@@ -125,7 +125,10 @@ def import_command(
     cls=Command,
     name="export",
     help=_("Write all requests or certificates into a file for other programs. Identity numbers are left out."),
-    example="yinxin ra export certificates --format csv --encoding gb18030 --out certificates.csv",
+    example=(
+        "yinxin ra export certificates --format csv --encoding gb18030 --out certificates.csv "
+        "--as sun.query --key sun.pem"
+    ),
 )
 @click.argument("what", type=click.Choice(["requests", "certificates"]))
 @click.option("--out", required=True, type=FILE, help=_("Where to write it."))
@@ -146,18 +149,26 @@ def import_command(
 )
 @click.option("--state", help=_("Only those in this state."))
 @click.option("--profile", help=_("Only those with this profile."))
+@acting_operator
 @output_option
-@click.pass_obj
 def export_command(
-    home: Home, what: str, out: Path, form: str, encoding: str, state: str | None, profile: str | None, output: Output
+    home: Home,
+    session: OperatorSession,
+    what: str,
+    out: Path,
+    form: str,
+    encoding: str,
+    state: str | None,
+    profile: str | None,
+    output: Output,
 ) -> None:
     """Export requests or certificates."""
     if what == "requests":
         wanted = _state(State, state)
-        headings, rows = REQUEST_HEADINGS, request_records(home.context, state=wanted, profile=profile)
+        headings, rows = REQUEST_HEADINGS, request_records(home.context, session, state=wanted, profile=profile)
     else:
         certificates = Filter(state=_state(CertificateState, state), profile=profile)
-        headings, rows = CERTIFICATE_HEADINGS, certificate_records(home.context, certificates)
+        headings, rows = CERTIFICATE_HEADINGS, certificate_records(home.context, session, certificates)
     with files.writing(out) as file:
         tracked = output.track(rows, _("Writing"))
         count = write_export(file, headings, tracked, Format(form), encoding=Encoding(encoding))

@@ -11,6 +11,7 @@ import click
 from pydantic import ValidationError
 
 from core import files
+from core.algorithms import KeyKind
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
@@ -22,6 +23,14 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 PIN_VARIABLE = "YINXIN_PIN"
 
 Function = Callable[..., Any]
+
+kind_option = click.option(
+    "--kind",
+    type=click.Choice([kind.value for kind in KeyKind]),
+    default=KeyKind.SM2.value,
+    show_default=True,
+    help=_("Kind of key."),
+)
 
 _NAME_FIELDS = {
     "common_name": _("Name of the person, unit or service (CN)."),
@@ -75,7 +84,29 @@ def subject_options(function: Function) -> Function:
         subject = build_subject(_from_file(from_file) if from_file else {}, given, identity)
         return function(*args, subject=subject, **options)
 
-    decorated: Function = with_subject
+    return _with_subject_options(with_subject)
+
+
+def subject_changes(function: Function) -> Function:
+    """Give the command the options of `subject_options`, and the parameter `changed`: from one subject to another."""
+
+    @functools.wraps(function)
+    def with_changes(*args: Any, from_file: Path | None, **options: Any) -> Any:
+        given = {field: options.pop(field) for field in _NAME_FIELDS}
+        numbers = {field: options.pop(field) for field in _IDENTITY_FIELDS}
+        read = _from_file(from_file) if from_file else {}
+
+        def changed(subject: Subject) -> Subject:
+            before = subject.model_dump(exclude_none=True)
+            identity = {**before.pop("identity"), **read.get("identity", {})}
+            return build_subject({**before, **read, "identity": identity}, given, numbers)
+
+        return function(*args, changed=changed, **options)
+
+    return _with_subject_options(with_changes)
+
+
+def _with_subject_options(decorated: Function) -> Function:
     for field, text in reversed((_NAME_FIELDS | _IDENTITY_FIELDS).items()):
         decorated = click.option(f"--{field.replace('_', '-')}", field, help=text)(decorated)
     help_text = _("Read the subject from a TOML or JSON file, with the fields of these options.")

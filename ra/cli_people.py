@@ -1,5 +1,7 @@
-"""`yinxin ra operator` and `yinxin ra key`: appointing operators; keys at the holder's place."""
+"""`yinxin ra operator`: administrators appoint people and decide on them."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -7,192 +9,274 @@ import click
 from ca.service import open_authority
 from core import files
 from core.algorithms import KeyKind
-from core.certificates import read_certificates
 from core.cli import Group, Output, output_option
 from core.csr import build_csr
 from core.home import Home
 from core.i18n import _
 from core.keys.key_file import create_key_file
 from core.subject import Subject
-from ra import operators
-from ra.cli_options import FILE, obtain_pin, subject_options
-from ra.delivery import armour_csr, make_key_and_csr, make_pkcs12
-from ra.moves import Role
+from ra import operators, personnel
+from ra.cli_options import FILE, acting_operator, kind_option, obtain_pin
+from ra.operators import Operator, OperatorSession
+from ra.roles import FOUNDERS, Role
 
-_kind_option = click.option(
-    "--kind",
-    type=click.Choice([kind.value for kind in KeyKind]),
-    default=KeyKind.SM2.value,
-    show_default=True,
-    help=_("Kind of key."),
+_PIN_HELP = _("File with the PIN of the new key, mode 0600; else YINXIN_NEW_PIN, or a prompt.")
+
+_role_option = click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    required=True,
+    type=click.Choice([role.value for role in Role if role not in FOUNDERS]),
+    help=_("What the person may do."),
 )
 
 
-@click.group(cls=Group, help=_("Operators: appoint, list, suspend, reinstate."))
+@click.group(cls=Group, help=_("Operators: appoint, list, suspend, remove."))
 def operator_group() -> None:
     """The group of commands."""
 
 
+def _new_key_options(function: Callable[..., object]) -> Callable[..., object]:
+    decorated = click.option("--new-pin-file", type=FILE, help=_PIN_HELP)(function)
+    decorated = click.option("--csr", "csr_file", type=FILE, help=_("The person's own request instead of a new key."))(
+        decorated
+    )
+    decorated = click.option("--new-key", type=FILE, help=_("Where to write the person's new key file."))(decorated)
+    return kind_option(decorated)
+
+
+@contextmanager
+def _csr_of(
+    name: str, kind: str, new_key: Path | None, csr_file: Path | None, pin_file: Path | None
+) -> Iterator[bytes]:
+    """The request for the person's key: as handed in, or of a key made now, which goes again if the block fails."""
+    if (new_key is None) is (csr_file is None):
+        raise click.UsageError(_("Give --new-key for a key to be made, or --csr for a key that the person has."))
+    if csr_file is not None:
+        yield files.read(csr_file)
+        return
+    if new_key is None:
+        return
+    key = create_key_file(new_key, KeyKind(kind), obtain_pin(str(new_key), pin_file, "YINXIN_NEW_PIN"))
+    try:
+        yield build_csr(key, Subject(common_name=name).name())
+    except BaseException:
+        # A key that nobody certified is of no use, and would stand in the way of the next attempt.
+        with suppress(OSError):
+            new_key.unlink()
+        raise
+
+
 @operator_group.command(
     name="add",
-    help=_("Appoint NAME as an operator: make a key file with a PIN, and have the key certified."),
+    help=_("Appoint NAME: make a key file with a PIN, or take a request, and have the key certified."),
     example=(
-        "yinxin ra operator add wang.review --role review --role make "
-        "--authority sm2-issuing --key wang.pem --pin-file wang.pin"
+        "yinxin ra operator add wang.review --role review --role make --authority sm2-issuing "
+        "--new-key wang.pem --new-pin-file wang.pin --as zhou.admin --key zhou.pem"
     ),
 )
 @click.argument("name")
-@click.option(
-    "--role", "roles", multiple=True, required=True, type=click.Choice([role.value for role in Role]), help=_("Role.")
-)
+@_role_option
 @click.option("--authority", required=True, help=_("The authority that certifies the key."))
-@click.option("--key", "key_file", required=True, type=FILE, help=_("Where to write the operator's key file."))
-@click.option("--pin-file", type=FILE, help=_("File with the PIN, mode 0600; else YINXIN_PIN, or a prompt."))
-@click.option("--organization", help=_("The operator's unit; else the centre's name."))
-@_kind_option
+@click.option("--branch", help=_("The branch that the person works for; else that of the administrator."))
+@click.option("--organization", help=_("The person's unit; else the centre's name."))
+@_new_key_options
+@acting_operator
 @output_option
-@click.pass_obj
 def add_operator(
     home: Home,
+    session: OperatorSession,
     name: str,
     roles: tuple[str, ...],
     authority: str,
-    key_file: Path,
-    pin_file: Path | None,
+    branch: str | None,
     organization: str | None,
+    kind: str,
+    new_key: Path | None,
+    csr_file: Path | None,
+    new_pin_file: Path | None,
+    output: Output,
+) -> None:
+    """Appoint somebody."""
+    issuing = open_authority(home)
+    with home.storage.reading() as connection:
+        administrator = operators.find_operator(connection, session.name)
+    with _csr_of(name, kind, new_key, csr_file, new_pin_file) as csr:
+        appointed = personnel.appoint(
+            home.context,
+            issuing,
+            session,
+            name,
+            {Role(role) for role in roles},
+            csr,
+            authority=authority,
+            organization=organization or home.configuration.centre.organization,
+            branch=administrator.branch if branch is None else branch,
+        )
+    output.done(_("{name} is appointed: {roles}.").format(name=name, roles=", ".join(sorted(roles))), _facts(appointed))
+
+
+@operator_group.command(
+    name="renew",
+    help=_("Have a new key of NAME certified: one's own, or as the administrator."),
+    example=(
+        "yinxin ra operator renew wang.review --new-key wang-2028.pem --new-pin-file wang.pin "
+        "--as wang.review --key wang.pem"
+    ),
+)
+@click.argument("name")
+@_new_key_options
+@acting_operator
+@output_option
+def renew(
+    home: Home,
+    session: OperatorSession,
+    name: str,
+    kind: str,
+    new_key: Path | None,
+    csr_file: Path | None,
+    new_pin_file: Path | None,
+    output: Output,
+) -> None:
+    """Renew somebody's certificate."""
+    issuing = open_authority(home)
+    with _csr_of(name, kind, new_key, csr_file, new_pin_file) as csr:
+        renewed = personnel.renew(home.context, issuing, session, name, csr)
+    output.done(_("{name} signs with the new key from now on.").format(name=name), _facts(renewed))
+
+
+@operator_group.command(
+    name="found",
+    help=_("Found the administrator NAME: for the ceremony, with the key store of the CA at hand."),
+    example=(
+        "yinxin ra operator found zhao.super --role super --authority sm2-issuing --new-key zhao.pem "
+        "--new-pin-file zhao.pin"
+    ),
+)
+@click.argument("name")
+@click.option("--role", required=True, type=click.Choice(sorted(role.value for role in FOUNDERS)), help=_("Which one."))
+@click.option("--authority", required=True, help=_("The authority that certifies the key."))
+@click.option("--new-key", required=True, type=FILE, help=_("Where to write the person's new key file."))
+@click.option("--new-pin-file", type=FILE, help=_PIN_HELP)
+@click.option("--replace", is_flag=True, help=_("The former one's key is lost: revoke its certificate."))
+@kind_option
+@output_option
+@click.pass_obj
+def found(
+    home: Home,
+    replace: bool,
+    name: str,
+    role: str,
+    authority: str,
+    new_key: Path,
+    new_pin_file: Path | None,
     kind: str,
     output: Output,
 ) -> None:
-    """Appoint an operator."""
+    """Found an administrator."""
     issuing = open_authority(home)
-    key = create_key_file(key_file, KeyKind(kind), obtain_pin(str(key_file), pin_file))
+    key = create_key_file(new_key, KeyKind(kind), obtain_pin(str(new_key), new_pin_file, "YINXIN_NEW_PIN"))
     try:
-        operators.add_operator(
+        personnel.found(
             home.context,
             issuing,
             name,
-            {Role(role) for role in roles},
-            build_csr(key, Subject(common_name=name).name()),
-            issuer=authority,
-            organization=organization or home.configuration.centre.organization,
+            Role(role),
+            key,
+            authority=authority,
+            organization=home.configuration.centre.organization,
+            replace=replace,
         )
     except BaseException:
-        # A key that nobody certified is of no use, and would stand in the way of the next attempt.
-        key_file.unlink(missing_ok=True)
+        new_key.unlink(missing_ok=True)
         raise
-    output.done(
-        _("{name} is an operator now; the key is in {file}.").format(name=name, file=key_file),
-        {"operator": name, "roles": sorted(roles), "key": str(key_file)},
-    )
+    output.done(_("{name} is appointed: {roles}.").format(name=name, roles=role), {"operator": name, "roles": [role]})
 
 
-@operator_group.command(name="list", help=_("List the operators."), example="yinxin ra operator list")
+@operator_group.command(
+    name="list", help=_("List everybody who is or was appointed."), example="yinxin ra operator list"
+)
+@click.option("--branch", help=_("Only those of this branch."))
 @output_option
 @click.pass_obj
-def list_operators(home: Home, output: Output) -> None:
-    """List operators."""
-    rows = [
-        {
-            "operator": operator.name,
-            "roles": sorted(role.value for role in operator.roles),
-            "state": operator.state.value,
-            "certificate": operator.label,
-        }
-        for operator in operators.list_operators(home.context)
-    ]
+def list_operators(home: Home, branch: str | None, output: Output) -> None:
+    """List people."""
     headings = {
         "operator": _("Operator"),
         "roles": _("Roles"),
+        "branch": _("Branch"),
         "state": _("State"),
         "certificate": _("Certificate"),
     }
-    output.table(rows, headings)
+    output.table([_facts(operator) for operator in operators.list_operators(home.context, branch)], headings)
 
 
 @operator_group.command(
-    help=_("Let the operator NAME do nothing until reinstated."), example="yinxin ra operator suspend wang.review"
+    help=_("Give the operator NAME these roles instead of the present ones."),
+    example="yinxin ra operator change wang.review --role review --as zhou.admin --key zhou.pem",
 )
 @click.argument("name")
+@_role_option
+@acting_operator
 @output_option
-@click.pass_obj
-def suspend(home: Home, name: str, output: Output) -> None:
-    """Suspend an operator."""
-    operators.suspend_operator(home.context, name)
-    output.done(_("{name} is suspended.").format(name=name), {"operator": name, "state": "suspended"})
+def change(home: Home, session: OperatorSession, name: str, roles: tuple[str, ...], output: Output) -> None:
+    """Change somebody's roles."""
+    changed = personnel.change_roles(home.context, session, name, {Role(role) for role in roles})
+    output.done(_("{name} is appointed: {roles}.").format(name=name, roles=", ".join(sorted(roles))), _facts(changed))
+
+
+_why_option = click.option("--why", default="", help=_("The reason, for the record."))
 
 
 @operator_group.command(
-    help=_("Let the suspended operator NAME act again."), example="yinxin ra operator reinstate wang.review"
+    help=_("Let the operator NAME do nothing until reinstated."),
+    example="yinxin ra operator suspend wang.review --as zhou.admin --key zhou.pem",
 )
 @click.argument("name")
+@_why_option
+@acting_operator
 @output_option
-@click.pass_obj
-def reinstate(home: Home, name: str, output: Output) -> None:
-    """Reinstate an operator."""
-    operators.reinstate_operator(home.context, name)
-    output.done(_("{name} may act again.").format(name=name), {"operator": name, "state": "active"})
-
-
-@click.group(cls=Group, help=_("Keys, at the holder's place: make them, and pack them with their certificate."))
-def key_group() -> None:
-    """The group of commands."""
-
-
-@key_group.command(
-    name="new",
-    help=_("Make a key in an encrypted file, and a certificate request for it."),
-    example=(
-        "yinxin ra key new --kind sm2 --out zhangsan.pem --csr zhangsan.csr "
-        "--common-name 张三 --organization 宝鸡市人民政府办公室"
-    ),
-)
-@_kind_option
-@click.option("--out", "key_file", required=True, type=FILE, help=_("Where to write the key file."))
-@click.option("--csr", "csr_file", required=True, type=FILE, help=_("Where to write the certificate request."))
-@click.option("--pin-file", type=FILE, help=_("File with the passphrase, mode 0600; else YINXIN_PIN, or a prompt."))
-@subject_options
-@output_option
-def new_key(kind: str, key_file: Path, csr_file: Path, pin_file: Path | None, subject: Subject, output: Output) -> None:
-    """Make a key and a request."""
-    pin = obtain_pin(str(key_file), pin_file)
-    csr = make_key_and_csr(KeyKind(kind), key_file, pin, subject)
-    files.write(csr_file, armour_csr(csr))
+def suspend(home: Home, session: OperatorSession, name: str, why: str, output: Output) -> None:
+    """Suspend somebody."""
     output.done(
-        _("{key}: the key; {csr}: the request, to be handed in.").format(key=key_file, csr=csr_file),
-        {"key": str(key_file), "csr": str(csr_file)},
+        _("{name} is suspended.").format(name=name), _facts(personnel.suspend(home.context, session, name, why))
     )
 
 
-@key_group.command(
-    help=_("Pack a key file and its certificate into a PKCS#12 file, for browsers and mail programs."),
-    example="yinxin ra key pkcs12 --key zhangsan.pem --certificate zhangsan-chain.pem --out zhangsan.p12",
+@operator_group.command(
+    help=_("Let the suspended operator NAME act again."),
+    example="yinxin ra operator reinstate wang.review --as zhou.admin --key zhou.pem",
 )
-@click.option("--key", "key_file", required=True, type=FILE, help=_("The key file."))
-@click.option(
-    "--certificate", required=True, type=FILE, help=_("The certificate, PEM or DER; its issuers' may follow.")
-)
-@click.option("--out", required=True, type=FILE, help=_("Where to write the PKCS#12 file."))
-@click.option("--name", default="yinxin", show_default=True, help=_("What programs call the key."))
-@click.option("--pin-file", type=FILE, help=_("File with the key's passphrase; else YINXIN_PIN, or a prompt."))
-@click.option(
-    "--password-file",
-    type=FILE,
-    help=_("File with the PKCS#12 password, mode 0600; else YINXIN_PKCS12_PASSWORD, or a prompt."),
-)
+@click.argument("name")
+@_why_option
+@acting_operator
 @output_option
-def pkcs12(
-    key_file: Path,
-    certificate: Path,
-    out: Path,
-    name: str,
-    pin_file: Path | None,
-    password_file: Path | None,
-    output: Output,
-) -> None:
-    """Pack a key and its certificate."""
-    certificates = read_certificates(certificate)
-    pin = obtain_pin(str(key_file), pin_file)
-    password = obtain_pin(str(out), password_file, "YINXIN_PKCS12_PASSWORD")
-    packed = make_pkcs12(key_file, pin, certificates, name=name, new_passphrase=password)
-    files.write(out, packed, mode=0o600, replace=False)
-    output.done(_("{out}: the key and its certificate.").format(out=out), {"pkcs12": str(out)})
+def reinstate(home: Home, session: OperatorSession, name: str, why: str, output: Output) -> None:
+    """Reinstate somebody."""
+    output.done(
+        _("{name} may act again.").format(name=name), _facts(personnel.reinstate(home.context, session, name, why))
+    )
+
+
+@operator_group.command(
+    help=_("Remove the operator NAME for good, and revoke the certificate."),
+    example="yinxin ra operator remove wang.review --why 调离 --as zhou.admin --key zhou.pem",
+)
+@click.argument("name")
+@_why_option
+@acting_operator
+@output_option
+def remove(home: Home, session: OperatorSession, name: str, why: str, output: Output) -> None:
+    """Remove somebody."""
+    output.done(_("{name} is removed.").format(name=name), _facts(personnel.remove(home.context, session, name, why)))
+
+
+def _facts(operator: Operator) -> dict[str, object]:
+    return {
+        "operator": operator.name,
+        "roles": sorted(operator.roles),
+        "branch": operator.branch,
+        "state": operator.state.value,
+        "certificate": operator.label,
+    }

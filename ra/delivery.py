@@ -57,6 +57,8 @@ def armour_csr(csr: bytes) -> bytes:
 def export(record: Record, folder: Path) -> None:
     """Write what proves a request's history without us: content, signed statements in their order, certificates."""
     files.write(folder / "request.json", record.content, mode=0o600)
+    for revision, content in enumerate(record.earlier, 1):
+        files.write(folder / f"request-{revision}.json", content, mode=0o600)
     for signed in record.statements:
         name = f"{signed.statement.sequence}-{signed.statement.act.value}.p7s"
         files.write(folder / name, signed.message)

@@ -12,8 +12,8 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from ra import records
 from ra.applications import Application, digest_of, parse_application
-from ra.moves import History, State, altered
-from ra.operators import Operator, OperatorSession, operators_named
+from ra.moves import History, State, Version, altered
+from ra.operators import Operator, OperatorSession, Roster, require_own_branch
 from ra.statements import Act, SignedStatement, Statement, verify_statement
 
 
@@ -28,15 +28,27 @@ class Dossier:
     claimed_until: datetime | None
     """Until then somebody is having it issued."""
 
-    @property
-    def state(self) -> State:
-        """Where it stands."""
-        if self.history.state is None:
+    def after(self, statement: Statement, operator: Operator, amended: Version | None = None) -> History:
+        """The history with this statement by an operator, who must be of the request's branch, added to it."""
+        require_own_branch(operator, self.application.branch, statement.subject)
+        return self.history.after(statement, operator.roles, amended)
+
+    def state_at(self, moment: datetime) -> State:
+        """Where it stands at a moment."""
+        state = self.history.state_at(moment)
+        if state is None:
             raise altered(self.application.number)
-        return self.history.state
+        return state
 
 
-def read_dossier(connection: sa.Connection, number: str, *, lock: bool = False) -> Dossier:
+def version_of(content: bytes, application: Application) -> Version:
+    """What the rules look at."""
+    return Version(digest_of(content), application.approvals, application.decide_by)
+
+
+def read_dossier(
+    connection: sa.Connection, number: str, *, lock: bool = False, roster: Roster | None = None
+) -> Dossier:
     """The dossier of this number, locked until the transaction ends if asked.
 
     `YinxinError` (not found); `RefusedError` if content or statements are not what operators signed under the rules.
@@ -49,20 +61,16 @@ def read_dossier(connection: sa.Connection, number: str, *, lock: bool = False) 
     ).all()
     try:
         signed = [verify_statement(message) for message in messages]
-        application = parse_application(row.content)
-        signers = operators_named(connection, {entry.statement.operator for entry in signed})
-        for entry in signed:
-            signers[entry.statement.operator].require_signature_on(entry)
-    except (YinxinError, KeyError) as error:
+        contents = [*earlier_contents(connection, row.id), row.content]
+        applications = [parse_application(content) for content in contents]
+        application = applications[-1]
+        roster = roster or Roster(connection)
+        past = [(entry.statement, roster.roles_when_signing(entry, application.branch)) for entry in signed]
+    except YinxinError as error:
         raise altered(number) from error
-    if application.number != number:
+    if any((one.number, one.branch) != (number, application.branch) for one in applications):
         raise altered(number)
-    history = History.replay(
-        number,
-        digest_of(row.content),
-        application.approvals,
-        ((entry.statement, signers[entry.statement.operator].roles) for entry in signed),
-    )
+    history = History.replay(number, list(map(version_of, contents, applications)), past)
     return Dossier(row.id, row.content, application, history, row.claimed_until)
 
 
@@ -95,10 +103,11 @@ def append_move(
     signed: SignedStatement,
     operator: Operator,
     details: dict[str, Any] | None = None,
+    amended: Version | None = None,
 ) -> State:
     """Add the move that the statement makes, with its audit event; the state after. The rules are applied here."""
     statement = signed.statement
-    after = dossier.history.after(statement, operator.roles)
+    after = dossier.after(statement, operator, amended)
     if after.state is None:
         raise altered(statement.subject)
     connection.execute(
@@ -131,6 +140,13 @@ def require_unclaimed(dossier: Dossier, now: datetime) -> None:
             subject=dossier.application.number,
             remedy=_("try again in a few minutes"),
         )
+
+
+def earlier_contents(connection: sa.Connection, request_id: int) -> list[bytes]:
+    """The contents that amendments replaced, in their order."""
+    table = records.request_versions
+    query = sa.select(table.c.content).where(table.c.request_id == request_id).order_by(table.c.revision)
+    return list(connection.scalars(query))
 
 
 def _row(connection: sa.Connection, number: str, *, lock: bool = False) -> sa.Row[Any]:

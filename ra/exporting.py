@@ -9,14 +9,12 @@ from enum import StrEnum
 from itertools import chain, islice
 from typing import IO
 
-import sqlalchemy as sa
-
 from ca.register import CertificateRecord, Filter, every
 from core.certificates import serial_text
 from core.context import Context
-from ra import records
 from ra.moves import State
-from ra.register import MAXIMUM_PAGE, list_requests
+from ra.operators import OperatorSession
+from ra.register import MAXIMUM_PAGE, list_requests, visible_among
 
 Record = Mapping[str, str]
 
@@ -64,30 +62,26 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """How a cell begins that an office program takes for a formula, full-width signs too (OWASP CSV Injection)."""
 
 
-def request_records(context: Context, *, state: State | None = None, profile: str | None = None) -> Iterator[Record]:
-    """The requests, of this state and profile if given, in the order of their entry."""
+def request_records(
+    context: Context, session: OperatorSession, *, state: State | None = None, profile: str | None = None
+) -> Iterator[Record]:
+    """The requests that the operator may see, of this state and profile if given, in the order of their entry."""
     after = None
     while True:
-        page = list_requests(context, state=state, profile=profile, after=after, limit=MAXIMUM_PAGE)
+        page = list_requests(context, session, state=state, profile=profile, after=after, limit=MAXIMUM_PAGE)
         for entry in page.entries:
             yield {field: str(getattr(entry, field)) for field in REQUEST_HEADINGS}
         if (after := page.next) is None:
             return
 
 
-def certificate_records(context: Context, wanted: Filter | None = None) -> Iterator[Record]:
-    """The certificates that were issued for requests, in the order of their entry; moments in UTC (ISO 8601)."""
+def certificate_records(context: Context, session: OperatorSession, wanted: Filter | None = None) -> Iterator[Record]:
+    """The certificates of requests that the operator may see, in the order of entry; moments in UTC (ISO 8601)."""
     found = every(context.storage, wanted or Filter())
     while batch := list(islice(found, MAXIMUM_PAGE)):
-        ours = _requested(context, [record.approval_reference for record in batch])
+        # The others are of services, operators and the centre itself, or of another branch.
+        ours = visible_among(context, session, [record.approval_reference for record in batch])
         yield from (_certificate(record) for record in batch if record.approval_reference in ours)
-
-
-def _requested(context: Context, references: list[str]) -> set[str]:
-    """Those that are numbers of requests; the others are of services, operators and the centre itself."""
-    table = records.requests
-    with context.storage.reading() as connection:
-        return set(connection.scalars(sa.select(table.c.number).where(table.c.number.in_(references))))
 
 
 def _certificate(record: CertificateRecord) -> Record:

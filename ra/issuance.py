@@ -18,7 +18,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from ra import records
 from ra.dossiers import Dossier, append_move, next_statement, read_dossier, require_unclaimed
-from ra.operators import OperatorSession, admit, authenticate, find_operator
+from ra.operators import OperatorSession, Roster, admit, authenticate
 from ra.profiles import subscriber_profile
 from ra.refusals import RefusedError, refusals_recorded
 from ra.statements import Act, SignedStatement
@@ -67,11 +67,11 @@ def _claim(context: Context, orders: Sequence[SignedStatement]) -> list[Approved
     """Check every order under the rules, and claim its request for the time of the work."""
     now = context.clock.now()
     with context.storage.transaction() as connection:
-        claimed = {}
+        claimed, roster = {}, Roster(connection)
         for order in _in_one_order(orders):
-            operator = admit(context, connection, order)
-            dossier = read_dossier(connection, order.statement.subject, lock=True)
-            dossier.history.after(order.statement, operator.roles)
+            operator = admit(context, connection, order, roster)
+            dossier = read_dossier(connection, order.statement.subject, lock=True, roster=roster)
+            dossier.after(order.statement, operator)
             require_unclaimed(dossier, now)
             claimed[order.statement.subject] = _approved(connection, dossier)
         _set_claims(connection, orders, now + CLAIM)
@@ -103,10 +103,11 @@ def _record(
 ) -> None:
     """In the transaction that releases the certificates: the moves, and which certificate came of which request."""
     made = {order.statement.subject: one for order, one in zip(orders, issued, strict=True)}
+    roster = Roster(connection)
     for order in _in_one_order(orders):
         certificate = made[order.statement.subject]
-        dossier = read_dossier(connection, order.statement.subject, lock=True)
-        operator = find_operator(connection, order.statement.operator)
+        dossier = read_dossier(connection, order.statement.subject, lock=True, roster=roster)
+        operator = roster.operator(order.statement.operator)
         details = {"authority": certificate.authority, "serial": serial_text(certificate.serial)}
         append_move(context, connection, dossier, order, operator, details)
         connection.execute(

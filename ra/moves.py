@@ -2,21 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from ra.refusals import RefusedError
+from ra.roles import Role, require_role
 from ra.statements import Act, Statement
-
-
-class Role(StrEnum):
-    """What an operator may do (GM/T 0037: 录入, 审核, 制证, 查询统计). One person may have several roles."""
-
-    ENTER = "enter"
-    REVIEW = "review"
-    MAKE = "make"
-    QUERY = "query"
 
 
 class State(StrEnum):
@@ -26,6 +19,8 @@ class State(StrEnum):
     APPROVED = "approved"
     REJECTED = "rejected"
     WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    """Entered, and not decided in time: nobody states it, the request itself says until when."""
     ISSUED = "issued"
     DELIVERED = "delivered"
 
@@ -41,6 +36,8 @@ class Move:
 
 MOVES = {
     Act.ENTER: Move(Role.ENTER, frozenset({None}), State.ENTERED),
+    # A rejected request goes back to whoever enters, as one that is approved does when it is amended.
+    Act.AMEND: Move(Role.ENTER, frozenset({State.ENTERED, State.APPROVED, State.REJECTED}), State.ENTERED),
     # Approved only when as many persons have approved as the profile asks; entered until then.
     Act.APPROVE: Move(Role.REVIEW, frozenset({State.ENTERED}), State.APPROVED),
     Act.REJECT: Move(Role.REVIEW, frozenset({State.ENTERED, State.APPROVED}), State.REJECTED),
@@ -48,17 +45,6 @@ MOVES = {
     Act.ISSUE: Move(Role.MAKE, frozenset({State.APPROVED}), State.ISSUED),
     Act.DELIVER: Move(Role.MAKE, frozenset({State.ISSUED}), State.DELIVERED),
 }
-
-
-def require_role(roles: frozenset[Role], role: Role, operator: str, subject: str) -> None:
-    """Return if the role is among the operator's; else `RefusedError`."""
-    if role not in roles:
-        raise RefusedError(
-            "role",
-            _("operator {operator} does not have the role {role}").format(operator=operator, role=role.value),
-            subject=subject,
-            remedy=_("have it done by an operator who has the role"),
-        )
 
 
 class OvertakenError(YinxinError):
@@ -84,79 +70,106 @@ def altered(number: str) -> RefusedError:
 
 
 @dataclass(frozen=True)
+class Version:
+    """What of a request's content the rules look at; each amendment makes another."""
+
+    digest: str
+    """SM3 of the canonical request."""
+    approvals_needed: int
+    """How many persons must approve, by the profile when it was entered or amended."""
+    decide_by: datetime | None = None
+
+
+@dataclass(frozen=True)
 class History:
     """A request as its verified statements tell it, in their order."""
 
     number: str
-    digest: str
-    """SM3 of the content as it is stored now."""
-    approvals_needed: int
-    """How many persons must approve, by the profile when it was entered."""
+    version: Version
+    """In force: the last one stated."""
     statements: Sequence[Statement] = ()
 
     @classmethod
     def replay(
-        cls, number: str, digest: str, approvals_needed: int, past: Iterable[tuple[Statement, frozenset[Role]]]
+        cls, number: str, versions: Sequence[Version], past: Iterable[tuple[Statement, frozenset[Role]]]
     ) -> "History":
         """The history of stored statements and their operators' roles, every rule applied to each again.
 
-        `RefusedError` if they break one: then somebody wrote to the database past these rules.
+        `versions`: of the stored contents, the present one last. `RefusedError` if a rule is broken: then somebody
+        wrote to the database past these rules.
         """
-        history = cls(number, digest, approvals_needed)
+        first, *amendments = versions
+        history = cls(number, first)
         try:
             for statement, roles in past:
-                history = history.after(statement, roles)
+                amended = amendments.pop(0) if statement.act is Act.AMEND and amendments else None
+                history = history.after(statement, roles, amended)
         except YinxinError as error:
             raise altered(number) from error
+        if amendments:
+            raise altered(number)
         return history
 
     @property
-    def enterer(self) -> str | None:
-        """Who entered it."""
-        return self.statements[0].operator if self.statements else None
+    def digest(self) -> str:
+        """SM3 of the content in force."""
+        return self.version.digest
+
+    @property
+    def enterers(self) -> frozenset[str]:
+        """Who entered or amended it."""
+        return frozenset(one.operator for one in self.statements if one.act in (Act.ENTER, Act.AMEND))
 
     @property
     def approvers(self) -> tuple[str, ...]:
-        """Who approved exactly what is stored now: each once, never the enterer."""
-        names = dict.fromkeys(
-            statement.operator
-            for statement in self.statements
-            if statement.act is Act.APPROVE and statement.digest == self.digest and statement.operator != self.enterer
-        )
-        return tuple(names)
+        """Who approved exactly what is in force: each once, never who entered or amended it."""
+        names: dict[str, None] = {}
+        for statement in self.statements:
+            if statement.act is Act.AMEND:
+                names.clear()
+            if statement.act is Act.APPROVE and statement.digest == self.digest:
+                names[statement.operator] = None
+        return tuple(name for name in names if name not in self.enterers)
 
     @property
     def state(self) -> State | None:
-        """Where the request stands; None before it is entered."""
+        """Where the request stands by what was stated; None before it is entered."""
         state = None
         for statement in self.statements:
             if statement.act is not Act.APPROVE:
                 state = MOVES[statement.act].result
-            elif len(self.approvers) >= self.approvals_needed:
+            elif len(self.approvers) >= self.version.approvals_needed:
                 state = State.APPROVED
         return state
 
-    def after(self, proposed: Statement, roles: frozenset[Role]) -> "History":
+    def state_at(self, moment: datetime) -> State | None:
+        """Where it stands at a moment: expired, if it ought to have been decided before."""
+        late = self.version.decide_by is not None and moment > self.version.decide_by
+        return State.EXPIRED if self.state is State.ENTERED and late else self.state
+
+    def after(self, proposed: Statement, roles: frozenset[Role], amended: Version | None = None) -> "History":
         """The history with this statement, by an operator who has these roles, added to it.
 
-        `RefusedError` where a rule forbids it, `YinxinError` (conflict) where the state does not allow it,
-        `OvertakenError` where the statement was made before the last one.
+        `amended`: the version that an amendment makes. `RefusedError` where a rule forbids it, `YinxinError` (conflict)
+        where the state does not allow it, `OvertakenError` where the statement was made before the last one.
         """
         move = MOVES.get(proposed.act)
-        if move is None or proposed.subject != self.number:
+        if move is None or proposed.subject != self.number or (proposed.act is Act.AMEND) is (amended is None):
             raise RefusedError("other-subject", _("the statement is about something else"), subject=self.number)
         require_role(roles, move.role, proposed.operator, self.number)
-        if self.state not in move.origins:
+        state = self.state_at(proposed.at)
+        if state not in move.origins:
             raise YinxinError(
                 Kind.CONFLICT,
                 _("the request is {state}; this cannot be done with it: {act}").format(
-                    state=self.state.value if self.state else _("new"), act=proposed.act.value
+                    state=state.value if state else _("new"), act=proposed.act.value
                 ),
                 subject=self.number,
             )
         if proposed.sequence != len(self.statements) + 1:
             raise OvertakenError(self.number)
-        if proposed.digest != self.digest:
+        version = amended or self.version
+        if proposed.digest != version.digest:
             raise RefusedError(
                 "other-content",
                 _("the statement is about another content than the request has"),
@@ -165,10 +178,10 @@ class History:
             )
         if proposed.act is Act.APPROVE:
             self._check_approver(proposed.operator)
-        return History(self.number, self.digest, self.approvals_needed, (*self.statements, proposed))
+        return History(self.number, version, (*self.statements, proposed))
 
     def _check_approver(self, operator: str) -> None:
-        if operator == self.enterer:
+        if operator in self.enterers:
             raise RefusedError(
                 "self-approval",
                 _("whoever entered a request cannot approve it"),

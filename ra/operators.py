@@ -1,59 +1,44 @@
-"""Operators: who they are, what they may do, and the session in which one of them signs."""
+"""Operators and administrators: who they are now and were then, and the session in which one of them signs."""
 
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-import rfc8785
 import sqlalchemy as sa
 from asn1crypto import x509
 
 from ca.authorities import authority_of
 from ca.history import steps_of
-from ca.issuance import Approval, ApprovedRequest, CertificateAuthority, IssuedCertificate
 from ca.state import State as CertificateState
-from core.algorithms import SM3
-from core.audit import Event
+from core.algorithms import SM3, algorithm_by_identifier
 from core.certificates import serial_text
 from core.context import Context
-from core.csr import parse_csr
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.key_file import open_key_file
 from core.keys.signer import Signer
-from core.subject import Subject
+from core.keys.verification import InvalidSignature, verify
 from ra import records
-from ra.moves import Role
-from ra.profiles import OPERATOR
+from ra.appointments import Career, Credential, PersonState, Standing, needs_new_certificate, parse_appointment
 from ra.refusals import RefusedError, refusals_recorded
-from ra.statements import SignedStatement, Statement, sign_statement, verify_statement
-
-CEREMONY = "ceremony"
-"""The actor who appoints at the founding of the centre, when there is no operator yet who could."""
+from ra.roles import CENTRE, READERS, Role
+from ra.statements import Act, SignedStatement, Statement, sign_statement, verify_statement
 
 STATEMENT_LIFETIME = timedelta(minutes=10)
 """How far a statement's time may be from ours when it is submitted: none is kept in a drawer for a better day."""
 
-_NAME = re.compile(r"\w[\w.@-]{0,63}")
-
-
-class OperatorState(StrEnum):
-    """Whether an operator may act."""
-
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator as the records have them."""
+    """What an operator is now, as the verified statements about them say."""
 
     name: str
     roles: frozenset[Role]
-    state: OperatorState
+    state: PersonState
+    branch: str
     authority: str
     serial: int
     certificate: bytes
@@ -86,88 +71,87 @@ class OperatorSession:
         return sign_statement(statement, self.signer, self.certificate)
 
 
-def add_operator(
-    context: Context,
-    authority: CertificateAuthority,
-    name: str,
-    roles: Collection[Role],
-    csr: bytes,
-    *,
-    issuer: str,
-    organization: str,
-    actor: str = CEREMONY,
-) -> Operator:
-    """Appoint an operator: have the key in the request certified, and record name, roles and certificate with it.
+class Roster:
+    """The people of the centre, as one transaction reads them: each career is verified and replayed once."""
 
-    `issuer` names the issuing CA. `actor` answers for the appointment; the first operators are appointed by the
-    ceremony, and the records say so. `YinxinError` if the name is taken or the request is not sound.
-    """
-    if not _NAME.fullmatch(name):
-        raise YinxinError(
-            Kind.INVALID, _("an operator's name has letters, digits, dot, dash, @ and underscore"), subject=name
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self._careers: dict[str, Career | None] = {}
+
+    def career(self, name: str) -> Career:
+        """Of the person of this name. `YinxinError` (not found); `RefusedError` if the records were altered."""
+        if name not in self._careers:
+            # Nobody is in the line of their own appointment: to be asked for again meanwhile is a forgery.
+            self._careers[name] = None
+            self._careers[name] = self._replay(name)
+        career = self._careers[name]
+        if career is None:
+            raise _altered(name)
+        return career
+
+    def operator(self, name: str) -> Operator:
+        """What the person of this name is now."""
+        present = self.career(name).present
+        credential = present.credential
+        return Operator(
+            name,
+            present.roles,
+            present.state,
+            present.appointment.branch,
+            credential.authority,
+            credential.serial,
+            credential.certificate,
         )
-    if not roles:
-        raise YinxinError(
-            Kind.INVALID, _("an operator needs a role"), subject=name, remedy=", ".join(role.value for role in Role)
-        )
-    parse_csr(csr).check_possession()
-    granted = sorted(role.value for role in roles)
-    with context.storage.reading() as connection:
-        if _row(connection, name) is not None:
-            raise _taken(name)
-    appointment = {"operator": name, "roles": granted, "issuer": issuer, "csr": csr.hex(), "appointed_by": actor}
-    request = ApprovedRequest(
-        authority=issuer,
-        profile=OPERATOR,
-        subject=Subject(organization=organization, common_name=name),
-        csr=csr,
-        approval=Approval(f"operator:{name}", SM3.of(rfc8785.dumps(appointment)), (actor,)),
-    )
 
-    def record(connection: sa.Connection, issued: Sequence[IssuedCertificate]) -> None:
-        if _row(connection, name) is not None:
-            raise _taken(name)
-        (certificate,) = issued
-        connection.execute(
-            sa.insert(records.operators).values(
-                name=name,
-                roles=" ".join(granted),
-                state=OperatorState.ACTIVE.value,
-                authority=issuer,
-                serial=certificate.serial,
-                certificate=certificate.certificate,
-                appointed_by=actor,
-                appointed_at=context.clock.now(),
-            )
-        )
-        details = {"roles": granted, "authority": issuer, "serial": serial_text(certificate.serial)}
-        context.audit.append(connection, Event("ra.operator.add", actor, name, details))
+    def roles_when_signing(self, signed: SignedStatement, branch: str = CENTRE) -> frozenset[Role]:
+        """What whoever signed a stored statement might do then in this branch; `RefusedError` if they could not."""
+        standings = [
+            standing
+            for standing in self.career(signed.statement.operator).when_signing(signed)
+            if standing.appointment.branch == branch
+        ]
+        if not standings:
+            raise _altered(signed.statement.operator)
+        return frozenset[Role]().union(*(standing.roles for standing in standings))
 
-    authority.issue([request], actor=actor, recording=record)
-    with context.storage.reading() as connection:
-        return find_operator(connection, name)
+    def administrators(self, career: Career, signed: SignedStatement) -> Sequence[Standing]:
+        """The standings in which a statement about this career can have been signed; `RefusedError` if in none."""
+        name = signed.statement.operator
+        standings = (career if name == career.name else self.career(name)).when_signing(signed)
+        if not standings:
+            raise RefusedError("stale", _("the statement was not made by an administrator of its time"), subject=name)
+        return standings
 
-
-def suspend_operator(context: Context, name: str, *, actor: str = CEREMONY) -> None:
-    """Let the operator do nothing until reinstated. What was stated before keeps its worth."""
-    _set_state(context, name, OperatorState.SUSPENDED, "ra.operator.suspend", actor)
-
-
-def reinstate_operator(context: Context, name: str, *, actor: str = CEREMONY) -> None:
-    """Let a suspended operator act again."""
-    _set_state(context, name, OperatorState.ACTIVE, "ra.operator.reinstate", actor)
-
-
-def _set_state(context: Context, name: str, state: OperatorState, act: str, actor: str) -> None:
-    with context.storage.transaction() as connection:
-        if find_operator(connection, name, lock=True).state is state:
+    def _replay(self, name: str) -> Career:
+        table = records.operator_moves
+        query = sa.select(table).where(table.c.operator == name).order_by(table.c.sequence)
+        rows = self._connection.execute(query).all()
+        if not rows:
             raise YinxinError(
-                Kind.CONFLICT, _("the operator is {state} already").format(state=state.value), subject=name
+                Kind.NOT_FOUND, _("no such operator"), subject=name, remedy=_("see: yinxin ra operator list")
             )
-        connection.execute(
-            sa.update(records.operators).where(records.operators.c.name == name).values(state=state.value)
-        )
-        context.audit.append(connection, Event(act, actor, name))
+        career = Career(name)
+        try:
+            for row in rows:
+                career = self._replay_move(career, row)
+        except YinxinError as error:
+            raise _altered(name) from error
+        return career
+
+    def _replay_move(self, career: Career, row: sa.Row[Any]) -> Career:
+        signed = verify_statement(row.statement)
+        appointment = parse_appointment(row.content) if row.content is not None else None
+        credential = None
+        if needs_new_certificate(signed.statement.act):
+            credential = Credential(row.authority, row.serial, row.certificate)
+            authority = authority_of(self._connection, credential.authority)
+            if not _certified(credential.certificate, authority.public_key_info):
+                raise _altered(career.name)
+        if signed.statement.act is not Act.FOUND:
+            return career.after(signed.statement, self.administrators(career, signed), appointment, credential)
+        if credential is None or signed.certificate != credential.certificate:
+            raise _altered(career.name)
+        return career.after(signed.statement, (), appointment, credential)
 
 
 def open_session(context: Context, name: str, key_file: Path, pin: bytes) -> OperatorSession:
@@ -196,18 +180,29 @@ def authenticate(context: Context, message: bytes) -> SignedStatement:
         except YinxinError as error:
             raise RefusedError("signature", error.what) from error
         with context.storage.reading() as connection:
-            operator = operators_named(connection, {signed.statement.operator}).get(signed.statement.operator)
-        if operator is None:
-            raise RefusedError("unknown-operator", _("no such operator"), subject=signed.statement.operator)
+            try:
+                operator = find_operator(connection, signed.statement.operator)
+            except YinxinError as error:
+                raise RefusedError("unknown-operator", error.what, subject=signed.statement.operator) from error
         operator.require_signature_on(signed)
     return signed
 
 
-def admit(context: Context, connection: sa.Connection, signed: SignedStatement) -> Operator:
-    """The operator who made an authenticated statement, if they may act now; else `RefusedError`."""
-    operator = find_operator(connection, signed.statement.operator)
+def admit(
+    context: Context, connection: sa.Connection, signed: SignedStatement, roster: Roster | None = None
+) -> Operator:
+    """The operator who made an authenticated statement, if they may act now; else `RefusedError`.
+
+    Until the transaction ends, nobody changes what the operator is.
+    """
+    name = signed.statement.operator
+    lock_operator(connection, name, shared=True)
+    roster = roster or Roster(connection)
+    operator = roster.operator(name)
     require_fit(context, connection, operator)
-    if abs(context.clock.now() - signed.statement.at) > STATEMENT_LIFETIME:
+    operator.require_signature_on(signed)
+    late = abs(context.clock.now() - signed.statement.at) > STATEMENT_LIFETIME
+    if late or not roster.career(name).when_signing(signed):
         raise RefusedError(
             "stale",
             _("the statement was not made just now"),
@@ -217,25 +212,65 @@ def admit(context: Context, connection: sa.Connection, signed: SignedStatement) 
     return operator
 
 
+def admit_reader(context: Context, connection: sa.Connection, session: OperatorSession) -> Operator:
+    """The operator who wants to look something up, if they may; else `RefusedError`."""
+    operator = find_operator(connection, session.name)
+    require_fit(context, connection, operator)
+    if session.certificate != operator.certificate:
+        raise RefusedError(
+            "other-certificate",
+            _("the session was opened with a certificate that has been replaced"),
+            subject=session.name,
+            remedy=_("use the new key"),
+        )
+    if not operator.roles & READERS:
+        raise RefusedError("role", _("administrators do not look at requests"), subject=session.name)
+    return operator
+
+
+def require_own_branch(operator: Operator, branch: str, subject: str) -> None:
+    """Return if what is to be moved is of the operator's branch; else `RefusedError`."""
+    if operator.branch != branch:
+        raise RefusedError(
+            "other-branch",
+            _("this is another branch's"),
+            subject=subject,
+            remedy=_("have it done by an operator of that branch"),
+        )
+
+
+def require_in_sight(operator: Operator, branch: str, subject: str) -> None:
+    """Return if an operator may see what is of this branch: the centre's see everything; else `RefusedError`."""
+    if operator.branch != CENTRE:
+        require_own_branch(operator, branch, subject)
+
+
+def lock_operator(connection: sa.Connection, name: str, *, shared: bool = False) -> None:
+    """Let nobody change what the operator is until the transaction ends; `shared`: others may lock likewise."""
+    query = sa.select(records.operators.c.id).where(records.operators.c.name == name)
+    connection.execute(query.with_for_update(read=shared))
+
+
 def require_fit(context: Context, connection: sa.Connection, operator: Operator) -> None:
     """Return if the operator is active and the operator's certificate holds now; else `RefusedError`."""
-    if operator.state is not OperatorState.ACTIVE:
+    if operator.state is not PersonState.ACTIVE:
         raise RefusedError(
             "suspended",
-            _("the operator is suspended"),
+            _("the operator is {state}").format(state=operator.state.value),
             subject=operator.name,
             remedy=_("have the operator reinstated, or another operator do it"),
         )
-    if not _certificate_holds(connection, operator, context.clock.now()):
+    if not certificate_holds(connection, operator, context.clock.now()):
         raise RefusedError(
             "certificate",
             _("the operator's certificate has expired or is revoked"),
             subject=operator.name,
-            remedy=_("have the operator appointed anew"),
+            remedy=_("have it renewed by the administrator"),
         )
 
 
-def _certificate_holds(connection: sa.Connection, operator: Operator, now: datetime) -> bool:
+def certificate_holds(connection: sa.Connection, operator: Operator, now: datetime) -> bool:
+    """Whether the operator's certificate is in its validity and not held or revoked."""
     validity = x509.Certificate.load(operator.certificate)["tbs_certificate"]["validity"]
     if not validity["not_before"].native <= now <= validity["not_after"].native:
         return False
@@ -243,44 +278,37 @@ def _certificate_holds(connection: sa.Connection, operator: Operator, now: datet
     return bool(steps) and steps[-1].state is CertificateState.VALID
 
 
-def operators_named(connection: sa.Connection, names: Collection[str]) -> dict[str, Operator]:
-    """The operators of these names, those that exist."""
-    rows = connection.execute(sa.select(records.operators).where(records.operators.c.name.in_(names)))
-    return {row.name: _operator(row) for row in rows}
+def find_operator(connection: sa.Connection, name: str) -> Operator:
+    """What the operator of this name is now; `YinxinError` if there is none, `RefusedError` if records were altered."""
+    return Roster(connection).operator(name)
 
 
-def find_operator(connection: sa.Connection, name: str, *, lock: bool = False) -> Operator:
-    """The operator of this name, locked against change until the transaction ends if asked; `YinxinError` if none."""
-    row = _row(connection, name, lock=lock)
-    if row is None:
-        raise YinxinError(Kind.NOT_FOUND, _("no such operator"), subject=name, remedy=_("see: yinxin ra operator list"))
-    return _operator(row)
-
-
-def list_operators(context: Context) -> list[Operator]:
-    """Every operator, by name."""
+def list_operators(context: Context, branch: str | None = None) -> list[Operator]:
+    """Everybody, or those of a branch, by name, the removed ones too."""
+    query = sa.select(records.operators.c.name).order_by(records.operators.c.name)
+    if branch is not None:
+        query = query.where(records.operators.c.branch == branch)
     with context.storage.reading() as connection:
-        rows = connection.execute(sa.select(records.operators).order_by(records.operators.c.name))
-        return [_operator(row) for row in rows]
+        roster = Roster(connection)
+        return [roster.operator(name) for name in connection.scalars(query).all()]
 
 
-def _row(connection: sa.Connection, name: str, *, lock: bool = False) -> sa.Row[tuple[object, ...]] | None:
-    query = sa.select(records.operators).where(records.operators.c.name == name)
-    return connection.execute(query.with_for_update() if lock else query).first()
+@lru_cache(maxsize=4096)
+def _certified(certificate: bytes, issuer_key: bytes) -> bool:
+    """Whether this key signed the certificate, over its original bytes."""
+    parsed = x509.Certificate.load(certificate)
+    algorithm = algorithm_by_identifier(parsed["signature_algorithm"].dump())
+    try:
+        verify(issuer_key, algorithm, parsed["signature_value"].native, parsed["tbs_certificate"].dump())
+    except InvalidSignature:
+        return False
+    return True
 
 
-def _operator(row: sa.Row[tuple[object, ...]]) -> Operator:
-    return Operator(
-        row.name,
-        frozenset(Role(role) for role in row.roles.split()),
-        OperatorState(row.state),
-        row.authority,
-        row.serial,
-        row.certificate,
-    )
-
-
-def _taken(name: str) -> YinxinError:
-    return YinxinError(
-        Kind.CONFLICT, _("there is an operator of this name already"), subject=name, remedy=_("choose another name")
+def _altered(name: str) -> RefusedError:
+    return RefusedError(
+        "altered",
+        _("what is recorded of the operator is not what was signed: it was altered in the database"),
+        subject=name,
+        remedy=_("tell the auditor"),
     )

@@ -5,18 +5,47 @@ import sqlalchemy as sa
 from ca.records import SerialNumber
 from core.storage import BigId, UtcDateTime, metadata
 
+branches = sa.Table(
+    "ra_branches",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(64), nullable=False, unique=True),
+    # Canonical, what the statement is about.
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("administrator", sa.String(64), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("statement", sa.LargeBinary, nullable=False),
+)
+
 operators = sa.Table(
     "ra_operators",
     metadata,
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    # What counts is what the moves say (ra.appointments); the columns help to find somebody, and the row to lock them.
     sa.Column("name", sa.String(64), nullable=False, unique=True),
     sa.Column("roles", sa.String(64), nullable=False),
+    sa.Column("branch", sa.String(64), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("authority", sa.String(64), nullable=False),
-    sa.Column("serial", SerialNumber, nullable=False),
-    sa.Column("certificate", sa.LargeBinary, nullable=False),
-    sa.Column("appointed_by", sa.String(128), nullable=False),
-    sa.Column("appointed_at", UtcDateTime, nullable=False),
+)
+
+operator_moves = sa.Table(
+    "ra_operator_moves",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("operator", sa.ForeignKey(operators.c.name), nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("act", sa.String(16), nullable=False),
+    sa.Column("administrator", sa.String(64), nullable=False, index=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    # The canonical appointment, where the statement makes one or changes it.
+    sa.Column("content", sa.LargeBinary, nullable=True),
+    # Where the statement has a key certified.
+    sa.Column("authority", sa.String(64), nullable=True),
+    sa.Column("serial", SerialNumber, nullable=True),
+    sa.Column("certificate", sa.LargeBinary, nullable=True),
+    # CMS SignedData of the administrator.
+    sa.Column("statement", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("operator", "sequence"),
 )
 
 requests = sa.Table(
@@ -28,10 +57,22 @@ requests = sa.Table(
     sa.Column("content", sa.LargeBinary, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("profile", sa.String(64), nullable=False),
+    sa.Column("decide_by", UtcDateTime, nullable=True),
+    sa.Column("branch", sa.String(64), nullable=False, server_default=""),
     # Until then somebody is having it issued (ra.issuance).
     sa.Column("claimed_until", UtcDateTime),
     sa.Index(None, "state", "id"),
     sa.Index(None, "profile", "id"),
+    sa.Index(None, "branch", "id"),
+)
+
+request_versions = sa.Table(
+    "ra_request_versions",
+    metadata,
+    # The contents that amendments replaced.
+    sa.Column("request_id", sa.ForeignKey(requests.c.id), primary_key=True),
+    sa.Column("revision", sa.Integer, primary_key=True),
+    sa.Column("content", sa.LargeBinary, nullable=False),
 )
 
 request_moves = sa.Table(

@@ -1,7 +1,9 @@
 """Looking up requests: pages by key, single ones with their signed history. Identity numbers are left out."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,9 +14,11 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from ra import records
 from ra.applications import Application, digest_of, parse_application
-from ra.dossiers import read_dossier
+from ra.dossiers import earlier_contents, read_dossier
 from ra.moves import State
-from ra.refusals import RefusedError
+from ra.operators import Operator, OperatorSession, admit_reader, require_in_sight
+from ra.refusals import RefusedError, refusals_recorded
+from ra.roles import CENTRE
 from ra.statements import SignedStatement, verify_statement
 
 PAGE = 50
@@ -66,6 +70,8 @@ class Record:
     """SM3 of the canonical request: what approvals are bound to."""
     content: bytes
     """The canonical request. Holds identity numbers."""
+    earlier: list[bytes]
+    """The contents that amendments replaced."""
     application: Application | None
     """The same, read; None if it cannot be."""
     statements: list[SignedStatement]
@@ -76,31 +82,64 @@ class Record:
 
 def list_requests(
     context: Context,
+    session: OperatorSession,
     *,
     state: State | None = None,
     profile: str | None = None,
     after: str | None = None,
     limit: int = PAGE,
 ) -> Page:
-    """One page of requests, of this state and profile if given, after the request of this number."""
+    """One page of the requests that the operator may see, of this state and profile if given, after this number."""
     if not 1 <= limit <= MAXIMUM_PAGE:
         raise YinxinError(Kind.INVALID, _("a page has 1 to {maximum} rows").format(maximum=MAXIMUM_PAGE))
     table = records.requests
     query = sa.select(table).order_by(table.c.id).limit(limit + 1)
+    now = context.clock.now()
     if state is not None:
-        query = query.where(table.c.state == state.value)
+        query = query.where(_in_state(state, now))
     if profile is not None:
         query = query.where(table.c.profile == profile)
-    with context.storage.reading() as connection:
+    with _reading(context, session) as (connection, operator):
+        if operator.branch != CENTRE:
+            query = query.where(table.c.branch == operator.branch)
         if after is not None:
             query = query.where(table.c.id > _row(connection, after).id)
         rows = connection.execute(query).all()
-    entries = [_entry(row) for row in rows[:limit]]
+    entries = [_entry(row, now) for row in rows[:limit]]
     return Page(entries, entries[-1].number if len(rows) > limit else None)
 
 
+def look_up(context: Context, session: OperatorSession, number: str) -> Record:
+    """One request that the operator may see, as `find_request` gives it."""
+    with _reading(context, session) as (connection, operator):
+        require_in_sight(operator, _row(connection, number).branch, number)
+    return find_request(context, number)
+
+
+@contextmanager
+def _reading(context: Context, session: OperatorSession) -> Iterator[tuple[sa.Connection, Operator]]:
+    with (
+        refusals_recorded(context, "ra.request.read", actor=session.name, subject=session.name),
+        context.storage.reading() as connection,
+    ):
+        yield connection, admit_reader(context, connection, session)
+
+
+def visible_among(context: Context, session: OperatorSession, numbers: Collection[str]) -> set[str]:
+    """Those of the numbers that are requests which the operator may see."""
+    table = records.requests
+    query = sa.select(table.c.number).where(table.c.number.in_(numbers))
+    with _reading(context, session) as (connection, operator):
+        if operator.branch != CENTRE:
+            query = query.where(table.c.branch == operator.branch)
+        return set(connection.scalars(query))
+
+
 def find_request(context: Context, number: str) -> Record:
-    """One request, its statements' signatures checked, and whether all of it is as the operators signed it."""
+    """One request, its statements' signatures checked, and whether all of it is as the operators signed it.
+
+    For verbs that have admitted their operator; `look_up` is for operators.
+    """
     with context.storage.reading() as connection:
         row = _row(connection, number)
         moves = records.request_moves
@@ -108,13 +147,21 @@ def find_request(context: Context, number: str) -> Record:
             sa.select(moves.c.statement).where(moves.c.request_id == row.id).order_by(moves.c.sequence)
         ).all()
         try:
-            intact = read_dossier(connection, number).state.value == row.state
+            intact = read_dossier(connection, number).history.state == row.state
         except RefusedError:
             intact = False
         certificates = certificates_of(connection, row.id)
+        earlier = earlier_contents(connection, row.id)
     content = row.content
     return Record(
-        _entry(row), digest_of(content), content, _application(content), _readable(messages), certificates, intact
+        _entry(row, context.clock.now()),
+        digest_of(content),
+        content,
+        earlier,
+        _application(content),
+        _readable(messages),
+        certificates,
+        intact,
     )
 
 
@@ -150,9 +197,25 @@ def _application(content: bytes) -> Application | None:
         return None
 
 
-def _entry(row: sa.Row[Any]) -> Entry:
+def _in_state(state: State, now: datetime) -> sa.ColumnElement[bool]:
+    """Requests that nobody decided in time are stored as entered."""
+    table = records.requests
+    late = sa.and_(table.c.decide_by.is_not(None), table.c.decide_by < now)
+    match state:
+        case State.EXPIRED:
+            return sa.and_(table.c.state == State.ENTERED.value, late)
+        case State.ENTERED:
+            return sa.and_(table.c.state == State.ENTERED.value, sa.not_(late))
+        case _:
+            return table.c.state == state.value
+
+
+def _entry(row: sa.Row[Any], now: datetime) -> Entry:
     application = _application(row.content)
+    state = State(row.state)
+    if state is State.ENTERED and row.decide_by is not None and row.decide_by < now:
+        state = State.EXPIRED
     if application is None:
-        return Entry(row.number, State(row.state), "?", row.profile, "?")
+        return Entry(row.number, state, "?", row.profile, "?")
     holder = ", ".join(f"{label}={value}" for label, value in application.subject.attributes())
-    return Entry(row.number, State(row.state), application.authority, application.profile, holder)
+    return Entry(row.number, state, application.authority, application.profile, holder)

@@ -4,6 +4,8 @@ The verbs sign a statement in the operator's session and submit it; an operator 
 the same bytes. There is no way in beside the verified statement.
 """
 
+from datetime import UTC, datetime, timedelta
+
 import sqlalchemy as sa
 
 from core.context import Context
@@ -13,28 +15,42 @@ from core.i18n import _
 from core.subject import Subject
 from ra import records
 from ra.applications import Application, digest_of, new_number, new_salt, parse_application
-from ra.dossiers import Dossier, append_move, next_statement, read_dossier, require_unclaimed
+from ra.dossiers import Dossier, append_move, next_statement, read_dossier, require_unclaimed, version_of
 from ra.moves import History, OvertakenError, State
-from ra.operators import OperatorSession, admit, authenticate
+from ra.operators import OperatorSession, admit, authenticate, find_operator
 from ra.profiles import check_application, subscriber_profile
 from ra.refusals import RefusedError, refusals_recorded
 from ra.statements import Act, Statement
 
-ELSEWHERE = frozenset({Act.ENTER, Act.ISSUE})
-"""Acts that need more than the statement: `submit_entry` and `ra.issuance`."""
+ELSEWHERE = frozenset({Act.ENTER, Act.AMEND, Act.ISSUE})
+"""Acts that need more than the statement: `submit_entry`, `submit_amendment` and `ra.issuance`."""
+
+DECIDE_WITHIN = timedelta(days=30)
+"""How long a request waits for its decision, unless the configuration (ra.decide_days) says otherwise."""
 
 
 def enter(
-    context: Context, session: OperatorSession, *, authority: str, profile: str, subject: Subject, csr: bytes
+    context: Context,
+    session: OperatorSession,
+    *,
+    authority: str,
+    profile: str,
+    subject: Subject,
+    csr: bytes,
+    decide_within: timedelta = DECIDE_WITHIN,
 ) -> str:
     """Enter a request for a certificate of this profile by this authority; its number.
 
-    The CSR (DER or PEM) gives the key and proves its possession; nothing else is taken from it.
+    The CSR (DER or PEM) gives the key and proves its possession; nothing else is taken from it. A request that is not
+    decided within `decide_within` expires.
     """
     with context.storage.reading() as connection:
         approvals = subscriber_profile(connection, profile).approvals
+        branch = find_operator(connection, session.name).branch
     application = Application(
         number=new_number(context.clock.now()),
+        decide_by=_deadline(context.clock.now(), decide_within),
+        branch=branch,
         authority=authority,
         profile=profile,
         approvals=approvals,
@@ -53,6 +69,41 @@ def enter(
     )
     submit_entry(context, session.sign(statement).message, content)
     return application.number
+
+
+def amend(
+    context: Context,
+    session: OperatorSession,
+    number: str,
+    *,
+    subject: Subject | None = None,
+    csr: bytes | None = None,
+    decide_within: timedelta = DECIDE_WITHIN,
+) -> State:
+    """Put another holder or key into a request that is not issued; it waits for all of its approvals anew."""
+    while True:
+        with context.storage.reading() as connection:
+            present = read_dossier(connection, number)
+            profile = subscriber_profile(connection, present.application.profile)
+        changes = {
+            "revision": present.application.revision + 1,
+            "decide_by": _deadline(context.clock.now(), decide_within),
+            "approvals": profile.approvals,
+            "subject": subject or present.application.subject,
+            "csr": parse_csr(csr).encoded if csr is not None else present.application.csr,
+            "salt": new_salt(),
+        }
+        content = present.application.model_copy(update=changes).canonical()
+        statement = next_statement(context, session, number, Act.AMEND, digest=digest_of(content))
+        try:
+            return submit_amendment(context, session.sign(statement).message, content)
+        except OvertakenError:
+            # Ends, as in `decide`.
+            continue
+
+
+def _deadline(now: datetime, within: timedelta) -> datetime:
+    return (now + within).astimezone(UTC).replace(microsecond=0)
 
 
 def approve(context: Context, session: OperatorSession, number: str, *, digest: str | None = None) -> State:
@@ -104,7 +155,12 @@ def submit_entry(context: Context, message: bytes, content: bytes) -> State:
             )
         check_application(connection, application)
         entry = sa.insert(records.requests).values(
-            number=application.number, content=content, state=State.ENTERED.value, profile=application.profile
+            number=application.number,
+            content=content,
+            state=State.ENTERED.value,
+            profile=application.profile,
+            decide_by=application.decide_by,
+            branch=application.branch,
         )
         try:
             (identifier,) = connection.execute(entry).inserted_primary_key or (0,)
@@ -112,10 +168,52 @@ def submit_entry(context: Context, message: bytes, content: bytes) -> State:
             raise YinxinError(
                 Kind.CONFLICT, _("there is a request of this number already"), subject=application.number
             ) from None
-        history = History(application.number, digest_of(content), application.approvals)
+        history = History(application.number, version_of(content, application))
         dossier = Dossier(identifier, content, application, history, None)
         details = {"authority": application.authority, "profile": application.profile}
         return append_move(context, connection, dossier, signed, operator, details)
+
+
+def submit_amendment(context: Context, message: bytes, content: bytes) -> State:
+    """Replace a request's content by the canonical one that the signed statement is about; the state after."""
+    signed = authenticate(context, message)
+    statement = signed.statement
+    with (
+        refusals_recorded(context, "ra.request.amend", actor=statement.operator, subject=statement.subject),
+        context.storage.transaction() as connection,
+    ):
+        operator = admit(context, connection, signed)
+        dossier = read_dossier(connection, statement.subject, lock=True)
+        require_unclaimed(dossier, context.clock.now())
+        before, application = dossier.application, parse_application(content)
+        if application.canonical() != content or statement.act is not Act.AMEND or application.number != before.number:
+            raise RefusedError(
+                "other-content", _("the statement does not amend this request"), subject=statement.subject
+            )
+        if application.revision != before.revision + 1:
+            raise OvertakenError(before.number)
+        kind = (before.profile, before.authority, before.branch)
+        if (application.profile, application.authority, application.branch) != kind:
+            raise RefusedError(
+                "other-profile",
+                _("an amendment changes the holder or the key, not the kind of certificate"),
+                subject=before.number,
+                remedy=_("withdraw it, and enter another"),
+            )
+        check_application(connection, application)
+        connection.execute(
+            sa.insert(records.request_versions).values(
+                request_id=dossier.id, revision=before.revision, content=dossier.content
+            )
+        )
+        connection.execute(
+            sa.update(records.requests)
+            .where(records.requests.c.id == dossier.id)
+            .values(content=content, decide_by=application.decide_by)
+        )
+        details = {"revision": application.revision}
+        version = version_of(content, application)
+        return append_move(context, connection, dossier, signed, operator, details, version)
 
 
 def submit(context: Context, message: bytes) -> State:

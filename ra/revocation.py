@@ -11,9 +11,11 @@ from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from ra import records
-from ra.moves import OvertakenError, Role, require_role
-from ra.operators import OperatorSession, admit, authenticate
+from ra.applications import parse_application
+from ra.moves import OvertakenError
+from ra.operators import OperatorSession, admit, authenticate, require_own_branch
 from ra.refusals import RefusedError, refusals_recorded
+from ra.roles import Role, require_role
 from ra.statements import Act, SignedStatement, Statement
 
 REASONS = frozenset(
@@ -105,6 +107,7 @@ def _check(context: Context, connection: sa.Connection, signed: SignedStatement,
     statement = signed.statement
     operator = admit(context, connection, signed)
     require_role(operator.roles, Role.REVIEW, operator.name, statement.subject)
+    require_own_branch(operator, _branch(connection, authority, serial), statement.subject)
     if statement.digest != SM3.of(_certificate(connection, authority, serial)).hex():
         raise RefusedError("other-content", _("the order is about another certificate"), subject=statement.subject)
     if statement.sequence != _orders_given(connection, authority, serial) + 1:
@@ -143,6 +146,17 @@ def _certificate(connection: sa.Connection, authority: str, serial: int) -> byte
             remedy=_("check the serial number and the authority"),
         )
     return bytes(certificate)
+
+
+def _branch(connection: sa.Connection, authority: str, serial: int) -> str:
+    """Whose operators had it made."""
+    table, requests = records.request_certificates, records.requests
+    content = connection.scalar(
+        sa.select(requests.c.content)
+        .join(table, table.c.request_id == requests.c.id)
+        .where(table.c.authority == authority, table.c.serial == serial)
+    )
+    return parse_application(bytes(content or b"")).branch
 
 
 def _orders_given(connection: sa.Connection, authority: str, serial: int) -> int:

@@ -25,6 +25,7 @@ class Act(StrEnum):
     """What an operator can state."""
 
     ENTER = "enter"
+    AMEND = "amend"
     APPROVE = "approve"
     REJECT = "reject"
     WITHDRAW = "withdraw"
@@ -33,6 +34,14 @@ class Act(StrEnum):
     REVOKE = "revoke"
     HOLD = "hold"
     RESUME = "resume"
+    FOUND = "found"
+    APPOINT = "appoint"
+    CHANGE = "change"
+    SUSPEND = "suspend"
+    REINSTATE = "reinstate"
+    REMOVE = "remove"
+    RENEW = "renew"
+    ESTABLISH = "establish"
 
 
 class Statement(BaseModel):
@@ -43,11 +52,11 @@ class Statement(BaseModel):
     version: Literal[1] = 1
     act: Act
     subject: Annotated[str, Field(min_length=1, max_length=128)]
-    """The number of the request, or `AUTHORITY/SERIAL` of the certificate."""
+    """The number of the request, `AUTHORITY/SERIAL` of the certificate, `operator:NAME`, `branch:NAME`."""
     sequence: Annotated[int, Field(ge=1, le=2**31 - 1)]
     """Its place among the statements about this subject, so that none can be repeated or put elsewhere."""
     digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    """SM3 of the canonical request or of the certificate: of exactly what was decided."""
+    """SM3 of the canonical request or appointment, or of the certificate: of exactly what was decided."""
     decision: Annotated[str, Field(max_length=1000)] = ""
     """What was decided beyond the act: why a request was rejected, for what reason a certificate is revoked."""
     at: AwareDatetime

@@ -25,8 +25,11 @@ from core.errors import Kind, YinxinError
 from core.home import Authority, Home
 from core.i18n import _
 from core.keys import passphrase
+from core.keys.key_file import create_key_file
 from core.storage import Storage
 from core.subject import Subject
+from ra import personnel
+from ra.roles import Role
 
 ACTOR = "ceremony"
 AUTHORITIES: tuple[Authority, ...] = ("ca", "ocsp", "tsa", "seals")
@@ -53,6 +56,20 @@ SERVICES = (
     Service("tsa", "tsa", "TSA"),
     Service("seals", "seal-maker", "Seal Maker", suffix="-seal-maker"),
 )
+
+
+ADMINISTRATORS = {"super.administrator": Role.SUPER, "audit.administrator": Role.AUDIT}
+"""The two of equal rank with whom a centre begins (GM/T 0037)."""
+
+
+def administrator_key(home: Home, name: str) -> Path:
+    """The key file that the founding made for an administrator."""
+    return home.path / "administrators" / f"{name}.pem"
+
+
+def pin_of(key_file: Path) -> Path:
+    """Where the founding wrote the PIN of a key file, mode 0600."""
+    return key_file.with_suffix(".pin")
 
 
 def hierarchy_label(kind: KeyKind) -> str:
@@ -135,6 +152,8 @@ class _Founding:
             yield _("hierarchy {name}").format(name=hierarchy_label(kind))
             self._certify_services(ca, kind)
             yield _("service certificates {name}").format(name=hierarchy_label(kind))
+        self._found_administrators(ca)
+        yield _("the super and the audit administrator")
 
     def undo(self) -> None:
         """Remove the folder; leave the database, which may be elsewhere, as empty as it was found."""
@@ -205,6 +224,23 @@ class _Founding:
             chain = hierarchy.chain_of(self.home.storage, authority)
             files.write(
                 self.home.certificates(service.keeper) / f"{key_name}.pem", armour([issued.certificate, *chain])
+            )
+
+    def _found_administrators(self, ca: CertificateAuthority) -> None:
+        """Their keys and PINs lie in the home until the two persons take them away."""
+        centre = self.home.configuration.centre
+        for name, role in ADMINISTRATORS.items():
+            key_file = administrator_key(self.home, name)
+            signer = create_key_file(key_file, centre.key_kinds[0], passphrase.create_file(pin_of(key_file)))
+            personnel.found(
+                self.home.context,
+                ca,
+                name,
+                role,
+                signer,
+                authority=f"{hierarchy_label(centre.key_kinds[0])}-issuing",
+                organization=centre.organization,
+                actor=ACTOR,
             )
 
     def _subject(self, role: str) -> Subject:

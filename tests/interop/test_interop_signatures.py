@@ -71,8 +71,8 @@ def test_every_signature_of_the_demonstration(found: list[Signed | Digested], tm
 
 def test_every_signature_in_the_books(in_books: list[Signed | Digested], tmp_path: Path) -> None:
     kinds = Counter((one.kind, one.digest) for one in in_books if isinstance(one, Signed))
-    assert kinds["statement", "sm3"] == 18  # six requests entered, approved, issued
-    assert kinds["certificate", "sm3"] == kinds["certificate", "sha256"] + 2  # the operators'
+    assert kinds["statement", "sm3"] == 23  # six requests entered, approved, issued; five appointments
+    assert kinds["certificate", "sm3"] == kinds["certificate", "sha256"] + 5  # of administrators and operators
     for label in ("sm3", "sha256"):
         assert (kinds["crl", label], kinds["seal", label]) == (2, 1)
     assert refused(in_books, tmp_path) == []

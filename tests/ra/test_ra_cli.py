@@ -16,7 +16,7 @@ from core.config import FILE_NAME
 from core.home import Home
 from ra.cli import group
 from ra.statements import verify_statement
-from tests.support.office import CA_PASSPHRASE, PIN, RESIDENT_ID, Office
+from tests.support.office import BUSINESS, CA_PASSPHRASE, PIN, RESIDENT_ID, Office
 
 Yinxin = Callable[..., int]
 
@@ -63,16 +63,16 @@ def apply(yinxin: Yinxin, capsys: pytest.CaptureFixture[str], *more: str) -> str
 def test_a_certificate_by_commands(yinxin: Yinxin, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     make_key(yinxin)
     number = apply(yinxin, capsys, "--resident-id", RESIDENT_ID)
-    assert yinxin("list", "--state", "entered") == 0
+    assert yinxin("list", "--state", "entered", who="shen.review") == 0
     listed = capsys.readouterr().out
     assert number in listed and "张三" in listed and RESIDENT_ID not in listed
-    assert yinxin("show", number) == 0
+    assert yinxin("show", number, who="shen.review") == 0
     assert RESIDENT_ID in capsys.readouterr().out
     assert yinxin("approve", number, who="shen.review") == 0
     assert yinxin("issue", "--approved", "--json", who="zhi.make") == 0
     assert yinxin("deliver", number, "--out", "chain.pem", "--form", "chain", who="zhi.make") == 0
     capsys.readouterr()
-    assert yinxin("show", number, "--json", "--export", "evidence") == 0
+    assert yinxin("show", number, "--json", "--export", "evidence", who="shen.review") == 0
     shown = json.loads(capsys.readouterr().out)
     assert (shown["state"], shown["intact"], len(shown["certificates"])) == ("delivered", True, 1)
     evidence = sorted(file.name for file in Path("evidence").glob("*.p7s"))
@@ -107,7 +107,7 @@ def test_the_subject_may_come_from_a_file(yinxin: Yinxin, capsys: pytest.Capture
     else:
         file.write_text(json.dumps({"province": "陕西省", "passport": "E12345678"}))
     number = apply(yinxin, capsys, "--from", str(file))
-    assert yinxin("show", number, "--json") == 0
+    assert yinxin("show", number, "--json", who="shen.review") == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["holder"] == "C=CN, ST=陕西省, O=宝鸡市人民政府办公室, CN=张三"
     assert shown["identity"] == ["passport E12345678"]
@@ -132,14 +132,27 @@ def test_refusals_are_one_line_and_exit_code_2(yinxin: Yinxin, capsys: pytest.Ca
         (("issue", number), "zhi.make"),
         (("issue",), "zhi.make"),
         (("revoke", "01", "--reason", "superseded"), "shen.review"),
-        (("show", "20261101-NONESUCH"), None),
-        (("list", "--limit", "0"), None),
+        (("show", "20261101-NONESUCH"), "shen.review"),
+        (("list", "--limit", "0"), "shen.review"),
     ):
         capsys.readouterr()
         assert yinxin(*arguments, who=who) == 2, arguments
         told = capsys.readouterr()
         assert "Traceback" not in told.err
         assert told.out == ""
+
+
+def test_a_request_is_amended_in_the_fields_that_are_given(yinxin: Yinxin, capsys: pytest.CaptureFixture[str]) -> None:
+    make_key(yinxin)
+    number = apply(yinxin, capsys, "--resident-id", RESIDENT_ID)
+    assert yinxin("amend", number, "--organizational-unit", "秘书科", who="lu.enter") == 0
+    assert yinxin("amend", number, "--organizational-unit", "秘书科", who="shen.review") == 2
+    capsys.readouterr()
+    assert yinxin("show", number, "--json", "--export", "evidence", who="shen.review") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["holder"] == "C=CN, O=宝鸡市人民政府办公室, OU=秘书科, CN=张三"
+    assert (shown["identity"], shown["intact"]) == ([f"resident_id {RESIDENT_ID}"], True)
+    assert sorted(file.name for file in Path("evidence").glob("*.json")) == ["request-1.json", "request.json"]
 
 
 def test_what_was_decided_before_a_failure_is_told(yinxin: Yinxin, capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,24 +162,32 @@ def test_what_was_decided_before_a_failure_is_told(yinxin: Yinxin, capsys: pytes
     assert json.loads(capsys.readouterr().out) == [{"number": number, "state": "approved"}]
 
 
-def test_operators_are_appointed_listed_suspended_and_reinstated(
+def test_operators_are_appointed_listed_suspended_and_removed(
     yinxin: Yinxin, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    appointment = ("--role", "review", "--authority", "sm2-issuing", "--key", "xu.pem", "--pin-file", "pin")
-    assert yinxin("operator", "add", "xu.review", *appointment) == 0
+    certified = ("--authority", "sm2-issuing", "--new-pin-file", "pin")
+    appointment = ("--role", "review", *certified)
+    assert yinxin("operator", "add", "xu.review", *appointment, "--new-key", "xu.pem", who=BUSINESS) == 0
     assert Path("xu.pem").stat().st_mode & 0o777 == 0o600
-    assert yinxin("operator", "add", "yu.review", *appointment) == 2
-    elsewhere = [part.replace("xu.pem", "yu.pem") for part in appointment]
-    assert yinxin("operator", "add", "xu.review", *elsewhere) == 2
-    assert not Path("yu.pem").exists()
-    capsys.readouterr()
-    assert yinxin("operator", "suspend", "xu.review") == 0
-    assert yinxin("operator", "suspend", "xu.review") == 2
+    assert yinxin("operator", "add", "yu.review", *appointment, "--new-key", "xu.pem", who=BUSINESS) == 2
+    for name, who in (("xu.review", BUSINESS), ("yu.review", "zhao.super"), ("yu.review", "quan.all")):
+        assert yinxin("operator", "add", name, *appointment, "--new-key", "yu.pem", who=who) == 2
+        assert not Path("yu.pem").exists()
+    found = ("operator", "found", "wu.super", "--role", "super", *certified, "--new-key", "wu.pem")
+    assert yinxin(*found) == 2
+    assert not Path("wu.pem").exists()
+    assert yinxin("operator", "suspend", "xu.review", who=BUSINESS) == 0
+    assert yinxin("operator", "suspend", "xu.review", who=BUSINESS) == 2
     capsys.readouterr()
     assert yinxin("operator", "list", "--json") == 0
     states = {row["operator"]: row["state"] for row in json.loads(capsys.readouterr().out)}
     assert states["xu.review"] == "suspended"
-    assert yinxin("operator", "reinstate", "xu.review") == 0
+    assert yinxin("operator", "reinstate", "xu.review", who=BUSINESS) == 0
+    assert yinxin("operator", "change", "xu.review", "--role", "make", who=BUSINESS) == 0
+    renewed = ("operator", "renew", "lu.enter", "--new-key", "lu.pem", "--new-pin-file", "pin")
+    assert yinxin(*renewed, who="lu.enter") == 0
+    assert yinxin("operator", "remove", "xu.review", "--why", "调离", who=BUSINESS) == 0
+    assert yinxin("operator", "reinstate", "xu.review", who=BUSINESS) == 2
 
 
 def test_every_command_has_help_and_an_example() -> None:

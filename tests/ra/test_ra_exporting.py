@@ -40,25 +40,27 @@ def fill(office: Office) -> list[str]:
 def test_requests_page_by_page(each_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = fill(each_office)
     monkeypatch.setattr(exporting, "MAXIMUM_PAGE", 2)
-    assert [record["number"] for record in request_records(each_office.context)] == numbers
-    assert [record["number"] for record in request_records(each_office.context, state=State.ISSUED)] == numbers[:1]
-    assert list(request_records(each_office.context, profile="unit")) == []
+    everything = each_office.context, each_office.sessions["quan.all"]
+    assert [record["number"] for record in request_records(*everything)] == numbers
+    assert [record["number"] for record in request_records(*everything, state=State.ISSUED)] == numbers[:1]
+    assert list(request_records(*everything, profile="unit")) == []
 
 
 def test_certificates_of_holders_only(each_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     number, *_rest = fill(each_office)
     monkeypatch.setattr(exporting, "MAXIMUM_PAGE", 2)
-    (record,) = certificate_records(each_office.context)
+    (record,) = certificate_records(each_office.context, each_office.sessions["quan.all"])
     assert (record["request"], record["state"], record["approvers"]) == (number, "valid", "shen.review")
     assert int(record["serial"], 16) == int(record["serial_decimal"])
     assert STAFF.common_name in record["subject"] and record["not_after"].endswith("+00:00")
-    assert list(certificate_records(each_office.context, Filter(state=CertificateState.REVOKED))) == []
+    revoked = Filter(state=CertificateState.REVOKED)
+    assert list(certificate_records(each_office.context, each_office.sessions["quan.all"], revoked)) == []
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
 def test_csv_for_office_programs(office: Office, yinxin: Yinxin, tmp_path: Path, encoding: str) -> None:
     numbers = fill(office)
-    assert yinxin("export", "requests", "--out", "out.csv", "--encoding", encoding) == 0
+    assert yinxin("export", "requests", "--out", "out.csv", "--encoding", encoding, who="quan.all") == 0
     data = (tmp_path / "out.csv").read_bytes()
     assert data.startswith(b"\xef\xbb\xbf") == (encoding == "utf-8")
     rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig" if encoding == "utf-8" else encoding))))
@@ -69,25 +71,25 @@ def test_csv_for_office_programs(office: Office, yinxin: Yinxin, tmp_path: Path,
 
 def test_a_workbook_and_json_lines(office: Office, yinxin: Yinxin, tmp_path: Path) -> None:
     number, *_rest = fill(office)
-    assert yinxin("export", "certificates", "--format", "xlsx", "--out", "out.xlsx") == 0
+    assert yinxin("export", "certificates", "--format", "xlsx", "--out", "out.xlsx", who="quan.all") == 0
     headings, row = openpyxl.load_workbook(tmp_path / "out.xlsx").active.iter_rows()
     assert [cell.value for cell in headings] == list(CERTIFICATE_HEADINGS.values())
     assert number in [cell.value for cell in row]
     # As text: a spreadsheet would round the serial number.
     assert {cell.data_type for cell in row if cell.value} == {"s"}
-    assert yinxin("export", "certificates", "--format", "jsonl", "--out", "out.jsonl") == 0
+    assert yinxin("export", "certificates", "--format", "jsonl", "--out", "out.jsonl", who="quan.all") == 0
     (line,) = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["request"] == number
 
 
 def test_what_cannot_be_exported_leaves_the_old_file(office: Office, yinxin: Yinxin, tmp_path: Path) -> None:
     (tmp_path / "out.csv").write_text("old")
-    assert yinxin("export", "requests", "--out", "out.csv", "--state", "nonesuch") == 2
-    assert yinxin("export", "nonesuch", "--out", "out.csv") == 2
+    assert yinxin("export", "requests", "--out", "out.csv", "--state", "nonesuch", who="quan.all") == 2
+    assert yinxin("export", "nonesuch", "--out", "out.csv", who="quan.all") == 2
     office.execute(sa.text("UPDATE ra_requests SET state = 'none'"))
     office.enter()
     office.execute(sa.text("UPDATE ra_requests SET state = 'none'"))
-    assert yinxin("export", "requests", "--out", "out.csv") != 0
+    assert yinxin("export", "requests", "--out", "out.csv", who="quan.all") != 0
     assert (tmp_path / "out.csv").read_text() == "old"
     assert [file.name for file in tmp_path.glob(".out*")] == []
 
@@ -125,4 +127,4 @@ def test_no_text_becomes_anything_else_in_a_workbook(text: str) -> None:
 def test_a_withdrawn_request_is_exported_as_such(office: Office) -> None:
     number = office.enter()
     requests.withdraw(office.context, office.sessions["lu.enter"], number)
-    assert [record["state"] for record in request_records(office.context)] == ["withdrawn"]
+    assert [record["state"] for record in request_records(office.context, office.sessions["quan.all"])] == ["withdrawn"]

@@ -105,7 +105,7 @@ def test_run_again_it_enters_only_what_is_new(
     assert ([one["row"] for one in told["known"]], [one["row"] for one in told["entered"]]) == ([2, 3], [4])
     assert yinxin("import", file, *GIVEN, who="lu.enter") == 0
     assert "3 rows were entered before" in capsys.readouterr().err
-    assert len(list_requests(office.context).entries) == 3
+    assert len(list_requests(office.context, office.sessions["quan.all"]).entries) == 3
 
 
 def test_a_request_signed_anew_by_the_same_key_is_the_same_row(office: Office, holders: HolderList) -> None:
@@ -116,7 +116,7 @@ def test_a_request_signed_anew_by_the_same_key_is_the_same_row(office: Office, h
         found = examined(office, holders)
         list(enter(office.context, office.sessions["lu.enter"], found.candidates))
     assert len(found.known) == 1
-    assert len(list_requests(office.context).entries) == 1
+    assert len(list_requests(office.context, office.sessions["quan.all"]).entries) == 1
 
 
 def test_everything_wrong_is_told_by_row_and_column(office: Office, holders: HolderList) -> None:
@@ -215,7 +215,7 @@ def test_nothing_is_entered_unless_asked_when_rows_are_wrong(
     assert yinxin("import", file, *GIVEN, "--marked", "marked.xlsx", who="lu.enter") == 2
     told = capsys.readouterr()
     assert "1 rows are wrong; nothing was entered" in told.err and "A 姓名或名称" in told.out
-    assert list_requests(office.context).entries == []
+    assert list_requests(office.context, office.sessions["quan.all"]).entries == []
     marked = tmp_path / "marked.xlsx"
     assert marked.stat().st_mode & 0o777 == 0o600
     sheet = openpyxl.load_workbook(marked).active
@@ -223,18 +223,18 @@ def test_nothing_is_entered_unless_asked_when_rows_are_wrong(
     assert yinxin("import", file, *GIVEN, "--check", who="lu.enter") == 2
     assert yinxin("import", file, *GIVEN, "--valid-only", who="lu.enter") == 0
     assert "not entered" in capsys.readouterr().err
-    assert len(list_requests(office.context).entries) == 2
+    assert len(list_requests(office.context, office.sessions["quan.all"]).entries) == 2
     # The marked copy, corrected, is a list again.
     sheet["A4"].value = "王补"
     sheet.parent.save(marked)
     assert yinxin("import", str(marked), *GIVEN, who="lu.enter") == 0
-    assert len(list_requests(office.context).entries) == 3
+    assert len(list_requests(office.context, office.sessions["quan.all"]).entries) == 3
 
 
 def test_only_who_may_enter_can_import(office: Office, yinxin: Yinxin, holders: HolderList, tmp_path: Path) -> None:
     file = str(holders.many(1).csv(tmp_path / "list.csv"))
     assert yinxin("import", file, *GIVEN, who="shen.review") == 2
-    assert list_requests(office.context).entries == []
+    assert list_requests(office.context, office.sessions["quan.all"]).entries == []
     found = examined(office, holders)
     with pytest.raises(RefusedError):
         list(enter(office.context, office.sessions["zhi.make"], found.candidates))
@@ -252,7 +252,7 @@ def test_the_template_can_be_filled_in_and_imported(
         sheet.cell(3, columns[HEADINGS[name]], value)
     book.save(tmp_path / "staff.xlsx")
     assert yinxin("import", "staff.xlsx", *GIVEN, who="lu.enter") == 0
-    assert len(list_requests(office.context).entries) == 1
+    assert len(list_requests(office.context, office.sessions["quan.all"]).entries) == 1
 
 
 def test_two_imports_at_once_enter_each_row_once(each_office: Office, holders: HolderList) -> None:
@@ -263,7 +263,11 @@ def test_two_imports_at_once_enter_each_row_once(each_office: Office, holders: H
     first, second = (enter(office.context, session, found.candidates) for found in both)
     outcomes = [one for pair in zip(first, second, strict=True) for one in pair]
     assert [one.state for one in outcomes] == [State.ENTERED] * 6
-    assert len({one.number for one in outcomes}) == len(list_requests(office.context).entries) == 3
+    assert (
+        len({one.number for one in outcomes})
+        == len(list_requests(office.context, office.sessions["quan.all"]).entries)
+        == 3
+    )
 
 
 def test_a_conflict_that_is_none_of_ours_is_told(office: Office, holders: HolderList) -> None:
@@ -306,7 +310,7 @@ def test_killed_and_run_again_it_loses_and_doubles_nothing(office: Office, holde
     process.start()
     process.join(60)
     assert process.exitcode == 0
-    entries = list_requests(office.context, limit=rows * 2).entries
+    entries = list_requests(office.context, office.sessions["quan.all"], limit=rows * 2).entries
     assert Counter(entry.holder for entry in entries) == Counter(
         f"C=CN, O={row['organization']}, CN={row['common_name']}" for row in holders.rows
     )

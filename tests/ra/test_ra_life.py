@@ -1,6 +1,5 @@
 """The life of a request from entry to delivery, what the books say of it, and what never gets into them."""
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -26,13 +25,13 @@ from core.subject import Subject
 from ra import records, requests, revocation
 from ra.delivery import Form, deliver, make_key_and_csr, make_pkcs12, write_certificate
 from ra.issuance import issue
-from ra.moves import Role, State
-from ra.operators import CEREMONY, add_operator, list_operators, open_session
+from ra.moves import State
+from ra.operators import list_operators
 from ra.refusals import RefusedError
 from ra.register import find_request, list_requests
 from ra.statements import Act, verify_statement
 from tests.support import pki
-from tests.support.office import NOW, PEOPLE, PIN, RESIDENT_ID, STAFF, UNIT, Office
+from tests.support.office import NOW, RESIDENT_ID, STAFF, UNIT, Office
 
 
 def issued(office: Office, **options: object) -> tuple[str, int]:
@@ -93,7 +92,7 @@ def test_identity_numbers_stay_out_of_log_lists_and_errors(office: Office, caplo
     with pytest.raises(YinxinError) as error:
         office.enter(profile="unit", subject=STAFF)
     told = [bytes(row.entry).decode() for row in office.rows(entries)]
-    told += [repr(list_requests(office.context).entries), caplog.text, str(error.value)]
+    told += [repr(list_requests(office.context, office.sessions["shen.review"]).entries), caplog.text, str(error.value)]
     told += [signed.statement.canonical().decode() for signed in find_request(office.context, number).statements]
     assert not [text for text in told if RESIDENT_ID in text or RESIDENT_ID[:17] in text]
 
@@ -217,55 +216,21 @@ def test_an_order_about_a_certificate_is_carried_out_once(office: Office) -> Non
 
 
 def test_lists_are_paged_by_key(each_office: Office) -> None:
-    office = each_office
+    office, shen = each_office, each_office.sessions["shen.review"]
     numbers = [office.enter() for _count in range(5)]
-    requests.reject(office.context, office.sessions["shen.review"], numbers[1], "材料不全")
+    requests.reject(office.context, shen, numbers[1], "材料不全")
     found, after = [], None
     while True:
-        page = list_requests(office.context, state=State.ENTERED, after=after, limit=2)
+        page = list_requests(office.context, shen, state=State.ENTERED, after=after, limit=2)
         found += [entry.number for entry in page.entries]
         if (after := page.next) is None:
             break
     assert found == [numbers[0], *numbers[2:]]
-    assert list_requests(office.context, profile="unit").entries == []
-    assert list_requests(office.context, state=State.REJECTED).entries[0].holder.endswith("CN=张三")
+    assert list_requests(office.context, shen, profile="unit").entries == []
+    assert list_requests(office.context, shen, state=State.REJECTED).entries[0].holder.endswith("CN=张三")
     for wrong in ({"limit": 0}, {"after": "20261101-NONESUCH"}):
         with pytest.raises(YinxinError):
-            list_requests(office.context, **wrong)
-
-
-def test_the_first_operators_are_appointed_by_the_ceremony_and_the_records_say_so(office: Office) -> None:
-    assert {operator.name: operator.roles for operator in list_operators(office.context)} == PEOPLE
-    assert {row.appointed_by for row in office.rows(records.operators)} == {CEREMONY}
-    added = [json.loads(row.entry) for row in office.rows(entries) if row.act == "ra.operator.add"]
-    assert [event["actor"] for event in added] == [CEREMONY] * len(PEOPLE)
-    assert open_session(office.context, "lu.enter", office.key_file("lu.enter"), PIN).name == "lu.enter"
-
-
-@pytest.mark.parametrize("name", ["lu.enter", "", "-x", "a b", "x" * 65])
-def test_an_operators_name_is_unique_and_plain(office: Office, name: str) -> None:
-    with pytest.raises(YinxinError):
-        add_operator(
-            office.context,
-            office.authority,
-            name,
-            {Role.ENTER},
-            office.csr(),
-            issuer="sm2-issuing",
-            organization="某局",
-        )
-    assert len(list_operators(office.context)) == len(PEOPLE)
-
-
-def test_one_key_is_one_operator(office: Office) -> None:
-    csr = office.csr()
-    options = {"issuer": "sm2-issuing", "organization": "某局"}
-    add_operator(office.context, office.authority, "one", {Role.ENTER}, csr, **options)
-    with pytest.raises(YinxinError) as error:
-        add_operator(office.context, office.authority, "two", {Role.REVIEW}, csr, **options)
-    assert error.value.kind is Kind.CONFLICT
-    with pytest.raises(YinxinError):
-        add_operator(office.context, office.authority, "three", set(), office.csr(), **options)
+            list_requests(office.context, shen, **wrong)
 
 
 def test_certificates_are_written_in_every_form(office: Office, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from core.errors import Kind, YinxinError
-from ra.moves import MOVES, History, OvertakenError, Role, State
+from ra.moves import MOVES, History, OvertakenError, State, Version
 from ra.refusals import RefusedError
+from ra.roles import Role
 from ra.statements import Act, Statement
 
 NOW = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
@@ -25,7 +26,7 @@ def said(act: Act, operator: str, sequence: int, digest: str = DIGEST, subject: 
 
 def history(*acts: tuple[Act, str], approvals: int = 1) -> History:
     past = ((said(act, who, place), EVERY_ROLE) for place, (act, who) in enumerate(acts, 1))
-    return History.replay(NUMBER, DIGEST, approvals, past)
+    return History.replay(NUMBER, [Version(DIGEST, approvals)], past)
 
 
 class Walk(RuleBasedStateMachine):
@@ -34,9 +35,10 @@ class Walk(RuleBasedStateMachine):
     @initialize(needed=st.integers(1, 3))
     def begin(self, needed: int) -> None:
         self.needed = needed
-        self.history = History(NUMBER, DIGEST, needed)
+        self.versions = [Version(DIGEST, needed)]
+        self.history = History(NUMBER, Version(DIGEST, needed))
         self.word = "new"
-        self.enterer = ""
+        self.enterers: set[str] = set()
         self.approvers: set[str] = set()
 
     @rule(
@@ -44,27 +46,33 @@ class Walk(RuleBasedStateMachine):
         who=st.sampled_from(PEOPLE),
         roles=st.one_of(st.just(EVERY_ROLE), st.frozensets(st.sampled_from(Role))),
         slip=st.sampled_from([0, 0, 0, 0, -1, 1]),
-        digest=st.sampled_from([DIGEST, DIGEST, DIGEST, OTHER]),
+        other=st.sampled_from([False, False, False, True]),
     )
-    def propose(self, act: Act, who: str, roles: frozenset[Role], slip: int, digest: str) -> None:
+    def propose(self, act: Act, who: str, roles: frozenset[Role], slip: int, other: bool) -> None:
         place = len(self.history.statements) + 1 + slip
-        allowed = self.allows(act, who, roles) and slip == 0 and digest == DIGEST
+        amended = Version(f"{len(self.versions):064x}", self.needed) if act is Act.AMEND else None
+        digest = OTHER if other else (amended or self.history.version).digest
+        allowed = self.allows(act, who, roles) and slip == 0 and not other
         try:
-            after = self.history.after(said(act, who, max(place, 1), digest), roles)
+            after = self.history.after(said(act, who, max(place, 1), digest), roles, amended)
         except YinxinError:
             assert not allowed or place < 1
             return
         assert allowed or max(place, 1) == len(self.history.statements) + 1
-        assert self.allows(act, who, roles) and digest == DIGEST
+        assert self.allows(act, who, roles) and not other
         self.history = after
+        if amended:
+            self.versions.append(amended)
         self.follow(act, who)
 
     def allows(self, act: Act, who: str, roles: frozenset[Role]) -> bool:
         match act, self.word:
             case Act.ENTER, "new":
                 return Role.ENTER in roles
+            case Act.AMEND, "entered" | "approved" | "rejected":
+                return Role.ENTER in roles
             case Act.APPROVE, "entered":
-                return Role.REVIEW in roles and who != self.enterer and who not in self.approvers
+                return Role.REVIEW in roles and who not in self.enterers and who not in self.approvers
             case Act.REJECT, "entered" | "approved":
                 return Role.REVIEW in roles
             case Act.WITHDRAW, "entered" | "approved":
@@ -78,7 +86,12 @@ class Walk(RuleBasedStateMachine):
         words = {Act.REJECT: "rejected", Act.WITHDRAW: "withdrawn", Act.ISSUE: "issued", Act.DELIVER: "delivered"}
         match act:
             case Act.ENTER:
-                self.word, self.enterer = "entered", who
+                self.word = "entered"
+                self.enterers.add(who)
+            case Act.AMEND:
+                self.word = "entered"
+                self.enterers.add(who)
+                self.approvers.clear()
             case Act.APPROVE:
                 self.approvers.add(who)
                 self.word = "approved" if len(self.approvers) >= self.needed else "entered"
@@ -89,14 +102,14 @@ class Walk(RuleBasedStateMachine):
     def agree(self) -> None:
         assert (self.history.state or "new") == self.word
         assert set(self.history.approvers) == self.approvers
-        assert self.history.enterer not in self.history.approvers
+        assert self.history.enterers.isdisjoint(self.history.approvers)
         if self.word in {"approved", "issued", "delivered"}:
             assert len(self.approvers) >= self.needed
 
     @invariant()
     def replays(self) -> None:
         past = [(statement, EVERY_ROLE) for statement in self.history.statements]
-        assert History.replay(NUMBER, DIGEST, self.needed, past) == self.history
+        assert History.replay(NUMBER, self.versions, past) == self.history
 
 
 TestWalk = Walk.TestCase
@@ -104,9 +117,9 @@ TestWalk.settings = settings(max_examples=60, stateful_step_count=20, deadline=N
 
 
 def test_every_state_is_reached_and_the_last_ones_are_final() -> None:
-    assert {move.result for move in MOVES.values()} == set(State)
+    assert {move.result for move in MOVES.values()} == set(State) - {State.EXPIRED}
     origins = {state for move in MOVES.values() for state in move.origins}
-    assert set(State) - origins == {State.REJECTED, State.WITHDRAWN, State.DELIVERED}
+    assert set(State) - origins == {State.EXPIRED, State.WITHDRAWN, State.DELIVERED}
 
 
 def test_nobody_approves_what_they_entered() -> None:
@@ -128,18 +141,20 @@ def test_nobody_counts_twice() -> None:
 def test_each_act_needs_its_own_role(act: Act, role: Role) -> None:
     before = {
         Act.ENTER: (),
+        Act.AMEND: ((Act.ENTER, "甲"),),
         Act.APPROVE: ((Act.ENTER, "甲"),),
         Act.REJECT: ((Act.ENTER, "甲"),),
         Act.WITHDRAW: ((Act.ENTER, "甲"),),
         Act.ISSUE: ((Act.ENTER, "甲"), (Act.APPROVE, "乙")),
         Act.DELIVER: ((Act.ENTER, "甲"), (Act.APPROVE, "乙"), (Act.ISSUE, "丙")),
     }[act]
-    proposed = said(act, "丁", len(before) + 1)
+    amended = Version(OTHER, 1) if act is Act.AMEND else None
+    proposed = said(act, "丁", len(before) + 1, OTHER if amended else DIGEST)
     if MOVES[act].role is role:
-        assert history(*before).after(proposed, frozenset({role})).state is MOVES[act].result
+        assert history(*before).after(proposed, frozenset({role}), amended).state is MOVES[act].result
     else:
         with pytest.raises(RefusedError) as refusal:
-            history(*before).after(proposed, frozenset({role}))
+            history(*before).after(proposed, frozenset({role}), amended)
         assert refusal.value.rule == "role"
 
 
@@ -177,12 +192,12 @@ def test_a_statement_made_before_the_last_one_comes_too_late() -> None:
 )
 def test_a_stored_history_that_breaks_a_rule_was_altered(past: list[Statement]) -> None:
     with pytest.raises(RefusedError) as refusal:
-        History.replay(NUMBER, DIGEST, 1, ((statement, EVERY_ROLE) for statement in past))
+        History.replay(NUMBER, [Version(DIGEST, 1)], ((statement, EVERY_ROLE) for statement in past))
     assert refusal.value.rule == "altered"
 
 
 def test_approvals_by_operators_without_the_role_do_not_count_when_replayed() -> None:
     past = [(said(Act.ENTER, "甲", 1), EVERY_ROLE), (said(Act.APPROVE, "乙", 2), frozenset({Role.ENTER}))]
     with pytest.raises(RefusedError) as refusal:
-        History.replay(NUMBER, DIGEST, 1, past)
+        History.replay(NUMBER, [Version(DIGEST, 1)], past)
     assert refusal.value.rule == "altered"

@@ -21,12 +21,14 @@ from ra import records, requests
 from ra.applications import digest_of, parse_application
 from ra.dossiers import next_statement
 from ra.issuance import issue
-from ra.moves import Role, State
-from ra.operators import find_operator, open_session, reinstate_operator, suspend_operator
+from ra.moves import State
+from ra.operators import find_operator, open_session
+from ra.personnel import reinstate, suspend
 from ra.refusals import RefusedError
 from ra.register import find_request
+from ra.roles import OPERATORS
 from ra.statements import Act, sign_statement
-from tests.support.office import PIN, PROFILES, STAFF, UNIT, Office
+from tests.support.office import BUSINESS, PIN, PROFILES, STAFF, UNIT, Office
 
 
 def refused(rule: str, attempt: Callable[[], object]) -> None:
@@ -165,11 +167,11 @@ def insert_move(office: Office, request_id: int, operator: str, message: bytes) 
 
 def test_a_suspended_operator_can_do_nothing_and_what_was_done_before_stands(office: Office) -> None:
     approved, waiting = office.approved(), office.enter()
-    suspend_operator(office.context, "shen.review")
+    suspend(office.context, office.sessions[BUSINESS], "shen.review")
     refused("suspended", lambda: requests.approve(office.context, office.sessions["shen.review"], waiting))
     refused("suspended", lambda: office.open("shen.review"))
     issue_it(office, approved)
-    reinstate_operator(office.context, "shen.review")
+    reinstate(office.context, office.sessions[BUSINESS], "shen.review")
     assert requests.approve(office.context, office.open("shen.review"), waiting) is State.APPROVED
 
 
@@ -292,7 +294,7 @@ def test_entering_takes_a_statement_about_this_very_content(office: Office) -> N
 @pytest.mark.parametrize("act", [Act.ENTER, Act.ISSUE, Act.REVOKE])
 def test_some_acts_take_more_than_a_statement(office: Office, act: Act) -> None:
     number = office.approved()
-    session = office.appoint("ling.all", frozenset(Role))
+    session = office.appoint("ling.all", OPERATORS)
     message = session.sign(next_statement(office.context, session, number, act)).message
     with pytest.raises(RefusedError):
         requests.submit(office.context, message)

@@ -158,7 +158,7 @@ def of_home(path: Path) -> Iterator[Signed | Digested]:
 
     from ca.records import authorities, certificates, crls
     from core.home import Home
-    from ra.records import request_moves, requests
+    from ra.records import operator_moves, request_moves, requests
     from seals.records import seals
 
     with Home(path).storage.reading() as books:
@@ -169,6 +169,8 @@ def of_home(path: Path) -> Iterator[Signed | Digested]:
             yield of_crl(f"crl {row.authority_id}", row.crl, authority[row.authority_id])
         for row in books.execute(sa.select(request_moves)):
             yield from of_cms(f"statement {row.act} {row.operator}", "statement", row.statement)
+        for row in books.execute(sa.select(operator_moves)):
+            yield from of_cms(f"statement {row.act} {row.administrator}", "statement", row.statement)
         assert books.execute(sa.select(sa.func.count()).select_from(requests)).scalar_one() == 3 * len(LABELS)
         for row in books.execute(sa.select(seals)):
             yield of_seal(row.name, row.structure)

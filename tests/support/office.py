@@ -21,12 +21,13 @@ from core.keys.private_key import generate
 from core.keys.store import KeyStore
 from core.storage import Storage
 from core.subject import Identity, Subject
-from ra import requests
-from ra.moves import Role
-from ra.operators import OperatorSession, add_operator, open_session
+from ra import personnel, requests
+from ra.operators import OperatorSession, open_session
+from ra.roles import OPERATORS, Role
 
 NOW = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
 PROFILES = Path(__file__).parents[2] / "conf" / "profiles"
+ORGANIZATION = "宝鸡市人民政府办公室"
 PIN = b"135790"
 CA_PASSPHRASE = b"ca passphrase"
 RESIDENT_ID = "11010519491231002X"
@@ -41,8 +42,10 @@ PEOPLE = {
     "shen.review": frozenset({Role.REVIEW}),
     "he.review": frozenset({Role.REVIEW}),
     "zhi.make": frozenset({Role.MAKE}),
-    "quan.all": frozenset(Role),
+    "quan.all": OPERATORS,
 }
+ADMINISTRATORS = {"zhao.super": Role.SUPER, "qian.audit": Role.AUDIT}
+BUSINESS = "sun.business"
 
 
 @dataclass
@@ -81,16 +84,36 @@ class Office:
                     create_root(authority, name, kind, subject, approval=approval, actor="ceremony")
                 else:
                     create_issuing(authority, name, kind, subject, issuer=issuer, approval=approval, actor="ceremony")
+        for name, role in ADMINISTRATORS.items():
+            key = create_key_file(self.key_file(name), KeyKind.SM2, PIN)
+            self.sessions[name] = personnel.found(
+                self.context, self.authority, name, role, key, authority="sm2-issuing", organization=ORGANIZATION
+            )
+        self.appoint(BUSINESS, frozenset({Role.BUSINESS}), by="zhao.super")
         for name, roles in PEOPLE.items():
             self.appoint(name, roles)
 
     def appoint(
-        self, name: str, roles: frozenset[Role], kind: KeyKind = KeyKind.SM2, issuer: str = "sm2-issuing"
+        self,
+        name: str,
+        roles: frozenset[Role],
+        kind: KeyKind = KeyKind.SM2,
+        authority: str = "sm2-issuing",
+        by: str = BUSINESS,
+        branch: str = "",
     ) -> OperatorSession:
         key = create_key_file(self.key_file(name), kind, PIN)
         csr = build_csr(key, Subject(common_name=name).name())
-        operator = add_operator(
-            self.context, self.authority, name, roles, csr, issuer=issuer, organization="宝鸡市人民政府办公室"
+        operator = personnel.appoint(
+            self.context,
+            self.authority,
+            self.sessions[by],
+            name,
+            roles,
+            csr,
+            authority=authority,
+            organization=ORGANIZATION,
+            branch=branch,
         )
         self.sessions[name] = OperatorSession(name, operator.certificate, key)
         return self.sessions[name]

@@ -80,7 +80,7 @@ class _Demonstration:
             self.home = installation.create(self.folder / "home")
             self.seeding = Seeding(self.home, self.folder / "people")
             came_out(_("hierarchies: {names}").format(names=", ".join(self.labels)))
-        with step(_("Appoint two operators: one enters, one approves and makes")) as came_out:
+        with step(_("Appoint an administrator, and by the administrator two operators")) as came_out:
             self.seeding.appoint_operators()
             came_out(f"{cast.ENTERER}, {cast.REVIEWER}")
         with step(_("Enter the requests of the unit and its staff")) as came_out:

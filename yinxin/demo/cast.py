@@ -15,5 +15,7 @@ STAFF = {
     ),
 }
 
+ADMINISTRATOR = "zhao.min"
+"""The business administrator, who appoints the operators."""
 ENTERER, REVIEWER = "wang.fang", "liu.yang"
 """The operator who enters, and the one who approves and makes."""

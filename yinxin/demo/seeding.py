@@ -14,16 +14,16 @@ from core.i18n import _
 from core.keys import passphrase
 from core.keys.key_file import create_key_file
 from core.subject import Subject
-from ra import issuance, operators, requests
-from ra.moves import Role
-from ra.operators import OperatorSession
+from ra import issuance, personnel, requests
+from ra.operators import OperatorSession, open_session
+from ra.roles import Role
 from seals import register
 from seals.making import Maker
 from seals.picture import RoundSeal
 from seals.register import SealKind, SealOrder
 from yinxin import installation
 from yinxin.demo import cast
-from yinxin.installation import ACTOR, hierarchy_label
+from yinxin.installation import ACTOR, ADMINISTRATORS, administrator_key, hierarchy_label, pin_of
 
 PIN_FILE = "pin"
 DIAMETER_MM = 42
@@ -60,23 +60,30 @@ class Seeding:
         return self.folder / "staff" / f"{label}-{holder}.pem"
 
     def appoint_operators(self) -> None:
-        """Two operators with keys of their own, certified by the first hierarchy."""
+        """By the super administrator a business administrator, who appoints the operators; each with a key file."""
+        (founder,) = (name for name, role in ADMINISTRATORS.items() if role is Role.SUPER)
+        key_file = administrator_key(self.home, founder)
+        pin = passphrase.from_file(pin_of(key_file))
+        self.sessions[founder] = open_session(self.home.context, founder, key_file, pin)
+        self._appoint(founder, cast.ADMINISTRATOR, {Role.BUSINESS})
+        self._appoint(cast.ADMINISTRATOR, cast.ENTERER, {Role.ENTER})
+        self._appoint(cast.ADMINISTRATOR, cast.REVIEWER, {Role.REVIEW, Role.MAKE})
+
+    def _appoint(self, administrator: str, name: str, roles: set[Role]) -> None:
         label, kind = next(iter(self.kinds.items()))
-        for name, roles in ((cast.ENTERER, {Role.ENTER}), (cast.REVIEWER, {Role.REVIEW, Role.MAKE})):
-            key_file = self.folder / "operators" / f"{name}.pem"
-            key = create_key_file(key_file, kind, self.pin)
-            csr = build_csr(key, Subject(common_name=name).name())
-            operators.add_operator(
-                self.home.context,
-                self.ca,
-                name,
-                roles,
-                csr,
-                issuer=f"{label}-issuing",
-                organization=self.home.configuration.centre.organization,
-                actor=ACTOR,
-            )
-            self.sessions[name] = operators.open_session(self.home.context, name, key_file, self.pin)
+        key_file = self.folder / "operators" / f"{name}.pem"
+        key = create_key_file(key_file, kind, self.pin)
+        personnel.appoint(
+            self.home.context,
+            self.ca,
+            self.sessions[administrator],
+            name,
+            roles,
+            build_csr(key, Subject(common_name=name).name()),
+            authority=f"{label}-issuing",
+            organization=self.home.configuration.centre.organization,
+        )
+        self.sessions[name] = open_session(self.home.context, name, key_file, self.pin)
 
     def apply(self) -> None:
         """Keys and requests of every holder in every hierarchy, entered by the first operator."""
