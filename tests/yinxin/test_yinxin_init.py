@@ -124,6 +124,7 @@ def test_no_private_key_lies_in_a_seeded_home_in_clear(seeded_home: Path) -> Non
     keys += keys_in(seeded_home / "administrators", pins)
     assert len(keys) == 2 * 9 + 3 + 2
     assert found_in(seeded_home, map(secret_octets, keys)) == []
+    folders = {"ca", "ocsp", "tsa", "seals", "staff", "operators", "administrators"}
     for file in seeded_home.rglob("*"):
         if file.parent.name in folders and b"PRIVATE" in file.read_bytes():
             assert file.stat().st_mode & 0o077 == 0, file
