@@ -24,7 +24,6 @@ from ra.issuance import issue
 from ra.moves import State
 from ra.operators import OperatorSession
 from ra.register import PAGE, StoredCertificate, list_requests, look_up
-from ra.search import By, search
 
 BATCH = 200
 
@@ -37,6 +36,7 @@ def group() -> None:
 group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, remove."))
 group.add_later("branch", "ra.cli_branches:branch_group", _("Branches, such as counties: make, list."))
 group.add_later("key", "ra.cli_keys:key_group", _("Keys, at the holder's place."))
+group.add_later("search", "ra.cli_search:search_command", _("Find holders' certificates."))
 group.add_later("template", "ra.cli_bulk:template_command", _("Write an empty list to fill in."))
 group.add_later("import", "ra.cli_bulk:import_command", _("Enter a request for each row of a list."))
 group.add_later("export", "ra.cli_bulk:export_command", _("Write all requests or certificates into a file."))
@@ -147,40 +147,6 @@ def list_command(
     output.table((vars(entry) for entry in page.entries), headings)
     if page.next:
         output.note(_("More follow: --after {number}").format(number=page.next))
-
-
-@group.command(
-    name="search",
-    help=_("Find holders' certificates by the beginning of a name or unit, by serial number or by fingerprint."),
-    example="yinxin ra search --by unit 宝鸡市 --as zhou.query --key zhou.pem",
-)
-@click.argument("what")
-@click.option("--by", type=click.Choice([by.value for by in By]), required=True, help=_("What is searched for."))
-@click.option("--after", type=int, metavar="ID", help=_("Go on after this certificate."))
-@click.option("--limit", type=int, default=PAGE, show_default=True, help=_("Certificates on a page."))
-@acting_operator
-@output_option
-def search_command(
-    home: Home, session: OperatorSession, what: str, by: str, after: int | None, limit: int, output: Output
-) -> None:
-    """Find certificates."""
-    findings = search(home.context, session, By(by), what, after=after, limit=limit)
-    rows = [
-        {**vars(one), "serial": serial_text(one.serial), "decimal": str(one.serial), "expires": one.expires}
-        for one in findings.found
-    ]
-    headings = {
-        "number": _("Number"),
-        "authority": _("Authority"),
-        "serial": _("Serial number"),
-        "decimal": _("The same, decimal"),
-        "holder": _("Holder"),
-        "unit": _("Unit"),
-        "expires": _("Expires"),
-    }
-    output.table(rows, headings)
-    if findings.next:
-        output.note(_("More follow: --after {number}").format(number=findings.next))
 
 
 @group.command(
