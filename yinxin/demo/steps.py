@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from core.i18n import _
+
 
 @dataclass
 class Step:
@@ -36,9 +38,9 @@ class Steps:
         try:
             yield came_out
         except Exception as error:
-            self._finish(Step(name, time.perf_counter() - begin, f"failed: {error}"))
+            self._finish(Step(name, time.perf_counter() - begin, _("failed: {error}").format(error=error)))
             raise
-        self._finish(Step(name, time.perf_counter() - begin, outcome or "done"))
+        self._finish(Step(name, time.perf_counter() - begin, outcome or _("done")))
 
     def _finish(self, step: Step) -> None:
         step.seconds = round(step.seconds, 3)
