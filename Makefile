@@ -50,7 +50,7 @@ catalogue: $(VENV)/.dev ## Bring the catalogue of texts up to date with the sour
 	$(BIN)/pybabel compile --domain yinxin --directory $(LOCALE) --statistics
 	@rm $(LOCALE)/yinxin.pot
 
-UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header $(UV_FLAGS) pyproject.toml
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header $(UV_FLAGS) pyproject.toml
 
 lock: $(VENV)/.dev ## Pin the dependencies after a change of pyproject.toml
 	$(UV_COMPILE) --group build --output-file requirements.lock
