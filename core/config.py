@@ -46,7 +46,7 @@ class CentreSettings(_Section):
     def _one_of_each_family(cls, kinds: tuple[KeyKind, ...]) -> tuple[KeyKind, ...]:
         """Hierarchies are called by the family of their keys."""
         if len({kind.family for kind in kinds}) != len(kinds):
-            raise ValueError("two hierarchies of the same family of keys")
+            raise ValueError(_("two hierarchies of the same family of keys"))
         return kinds
 
 

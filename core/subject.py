@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from core.asn1 import der
 from core.asn1.names import encode_name
+from core.i18n import _
 
 IDENTITY_CODE = "1.2.156.10260.4.1.1"
 INSURANCE_NUMBER = "1.2.156.10260.4.1.2"
@@ -24,21 +25,21 @@ _CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 def check_resident_id(number: str) -> str:
     """The 18 characters of a resident identity number; ValueError unless the check character fits (GB 11643-1999)."""
     if len(number) != 18 or not (number[:17].isascii() and number[:17].isdigit()):
-        raise ValueError("a resident identity number has 17 digits and a check character")
+        raise ValueError(_("a resident identity number has 17 digits and a check character"))
     total = sum(int(digit) * weight for digit, weight in zip(number, _RESIDENT_WEIGHTS, strict=False))
     if number[17] != "10X98765432"[total % 11]:
-        raise ValueError("the check character of the resident identity number does not fit")
+        raise ValueError(_("the check character of the resident identity number does not fit"))
     return number
 
 
 def check_credit_code(code: str) -> str:
     """The 18 characters of a unified social credit code; ValueError unless the check character fits (GB 32100-2015)."""
     if len(code) != 18 or any(character not in _CREDIT_ALPHABET for character in code):
-        raise ValueError("a unified social credit code has 18 characters, without I, O, S, V and Z")
+        raise ValueError(_("a unified social credit code has 18 characters, without I, O, S, V and Z"))
     total = sum(_CREDIT_ALPHABET.index(character) * 3**place for place, character in enumerate(code[:17]))
     # The check character completes the weighted sum to a multiple of 31.
     if _CREDIT_ALPHABET[-total % 31] != code[17]:
-        raise ValueError("the check character of the unified social credit code does not fit")
+        raise ValueError(_("the check character of the unified social credit code does not fit"))
     return code
 
 
