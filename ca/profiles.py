@@ -36,6 +36,8 @@ class Audience(StrEnum):
 
     AUTHORITY = "authority"
     """A CA itself: only a ceremony (`ca.hierarchy`)."""
+    ATTRIBUTES = "attributes"
+    """An attribute authority: only a ceremony, too."""
     SERVICE = "service"
     """A service of the centre: OCSP, TSA, seal making."""
     SUBSCRIBER = "subscriber"
@@ -151,6 +153,11 @@ class Profile(_Part):
         """Whether the certificate is a CA's."""
         return self.audience is Audience.AUTHORITY
 
+    @property
+    def takes_ceremony(self) -> bool:
+        """Whether the certificate makes an authority, of certificates or of attributes."""
+        return self.audience in (Audience.AUTHORITY, Audience.ATTRIBUTES)
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         """What contradicts itself or a standard is no profile."""
@@ -159,7 +166,9 @@ class Profile(_Part):
         complaints = {
             "a CA needs keyCertSign, and nobody else may have it (RFC 5280 4.2.1.3)": signs_certificates
             != self.is_authority,
-            "only a CA signs CRLs here": "cRLSign" in self.key_usage.values and not self.is_authority,
+            "only an authority signs CRLs here": "cRLSign" in self.key_usage.values and not self.takes_ceremony,
+            "an attribute authority signs attribute certificates (RFC 5755 4.5)": self.audience is Audience.ATTRIBUTES
+            and "digitalSignature" not in self.key_usage.values,
             "path_length and self_issued are for CAs (RFC 5280 4.2.1.9)": not self.is_authority
             and (self.path_length is not None or self.self_issued),
             "a TSA has the one critical purpose timeStamping (RFC 3161 2.3)": "timeStamping" in extended.values

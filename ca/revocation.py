@@ -5,7 +5,9 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from ca.activation import active_profile
+from ca.attributes.register import require_revocable
 from ca.authorities import authority_of
+from ca.books import ATTRIBUTES, books_of
 from ca.history import advance
 from ca.profiles import Audience
 from ca.register import CertificateRecord
@@ -76,9 +78,12 @@ def _move(
 ) -> None:
     now = context.clock.now()
     with context.storage.transaction() as connection:
-        authority_id = authority_of(connection, authority).id
-        advance(connection, authority_id, [serial], move, at=now, actor=actor, reason=reason)
+        issuer = authority_of(connection, authority)
+        books = books_of(issuer.kind)
+        if books is ATTRIBUTES:
+            require_revocable(connection, issuer.id, serial)
+        advance(connection, issuer.id, [serial], move, at=now, actor=actor, reason=reason, books=books)
         details = {"authority": authority} | ({"reason": reason.value} if reason else {})
-        context.audit.append(connection, Event(f"ca.certificate.{move}", actor, serial_text(serial), details))
+        context.audit.append(connection, Event(f"{books.subject}.{move}", actor, serial_text(serial), details))
         if recording:
             recording(connection)

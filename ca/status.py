@@ -12,7 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ca.records import authorities, events, serial_octets
+from ca.books import CERTIFICATES, Books
+from ca.records import authorities, serial_octets
 from ca.state import Reason, State
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -46,14 +47,19 @@ class CertificateStatus:
     reason: Reason | None = None
 
 
+def _issuer(row: sa.Row[Any]) -> Issuer:
+    return Issuer(row.id, row.name, row.certificate, row.subject, row.public_key_info)
+
+
 _VALID = CertificateStatus(State.VALID)
 
 
 class StatusReader:
     """Reads status. Threads share it; each holds a connection of its own."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, books: Books = CERTIFICATES) -> None:
         self._storage = storage
+        self._kind, events = books.kind, books.events
         dialect = storage.engine.dialect
         query = (
             sa.select(events.c.state, events.c.at, events.c.reason)
@@ -67,12 +73,20 @@ class StatusReader:
         self._held = threading.local()
 
     def issuers(self) -> tuple[Issuer, ...]:
-        """Every authority that has a certificate."""
+        """Every authority that keeps these books and has a certificate."""
         with self._storage.reading() as connection:
             rows = connection.execute(
-                sa.select(authorities).where(authorities.c.certificate.is_not(None)).order_by(authorities.c.id)
+                sa.select(authorities)
+                .where(authorities.c.certificate.is_not(None), authorities.c.kind == self._kind.value)
+                .order_by(authorities.c.id)
             )
-            return tuple(Issuer(row.id, row.name, row.certificate, row.subject, row.public_key_info) for row in rows)
+            return tuple(_issuer(row) for row in rows)
+
+    def certifier(self, issuer_id: int) -> Issuer:
+        """Who certified an authority: for an attribute authority, which can certify nobody, who delegates for it."""
+        certified = sa.select(authorities.c.issuer_id).where(authorities.c.id == issuer_id).scalar_subquery()
+        with self._storage.reading() as connection:
+            return _issuer(connection.execute(sa.select(authorities).where(authorities.c.id == certified)).one())
 
     def status(self, issuer_id: int, serial: int) -> CertificateStatus | None:
         """What holds now; None if this issuer never issued such a certificate."""
