@@ -34,6 +34,13 @@ class Issuer:
     """Name DER, as certificates name their issuer: what CertID.issuerNameHash is over (RFC 6960 4.1.1)."""
     public_key_info: bytes
     """SPKI DER."""
+    certifier: "Issuer | None" = None
+    """Of an attribute authority: the CA that certified it."""
+
+    @property
+    def delegator(self) -> "Issuer":
+        """Who certifies responders for it (RFC 6960 4.2.2.2): for an attribute authority, which cannot, its CA."""
+        return self.certifier or self
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,8 @@ class CertificateStatus:
     reason: Reason | None = None
 
 
-def _issuer(row: sa.Row[Any]) -> Issuer:
-    return Issuer(row.id, row.name, row.certificate, row.subject, row.public_key_info)
+def _issuer(row: sa.Row[Any], certifier: Issuer | None = None) -> Issuer:
+    return Issuer(row.id, row.name, row.certificate, row.subject, row.public_key_info, certifier)
 
 
 _VALID = CertificateStatus(State.VALID)
@@ -59,7 +66,7 @@ class StatusReader:
 
     def __init__(self, storage: Storage, books: Books = CERTIFICATES) -> None:
         self._storage = storage
-        self._kind, events = books.kind, books.events
+        self._books, events = books, books.events
         dialect = storage.engine.dialect
         query = (
             sa.select(events.c.state, events.c.at, events.c.reason)
@@ -75,18 +82,12 @@ class StatusReader:
     def issuers(self) -> tuple[Issuer, ...]:
         """Every authority that keeps these books and has a certificate."""
         with self._storage.reading() as connection:
-            rows = connection.execute(
-                sa.select(authorities)
-                .where(authorities.c.certificate.is_not(None), authorities.c.kind == self._kind.value)
-                .order_by(authorities.c.id)
-            )
-            return tuple(_issuer(row) for row in rows)
-
-    def certifier(self, issuer_id: int) -> Issuer:
-        """Who certified an authority: for an attribute authority, which can certify nobody, who delegates for it."""
-        certified = sa.select(authorities.c.issuer_id).where(authorities.c.id == issuer_id).scalar_subquery()
-        with self._storage.reading() as connection:
-            return _issuer(connection.execute(sa.select(authorities).where(authorities.c.id == certified)).one())
+            query = sa.select(authorities).where(authorities.c.certificate.is_not(None)).order_by(authorities.c.id)
+            rows = {row.id: row for row in connection.execute(query)}
+        wanted = [row for row in rows.values() if row.kind == self._books.kind]
+        if self._books is CERTIFICATES:
+            return tuple(_issuer(row) for row in wanted)
+        return tuple(_issuer(row, certifier=_issuer(rows[row.issuer_id])) for row in wanted)
 
     def status(self, issuer_id: int, serial: int) -> CertificateStatus | None:
         """What holds now; None if this issuer never issued such a certificate."""

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from ca.books import ATTRIBUTES
 from ca.status import StatusReader
 from core.home import Home
 from ocsp.certificate import Certificate
@@ -28,3 +29,20 @@ def responder_of(home: Home) -> Responder:
     """Ready to answer. `YinxinError` if no valid responder certificate is installed, or its key does not open."""
     validity = timedelta(hours=home.configuration.ocsp.response_hours)
     return Responder(StatusReader(home.storage), load_delegations(home), home.clock, validity)
+
+
+def attribute_responder_of(home: Home) -> Responder | None:
+    """The responder for attribute certificates (OASP), ready to answer; None where there is no attribute authority.
+
+    It signs with the keys of the responders that the attribute authorities' CAs have certified.
+    """
+    source = StatusReader(home.storage, ATTRIBUTES)
+    issuers = source.issuers()
+    if not issuers:
+        return None
+    delegations = [
+        delegation
+        for delegation in load_delegations(home)
+        if any(delegation.certificate.answers_for(issuer.delegator) for issuer in issuers)
+    ]
+    return Responder(source, delegations, home.clock, timedelta(hours=home.configuration.ocsp.response_hours))

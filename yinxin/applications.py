@@ -23,10 +23,14 @@ def build(service: str, home: Home) -> "WSGIApplication":
             reconciliation.reconcile(home.context)
             return create_ca(home.context)
         case "ocsp":
-            from ocsp.http import application as create_ocsp
-            from ocsp.service import responder_of
+            from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-            return create_ocsp(responder_of(home))
+            from ocsp.http import application as create_ocsp
+            from ocsp.service import attribute_responder_of, responder_of
+
+            attributes = attribute_responder_of(home)
+            below = {"/oasp": create_ocsp(attributes)} if attributes else {}
+            return DispatcherMiddleware(create_ocsp(responder_of(home)), below)
         case "tsa":
             from tsa.http import create_app as create_tsa
             from tsa.installation import open_authority

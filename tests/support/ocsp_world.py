@@ -50,6 +50,10 @@ class KnownIssuer:
     subject: bytes
     public_key_info: bytes
 
+    @property
+    def delegator(self) -> "KnownIssuer":
+        return self
+
 
 @dataclass
 class Books:
