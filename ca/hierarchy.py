@@ -127,12 +127,10 @@ def _require_profile(ca: CertificateAuthority, name: str, issues: AuthorityKind)
     """Return if the profile makes an authority of this kind; else `YinxinError`, before a key is made."""
     with ca.context.storage.reading() as connection:
         audience = active_profile(connection, name).profile.audience
-    if audience is not (Audience.AUTHORITY if issues is AuthorityKind.CERTIFICATES else Audience.ATTRIBUTES):
-        raise YinxinError(
-            Kind.INVALID,
-            _("the profile {profile} makes another kind of authority").format(profile=name),
-            remedy=_("see: yinxin ca profile list"),
-        )
+    if issues is AuthorityKind.CERTIFICATES and audience is not Audience.AUTHORITY:
+        raise YinxinError(Kind.INVALID, _("the profile {profile} makes no CA").format(profile=name))
+    if issues is AuthorityKind.ATTRIBUTES and audience is not Audience.ATTRIBUTES:
+        raise YinxinError(Kind.INVALID, _("the profile {profile} makes no attribute authority").format(profile=name))
 
 
 def _enter(
