@@ -1,6 +1,7 @@
 """`yinxin ra`: requests from entry to delivery, and the certificates' holds and revocations."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from core.i18n import _
 from core.subject import Subject
 from ra import requests, revocation
 from ra.applications import Contact
+from ra.cli_filters import filter_options, state_option
 from ra.cli_options import FILE, acting_operator, contact_options, subject_changes, subject_options
 from ra.delivery import Form, deliver, export, write_certificate
+from ra.filters import RequestFilter
 from ra.issuance import issue
 from ra.moves import State
 from ra.operators import OperatorSession
@@ -126,27 +129,30 @@ def amend(
 
 @group.command(
     name="list",
-    help=_("List requests, page by page, in the order of their entry."),
-    example="yinxin ra list --state entered --as wang.review --key wang.pem",
+    help=_("List requests, page by page, in the order of their entry, or of the acts or the expiry asked for."),
+    example=(
+        "yinxin ra list --state entered --as wang.review --key wang.pem\n"
+        "yinxin ra list --act approve --by wang.review --since 2026-11-01 --as sun.query --key sun.pem"
+    ),
 )
-@click.option("--state", type=click.Choice([state.value for state in State]), help=_("Only requests in this state."))
-@click.option("--profile", help=_("Only requests with this profile."))
+@state_option
 @click.option("--after", metavar="NUMBER", help=_("Go on after this request."))
 @click.option("--limit", type=int, default=PAGE, show_default=True, help=_("Requests on a page."))
 @acting_operator
+@filter_options
 @output_option
 def list_command(
     home: Home,
     session: OperatorSession,
     state: str | None,
-    profile: str | None,
+    wanted: RequestFilter,
     after: str | None,
     limit: int,
     output: Output,
 ) -> None:
     """List requests."""
-    wanted = State(state) if state else None
-    page = list_requests(home.context, session, state=wanted, profile=profile, after=after, limit=limit)
+    wanted = replace(wanted, state=State(state) if state else None)
+    page = list_requests(home.context, session, wanted, after=after, limit=limit)
     headings = {
         "number": _("Number"),
         "state": _("State"),
@@ -285,7 +291,7 @@ def _approved(home: Home, session: OperatorSession) -> list[str]:
     numbers: list[str] = []
     after = None
     while True:
-        page = list_requests(home.context, session, state=State.APPROVED, after=after, limit=1000)
+        page = list_requests(home.context, session, RequestFilter(state=State.APPROVED), after=after, limit=1000)
         numbers += [entry.number for entry in page.entries]
         if (after := page.next) is None:
             return numbers

@@ -171,6 +171,7 @@ def submit_entry(context: Context, message: bytes, content: bytes) -> State:
             branch=application.branch,
             replaced_authority=application.replaces.authority if application.replaces else None,
             replaced_serial=int(application.replaces.serial, 16) if application.replaces else None,
+            unit=application.subject.organization or "",
         )
         try:
             (identifier,) = connection.execute(entry).inserted_primary_key or (0,)
@@ -229,7 +230,7 @@ def submit_amendment(context: Context, message: bytes, content: bytes) -> State:
         connection.execute(
             sa.update(records.requests)
             .where(records.requests.c.id == dossier.id)
-            .values(content=content, decide_by=application.decide_by)
+            .values(content=content, decide_by=application.decide_by, unit=application.subject.organization or "")
         )
         details = {"revision": application.revision}
         version = version_of(content, application)

@@ -152,11 +152,6 @@ def test_where_the_profile_forbids_it_no_key_is_certified_again(office: Office, 
     strict = tmp_path / "staff.toml"
     text = (PROFILES / "staff.toml").read_text().replace("same_key = true", "same_key = false")
     strict.write_text(text.replace('"rsa", "p256"', ""))
-        (PROFILES / "staff.toml")
-        .read_text()
-        .replace("same_key = true", "same_key = false")
-        .replace('"rsa", "p256"', "")
-    )
     activate(office.context, [load_profile(strict)], actor="ceremony")
     assert "certified again" in conflict(
         lambda: issue(office.context, office.authority, office.sessions[ZHI], [number])
