@@ -1,6 +1,6 @@
 """Revocation: final, or a hold that can be lifted. In force for OCSP in every process when its transaction commits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
@@ -18,10 +18,13 @@ from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
 
-__all__ = ["Reason", "hold", "resume", "revoke"]
+__all__ = ["Reason", "hold", "resume", "revoke", "revoke_all"]
 
 Recording = Callable[[sa.Connection], None]
 """What the caller records in the same transaction."""
+
+BATCH = 500
+"""Rows in one statement; databases limit its parameters."""
 
 # removeFromCRL only stands in delta CRLs, and aACompromise is for attribute authorities (RFC 5280 5.3.1).
 _NO_REVOCATION = (Reason.CERTIFICATE_HOLD, Reason.REMOVE_FROM_CRL, Reason.AA_COMPROMISE)
@@ -48,13 +51,26 @@ def revoke(
     context: Context, authority: str, serial: int, reason: Reason, *, actor: str, recording: Recording | None = None
 ) -> None:
     """Revoke for ever. `YinxinError` (not found, conflict) if there is no such certificate or it is revoked already."""
+    _require_reason(reason)
+    _move(context, authority, serial, Move.REVOKE, reason, actor, recording)
+
+
+def revoke_all(
+    context: Context, connection: sa.Connection, authority: str, serials: Sequence[int], reason: Reason, *, actor: str
+) -> None:
+    """Revoke these certificates of one authority in the caller's transaction: all, or `YinxinError` and none."""
+    _require_reason(reason)
+    for start in range(0, len(serials), BATCH):
+        _move_in(context, connection, authority, serials[start : start + BATCH], Move.REVOKE, reason, actor)
+
+
+def _require_reason(reason: Reason) -> None:
     if reason in _NO_REVOCATION:
         raise YinxinError(
             Kind.INVALID,
             _("{reason} is no reason for a revocation").format(reason=reason),
             remedy=_("to suspend it, put the certificate on hold"),
         )
-    _move(context, authority, serial, Move.REVOKE, reason, actor, recording)
 
 
 def hold(context: Context, authority: str, serial: int, *, actor: str, recording: Recording | None = None) -> None:
@@ -76,14 +92,28 @@ def _move(
     actor: str,
     recording: Recording | None,
 ) -> None:
-    now = context.clock.now()
     with context.storage.transaction() as connection:
-        issuer = authority_of(connection, authority)
-        books = books_of(issuer.kind)
-        if books is ATTRIBUTES:
-            require_revocable(connection, issuer.id, serial)
-        advance(connection, issuer.id, [serial], move, at=now, actor=actor, reason=reason, books=books)
-        details = {"authority": authority} | ({"reason": reason.value} if reason else {})
-        context.audit.append(connection, Event(f"{books.subject}.{move}", actor, serial_text(serial), details))
+        _move_in(context, connection, authority, [serial], move, reason, actor)
         if recording:
             recording(connection)
+
+
+def _move_in(
+    context: Context,
+    connection: sa.Connection,
+    authority: str,
+    serials: Sequence[int],
+    move: Move,
+    reason: Reason | None,
+    actor: str,
+) -> None:
+    issuer = authority_of(connection, authority)
+    books = books_of(issuer.kind)
+    if books is ATTRIBUTES:
+        require_revocable(connection, issuer.id, serials)
+    now = context.clock.now()
+    advance(connection, issuer.id, serials, move, at=now, actor=actor, reason=reason, books=books)
+    details = {"authority": authority} | ({"reason": reason.value} if reason else {})
+    context.audit.extend(
+        connection, (Event(f"{books.subject}.{move}", actor, serial_text(serial), details) for serial in serials)
+    )

@@ -1,5 +1,6 @@
 """The register of attribute certificates, for reading: one by its serial number, all of them page by page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -108,24 +109,23 @@ def history_of(storage: Storage, record: AttributeRecord) -> list[Step]:
         return steps_of(connection, record.authority_id, record.serial, ATTRIBUTES)
 
 
-def require_revocable(connection: sa.Connection, authority_id: int, serial: int) -> None:
-    """Return if its terms let it be revoked; else `YinxinError` (conflict): nobody would hear of it."""
-    row = connection.execute(
-        sa.select(_issued.c.terms, _issued.c.not_after).where(
-            _issued.c.authority_id == authority_id, _issued.c.serial == serial
+def require_revocable(connection: sa.Connection, authority_id: int, serials: Sequence[int]) -> None:
+    """Return if the terms of all of them let them be revoked; else `YinxinError`: nobody would hear of it."""
+    rows = connection.execute(
+        sa.select(_issued.c.serial, _issued.c.terms, _issued.c.not_after).where(
+            _issued.c.authority_id == authority_id, _issued.c.serial.in_(serials)
         )
-    ).one_or_none()
-    if row is None:
-        raise _unknown(serial_text(serial))
-    if row.terms == Terms.SHORT_LIVED:
-        raise YinxinError(
-            Kind.CONFLICT,
-            _("a short-lived attribute certificate is not revoked: it says itself that it has no status"),
-            subject=serial_text(serial),
-            remedy=_("it ends by itself at {moment}; issue no other, or revoke the holder's certificate").format(
-                moment=row.not_after.astimezone().isoformat(sep=" ", timespec="seconds")
-            ),
-        )
+    ).all()
+    for row in rows:
+        if row.terms == Terms.SHORT_LIVED:
+            raise YinxinError(
+                Kind.CONFLICT,
+                _("a short-lived attribute certificate is not revoked: it says itself that it has no status"),
+                subject=serial_text(row.serial),
+                remedy=_("it ends by itself at {moment}; issue no other, or revoke the holder's certificate").format(
+                    moment=row.not_after.astimezone().isoformat(sep=" ", timespec="seconds")
+                ),
+            )
 
 
 def _unknown(serial: str) -> YinxinError:
