@@ -172,16 +172,18 @@ def issue_attributes(
     orders = [session.sign(_next_statement(context, session, number, Act.ISSUE)) for number in numbers]
     signed = [authenticate(context, order.message) for order in orders]
     requests = []
-    with context.storage.reading() as connection:
-        roster = Roster(connection)
-        for order in signed:
-            statement = order.statement
-            with refusals_recorded(context, "ra.attribute.issue", actor=statement.operator, subject=statement.subject):
-                operator = roster.operator(statement.operator)
-                dossier = read_attribute_dossier(connection, statement.subject)
-                _after(dossier, statement, operator)
-                _check(connection, dossier.application, context.clock.now())
-                requests.append(_approved(dossier))
+    for order in signed:
+        statement = order.statement
+        with (
+            refusals_recorded(context, "ra.attribute.issue", actor=statement.operator, subject=statement.subject),
+            context.storage.reading() as connection,
+        ):
+            # As when it is recorded, but before anything is signed.
+            operator = admit(context, connection, order)
+            dossier = read_attribute_dossier(connection, statement.subject)
+            _after(dossier, statement, operator)
+            _check(connection, dossier.application, context.clock.now())
+            requests.append(_approved(dossier))
 
     def record(connection: sa.Connection, issued: Sequence[IssuedAttributes]) -> None:
         for order, result in zip(signed, issued, strict=True):
