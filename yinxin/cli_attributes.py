@@ -1,4 +1,4 @@
-"""`yinxin ca attribute`: the doors to what `ca`, `ra` and `ocsp` each do about attribute certificates, and the check."""
+"""`yinxin ca attribute`: the doors to what `ca` and `ra` each do about attribute certificates, and the check."""
 
 from dataclasses import asdict
 from pathlib import Path

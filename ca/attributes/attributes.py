@@ -35,7 +35,7 @@ def _visible(text: str) -> str:
     return text
 
 
-Uri = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.\-]*:[!-~]+$", max_length=256)]
+Uri = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.\-]*:[A-Za-z0-9._~:/?#@!$&'()*+,;=%\-]+$", max_length=256)]
 """RFC 5755 4.4.5: the name of a role is a URI, so that no two organizations mean different things by it."""
 Text = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_visible)]
 Oid = Annotated[str, Field(pattern=r"^(0|1|2)(\.(0|[1-9][0-9]*))+$", max_length=128)]

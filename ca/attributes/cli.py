@@ -169,10 +169,10 @@ def read_file(path: Path) -> bytes:
     try:
         label, _headers, content = pem.unarmor(data) if pem.detect(data) else (LABEL, {}, data)
     except ValueError:
-        label, content = "", b""
+        label = ""
     if label != LABEL:
         raise YinxinError(Kind.INVALID, _("not an attribute certificate (PEM or DER)"), subject=str(path))
-    return content
+    return bytes(content)
 
 
 def in_words(attributes: Attributes) -> list[str]:

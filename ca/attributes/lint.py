@@ -70,10 +70,12 @@ def _second_opinion(info: bytes, issuer: IssuerFacts, content: Content) -> Itera
         yield "another reader finds another validity"
     if body["holder"]["base_certificate_id"]["serial"].native != content.holder.serial:
         yield "another reader finds another holder"
-    by_type = {attribute["type"]: attribute["values"] for attribute in native["attributes"]}
-    if sorted(role["role_name"] for role in by_type.get("role", ())) != sorted(content.attributes.roles):
+    by_type = {attribute["type"].native: attribute["values"] for attribute in body["attributes"]}
+    # As they were written: asn1crypto would show URIs as IRIs.
+    roles = sorted(role["role_name"].chosen.contents for role in by_type.get("role", ()))
+    if roles != sorted(role.encode() for role in content.attributes.roles):
         yield "another reader finds other roles"
-    if len(by_type) != len(native["attributes"]):
+    if len(by_type) != len(body["attributes"]):
         yield "a type of attribute stands twice (4.2.7)"
 
 

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def test_pyhanko_validates_what_is_issued_until_it_is_revoked(world: World) -> N
         issued.serial,
         Reason.PRIVILEGE_WITHDRAWN,
     )
-    world.office.clock.moment = world.office.clock.moment.replace(second=world.office.clock.moment.second + 1)
+    world.office.clock.advance(timedelta(seconds=1))
     world.publish()
     with pytest.raises(RevokedError):
         world.validate(issued.certificate)
