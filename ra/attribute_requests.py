@@ -211,7 +211,7 @@ def read_attribute_dossier(
     row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
         raise YinxinError(
-            Kind.NOT_FOUND, _("no such request"), subject=number, remedy=_("see: yinxin ca attribute list --requests")
+            Kind.NOT_FOUND, _("no such request"), subject=number, remedy=_("see: yinxin ca attribute requests")
         )
     moves = sa.select(attribute_moves.c.statement).where(attribute_moves.c.request_id == row.id)
     messages = connection.scalars(moves.order_by(attribute_moves.c.sequence)).all()

@@ -178,14 +178,15 @@ def read_file(path: Path) -> bytes:
 def in_words(attributes: Attributes) -> list[str]:
     """Each attribute with its kind, for people."""
     clearance = attributes.clearance
-    return [
-        *(f"{_('role')} {value}" for value in attributes.roles),
-        *(f"{_('position')} {value}" for value in attributes.positions),
-        *(f"{_('group')} {value}" for value in attributes.groups),
-        *(f"{_('charging')} {value}" for value in attributes.charging),
-        *([f"{_('clearance')} {'/'.join(clearance.classes)} ({clearance.policy})"] if clearance else []),
-        *(f"{_('service')} {one.service} {one.identity}" for one in attributes.services),
-    ]
+    values = (
+        (_("role"), attributes.roles),
+        (_("position"), attributes.positions),
+        (_("group"), attributes.groups),
+        (_("charging"), attributes.charging),
+        (_("clearance"), [f"{'/'.join(clearance.classes)} ({clearance.policy})"] if clearance else []),
+        (_("service"), [f"{one.service} {one.identity}" for one in attributes.services]),
+    )
+    return [f"{label} {value}" for label, given in values for value in given]
 
 
 def _facts(record: AttributeRecord) -> dict[str, Any]:
