@@ -13,6 +13,7 @@ from ca import crl as revocation_lists
 from ca import register, revocation
 from ca.authorities import Authority, authority_of, chain_of, list_authorities
 from ca.register import CertificateRecord, Filter
+from ca.retirement import retire_keys
 from ca.state import Reason, State
 from core import files
 from core.asn1.names import describe_name
@@ -212,6 +213,19 @@ def publish(home: Home, authorities: tuple[str, ...], hours: int | None, output:
         rows.append({"authority": authority.name} | _crl_facts(published))
     headings = {"authority": _("Authority"), "number": _("Number"), "next_update": _("Until"), "entries": _("Entries")}
     output.table(rows, headings)
+    _retire_keys(home, output)
+
+
+def _retire_keys(home: Home, output: Output) -> None:
+    """The lists are out; that the centre cannot be told is no reason to fail: it is told the next time."""
+    from ca.kmc.installation import encryption_keys_of
+
+    try:
+        centre = encryption_keys_of(home)
+        if centre:
+            retire_keys(home.context, centre)
+    except YinxinError as error:
+        output.warn(_("The key-management centre was not told: {reason}").format(reason=error))
 
 
 def _named_or_due(home: Home, names: tuple[str, ...]) -> list[Authority]:

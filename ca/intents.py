@@ -52,12 +52,16 @@ def claim_keys(connection: sa.Connection, intents: Sequence["Intent"]) -> None:
         claim, reference = claims.get(intent.key_digest), intent.request.approval.reference
         if intent.key_digest in fresh or (claim and claim.subject != intent.subject):
             raise _in_use(_("the key is certified for another holder"), reference)
+        use = "encryption" if intent.version.profile.is_encryption else "signing"
+        if claim and claim.use != use:
+            raise _in_use(_("a key that encrypts never signs, and the reverse"), reference)
         if claim and (claim.approval_reference != reference or intent.key_digest in finished):
             raise _in_use(_("the key is certified already"), reference)
         row: dict[str, object] = {
             "digest": intent.key_digest,
             "subject": intent.subject,
             "approval_reference": reference,
+            "use": use,
         }
         fresh[intent.key_digest] = row
     rows = [row for digest, row in fresh.items() if digest not in claims]

@@ -6,10 +6,11 @@ import sqlalchemy as sa
 
 from ca.activation import active_profile
 from ca.authorities import authority_of
-from ca.history import advance
+from ca.double import note_revocation, partner_of
+from ca.history import advance, steps_of
 from ca.profiles import Audience
 from ca.register import CertificateRecord
-from ca.state import Move, Reason
+from ca.state import MOVES, Move, Reason
 from core.audit import Event
 from core.certificates import serial_text
 from core.context import Context
@@ -32,7 +33,7 @@ def revoke_own(context: Context, record: CertificateRecord, reason: Reason, *, a
     """
     with context.storage.reading() as connection:
         profile = active_profile(connection, record.profile).profile
-    if profile.audience is Audience.SUBSCRIBER and record.certificate is not None:
+    if profile.audience in (Audience.SUBSCRIBER, Audience.ENCRYPTION) and record.certificate is not None:
         raise YinxinError(
             Kind.FORBIDDEN,
             _("this is a holder's certificate: an operator revokes it"),
@@ -80,5 +81,20 @@ def _move(
         advance(connection, authority_id, [serial], move, at=now, actor=actor, reason=reason)
         details = {"authority": authority} | ({"reason": reason.value} if reason else {})
         context.audit.append(connection, Event(f"ca.certificate.{move}", actor, serial_text(serial), details))
+        partner = partner_of(connection, authority_id, serial)
+        if partner is not None and _can_move(connection, authority_id, partner, move):
+            # Double certificates stand and fall together, whichever of the two is named.
+            advance(connection, authority_id, [partner], move, at=now, actor=actor, reason=reason)
+            details = details | {"with": serial_text(serial)}
+            context.audit.append(connection, Event(f"ca.certificate.{move}", actor, serial_text(partner), details))
+        if partner is not None and move is Move.REVOKE:
+            for one in (serial, partner):
+                note_revocation(connection, authority_id, one)
         if recording:
             recording(connection)
+
+
+def _can_move(connection: sa.Connection, authority_id: int, serial: int, move: Move) -> bool:
+    """Whether the move is open to a certificate: one that was moved alone, by whatever way, stays where it is."""
+    history = steps_of(connection, authority_id, serial)
+    return (history[-1].state if history else None, move) in MOVES

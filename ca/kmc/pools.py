@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -20,6 +20,8 @@ from core.keys.private_key import generate as generate_key
 
 ESCROWED_KINDS = (KeyKind.SM2, KeyKind.RSA_2048, KeyKind.RSA_3072, KeyKind.RSA_4096)
 """Keys that encrypt; ECDSA keys are for signing, and signing keys are never escrowed."""
+RETENTION = timedelta(days=3650)
+"""How long a key is kept after its certificate's end, unless the centre is told otherwise."""
 BATCH = 100
 """Keys in one transaction."""
 
@@ -83,6 +85,17 @@ def refill(context: Context, custodian: Custodian, kind: KeyKind, level: Level, 
     if present >= level.least:
         return []
     return list(generate(context, custodian, kind, level.full - present, actor=actor))
+
+
+def provide(context: Context, custodian: Custodian, kind: KeyKind, *, actor: str) -> None:
+    """Make a spare key of this kind if there is none: nobody waits for the next refill."""
+    spare = sa.select(records.keys.c.id).where(
+        records.keys.c.kind == kind.value, records.keys.c.pool == Pool.SPARE.value
+    )
+    with context.storage.reading() as connection:
+        if connection.scalar(spare.limit(1)) is not None:
+            return
+    list(generate(context, custodian, kind, 1, actor=actor))
 
 
 def statistics(context: Context) -> list[PoolCount]:

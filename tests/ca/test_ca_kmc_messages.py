@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ca.escrow import EncryptionKeys
 from ca.kmc import messages
-from ca.kmc.client import EncryptionKeys, LocalCentre, RemoteCentre, certificate_number
+from ca.kmc.client import LocalCentre, RemoteCentre, certificate_number
 from ca.kmc.handler import Handler
 from ca.kmc.messages import Correspondent
 from ca.kmc.recovery_rules import Path as RecoveryPath

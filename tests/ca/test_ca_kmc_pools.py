@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ca.escrow import KeyRequest
 from ca.kmc import pools, records
-from ca.kmc.allotment import KeyRequest, allot, find_by_reference, holder_of, revoke
+from ca.kmc.allotment import allot, find_by_reference, holder_of, revoke
 from ca.kmc.history import find_key
 from ca.kmc.pools import Level
 from ca.kmc.state import MOVES, Move, Pool
