@@ -12,8 +12,8 @@ from asn1crypto import pem
 from ca import crl as revocation_lists
 from ca import register, revocation
 from ca.authorities import Authority, authority_of, chain_of, list_authorities
+from ca.encryption_keys import tell_centre
 from ca.register import CertificateRecord, Filter
-from ca.retirement import retire_keys
 from ca.state import Reason, State
 from core import files
 from core.asn1.names import describe_name
@@ -213,19 +213,8 @@ def publish(home: Home, authorities: tuple[str, ...], hours: int | None, output:
         rows.append({"authority": authority.name} | _crl_facts(published))
     headings = {"authority": _("Authority"), "number": _("Number"), "next_update": _("Until"), "entries": _("Entries")}
     output.table(rows, headings)
-    _retire_keys(home, output)
-
-
-def _retire_keys(home: Home, output: Output) -> None:
-    """The lists are out; that the centre cannot be told is no reason to fail: it is told the next time."""
-    from ca.kmc.installation import encryption_keys_of
-
-    try:
-        centre = encryption_keys_of(home)
-        if centre:
-            retire_keys(home.context, centre)
-    except YinxinError as error:
-        output.warn(_("The key-management centre was not told: {reason}").format(reason=error))
+    if reason := tell_centre(home):
+        output.warn(_("The key-management centre was not told: {reason}").format(reason=reason))
 
 
 def _named_or_due(home: Home, names: tuple[str, ...]) -> list[Authority]:

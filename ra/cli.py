@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from ca.authorities import chain_of
-from ca.kmc.installation import encryption_keys_of
+from ca.encryption_keys import encryption_keys_of, tell_centre
 from ca.register import find
-from ca.retirement import retire_keys
 from ca.service import open_authority
 from ca.state import Reason
 from core import files
@@ -342,17 +341,9 @@ def revoke(
     found = find(home.storage, serial, authority)
     revocation.revoke(home.context, session, found.authority, found.serial, Reason(reason))
     _tell(output, found.authority, found.serial, "revoked")
-    _retire_keys(home, output)
-
-
-def _retire_keys(home: Home, output: Output) -> None:
-    """A centre elsewhere is told by whoever publishes the CRL: that takes the authority's end of the line."""
-    try:
-        keys = None if home.configuration.kmc.url else encryption_keys_of(home)
-        if keys:
-            retire_keys(home.context, keys)
-    except YinxinError as error:
-        output.warn(_("The key-management centre was not told: {reason}").format(reason=error))
+    # A centre elsewhere is told by whoever publishes the CRL: that takes the authority's end of the line.
+    if not home.configuration.kmc.url and (reason := tell_centre(home)):
+        output.warn(_("The key-management centre was not told: {reason}").format(reason=reason))
 
 
 @group.command(

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 
 from ca import crl, hierarchy
 from ca.activation import activate
+from ca.encryption_keys import make_link
 from ca.issuance import CertificateAuthority
 from ca.kmc.custody import Custodian
-from ca.kmc.installation import make_link
 from ca.profiles import load_profiles
 from ca.service import ceremony_approval, issue_service_certificate
 from core import config, files

@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
+from ca.encryption_keys import encryption_keys_of, make_link
 from ca.kmc import pools
 from ca.kmc.custody import Custodian
-from ca.kmc.installation import desk_of, encryption_keys_of, make_link, officers_folder
+from ca.kmc.installation import desk_of, officers_folder
 from ca.kmc.recovery import RecoveryDesk
 from ca.kmc.recovery_rules import Path as RecoveryPath
 from ca.kmc.recovery_rules import Progress

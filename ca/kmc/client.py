@@ -36,7 +36,7 @@ class LocalCentre:
 
     def allot(self, request: KeyRequest, certificate: bytes | None = None) -> AllottedKey:
         """A pair for the holder; made now if there is none to spare."""
-        pools.provide(self.context, self.custodian, request.kind, actor=self.actor)
+        pools.provide(self.context, self.custodian, request, actor=self.actor)
         kept = replace(request, keep_until=request.keep_until + self.retention)
         return allot(self.context, self.custodian, kept, actor=self.actor, certificate=certificate)
 

@@ -91,7 +91,7 @@ class Handler:
             user["user_public_key"].dump(),
             user["not_after"].native + self.retention,
         )
-        pools.provide(self.desk.context, self.desk.custodian, request.kind, actor=authority)
+        pools.provide(self.desk.context, self.desk.custodian, request, actor=authority)
         allotted = allot(self.desk.context, self.desk.custodian, request, actor=authority)
         with self.desk.context.storage.reading() as connection:
             key = find_key(connection, allotted.number)

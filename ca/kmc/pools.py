@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from ca.escrow import KeyRequest
 from ca.kmc import records
 from ca.kmc.custody import Custodian
 from ca.kmc.history import EscrowedKey, advance, find_key
@@ -87,15 +88,15 @@ def refill(context: Context, custodian: Custodian, kind: KeyKind, level: Level, 
     return list(generate(context, custodian, kind, level.full - present, actor=actor))
 
 
-def provide(context: Context, custodian: Custodian, kind: KeyKind, *, actor: str) -> None:
-    """Make a spare key of this kind if there is none: nobody waits for the next refill."""
-    spare = sa.select(records.keys.c.id).where(
-        records.keys.c.kind == kind.value, records.keys.c.pool == Pool.SPARE.value
-    )
+def provide(context: Context, custodian: Custodian, request: KeyRequest, *, actor: str) -> None:
+    """Make a key for a request that would find no spare one: nobody waits for the next refill."""
+    keys, allotments = records.keys.c, records.allotments.c
+    served = sa.select(allotments.id).where(allotments.reference == request.reference)
+    spare = sa.select(keys.id).where(keys.kind == request.kind.value, keys.pool == Pool.SPARE.value).limit(1)
     with context.storage.reading() as connection:
-        if connection.scalar(spare.limit(1)) is not None:
+        if any(connection.scalar(query) is not None for query in (served, spare)):
             return
-    list(generate(context, custodian, kind, 1, actor=actor))
+    list(generate(context, custodian, request.kind, 1, actor=actor))
 
 
 def statistics(context: Context) -> list[PoolCount]:

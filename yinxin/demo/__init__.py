@@ -12,9 +12,8 @@ from pathlib import Path
 from asn1crypto import pem, x509
 
 from ca import crl
+from ca.encryption_keys import tell_centre
 from ca.hierarchy import certificate_of
-from ca.kmc.installation import encryption_keys_of
-from ca.retirement import retire_keys
 from ca.state import Reason
 from core import files
 from core.algorithms import DIGESTS, SHA1, Digest
@@ -227,9 +226,7 @@ class _Demonstration:
                 self._serial(label, holder),
                 Reason.CESSATION_OF_OPERATION,
             )
-        centre = encryption_keys_of(self.home)
-        if centre:
-            retire_keys(self.home.context, centre)
+        tell_centre(self.home)
 
     def _publish_crls(self) -> None:
         hours = self.home.configuration.ca.crl_hours

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ca.encryption_keys import encryption_keys_of
 from ca.hierarchy import chain_of
 from ca.issuance import IssuedCertificate
-from ca.kmc.installation import encryption_keys_of
 from ca.service import open_authority
 from core.algorithms import KeyKind
 from core.certificates import read_certificates
