@@ -146,24 +146,25 @@ def record_pairs(connection: sa.Connection, issued: Sequence[tuple["Intent", "Is
         connection.execute(sa.insert(pairs), rows)
 
 
-def partner_of(connection: sa.Connection, authority_id: int, serial: int) -> int | None:
-    """The serial number of the certificate that stands beside this one, or None."""
-    row = connection.execute(
-        sa.select(pairs).where(
+def partners_of(connection: sa.Connection, authority_id: int, serials: Sequence[int]) -> dict[int, int]:
+    """Certificates that stand beside these and are not among them, each with the one that it stands beside."""
+    named = set(serials)
+    rows = connection.execute(
+        sa.select(pairs.c.signing_serial, pairs.c.encryption_serial).where(
             pairs.c.authority_id == authority_id,
-            sa.or_(pairs.c.signing_serial == serial, pairs.c.encryption_serial == serial),
+            sa.or_(pairs.c.signing_serial.in_(named), pairs.c.encryption_serial.in_(named)),
         )
-    ).first()
-    if row is None:
-        return None
-    return int(row.encryption_serial if row.signing_serial == serial else row.signing_serial)
+    )
+    both = [(row.signing_serial, row.encryption_serial) for row in rows]
+    beside = {second: first for first, second in both} | dict(both)
+    return {partner: serial for partner, serial in beside.items() if partner not in named}
 
 
-def note_revocation(connection: sa.Connection, authority_id: int, serial: int) -> None:
-    """In the transaction that revokes: the centre is to be told about the key (`ca.retirement`)."""
+def note_revocation(connection: sa.Connection, authority_id: int, serials: Sequence[int]) -> None:
+    """In the transaction that revokes: the centre is to be told about the keys (`ca.retirement`)."""
     connection.execute(
         sa.update(pairs)
-        .where(pairs.c.authority_id == authority_id, pairs.c.encryption_serial == serial)
+        .where(pairs.c.authority_id == authority_id, pairs.c.encryption_serial.in_(serials))
         .values(key_is_due=True)
     )
 

@@ -24,6 +24,7 @@ from ca.profiles import Audience, Profile
 from ca.records import certificates
 from ca.signing import AuthorityKey
 from ca.state import Move
+from ca.succession import Predecessor
 from core.audit import Event
 from core.certificates import serial_text
 from core.config import UrlSettings
@@ -62,6 +63,8 @@ class ApprovedRequest:
     csr: bytes
     """PKCS#10, DER or PEM."""
     approval: Approval
+    predecessor: Predecessor | None = None
+    """The certificate that it succeeds, whose key it may keep where the profile allows that (`ca.succession`)."""
 
 
 @dataclass(frozen=True)

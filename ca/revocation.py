@@ -1,12 +1,12 @@
 """Revocation: final, or a hold that can be lifted. In force for OCSP in every process when its transaction commits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
 from ca.activation import active_profile
 from ca.authorities import authority_of
-from ca.double import note_revocation, partner_of
+from ca.double import note_revocation, partners_of
 from ca.history import advance, steps_of
 from ca.profiles import Audience
 from ca.register import CertificateRecord
@@ -17,10 +17,13 @@ from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
 
-__all__ = ["Reason", "hold", "resume", "revoke"]
+__all__ = ["Reason", "hold", "resume", "revoke", "revoke_all"]
 
 Recording = Callable[[sa.Connection], None]
 """What the caller records in the same transaction."""
+
+BATCH = 500
+"""Rows in one statement; databases limit its parameters."""
 
 # removeFromCRL only stands in delta CRLs, and aACompromise is for attribute authorities (RFC 5280 5.3.1).
 _NO_REVOCATION = (Reason.CERTIFICATE_HOLD, Reason.REMOVE_FROM_CRL, Reason.AA_COMPROMISE)
@@ -47,13 +50,26 @@ def revoke(
     context: Context, authority: str, serial: int, reason: Reason, *, actor: str, recording: Recording | None = None
 ) -> None:
     """Revoke for ever. `YinxinError` (not found, conflict) if there is no such certificate or it is revoked already."""
+    _require_reason(reason)
+    _move(context, authority, serial, Move.REVOKE, reason, actor, recording)
+
+
+def revoke_all(
+    context: Context, connection: sa.Connection, authority: str, serials: Sequence[int], reason: Reason, *, actor: str
+) -> None:
+    """Revoke these certificates of one authority in the caller's transaction: all, or `YinxinError` and none."""
+    _require_reason(reason)
+    for start in range(0, len(serials), BATCH):
+        _move_in(context, connection, authority, serials[start : start + BATCH], Move.REVOKE, reason, actor)
+
+
+def _require_reason(reason: Reason) -> None:
     if reason in _NO_REVOCATION:
         raise YinxinError(
             Kind.INVALID,
             _("{reason} is no reason for a revocation").format(reason=reason),
             remedy=_("to suspend it, put the certificate on hold"),
         )
-    _move(context, authority, serial, Move.REVOKE, reason, actor, recording)
 
 
 def hold(context: Context, authority: str, serial: int, *, actor: str, recording: Recording | None = None) -> None:
@@ -75,23 +91,38 @@ def _move(
     actor: str,
     recording: Recording | None,
 ) -> None:
-    now = context.clock.now()
     with context.storage.transaction() as connection:
-        authority_id = authority_of(connection, authority).id
-        advance(connection, authority_id, [serial], move, at=now, actor=actor, reason=reason)
-        details = {"authority": authority} | ({"reason": reason.value} if reason else {})
-        context.audit.append(connection, Event(f"ca.certificate.{move}", actor, serial_text(serial), details))
-        partner = partner_of(connection, authority_id, serial)
-        if partner is not None and _can_move(connection, authority_id, partner, move):
-            # Double certificates stand and fall together, whichever of the two is named.
-            advance(connection, authority_id, [partner], move, at=now, actor=actor, reason=reason)
-            details = details | {"with": serial_text(serial)}
-            context.audit.append(connection, Event(f"ca.certificate.{move}", actor, serial_text(partner), details))
-        if partner is not None and move is Move.REVOKE:
-            for one in (serial, partner):
-                note_revocation(connection, authority_id, one)
+        _move_in(context, connection, authority, [serial], move, reason, actor)
         if recording:
             recording(connection)
+
+
+def _move_in(
+    context: Context,
+    connection: sa.Connection,
+    authority: str,
+    serials: Sequence[int],
+    move: Move,
+    reason: Reason | None,
+    actor: str,
+) -> None:
+    """Double certificates stand and fall together, whichever of the two is named."""
+    authority_id = authority_of(connection, authority).id
+    advance(connection, authority_id, serials, move, at=context.clock.now(), actor=actor, reason=reason)
+    beside = partners_of(connection, authority_id, serials)
+    partners = {
+        partner: serial for partner, serial in beside.items() if _can_move(connection, authority_id, partner, move)
+    }
+    if partners:
+        advance(connection, authority_id, list(partners), move, at=context.clock.now(), actor=actor, reason=reason)
+    if move is Move.REVOKE:
+        note_revocation(connection, authority_id, [*beside, *beside.values()])
+    details = {"authority": authority} | ({"reason": reason.value} if reason else {})
+    events = [Event(f"ca.certificate.{move}", actor, serial_text(serial), details) for serial in serials]
+    for partner, serial in partners.items():
+        about = details | {"with": serial_text(serial)}
+        events.append(Event(f"ca.certificate.{move}", actor, serial_text(partner), about))
+    context.audit.extend(connection, events)
 
 
 def _can_move(connection: sa.Connection, authority_id: int, serial: int, move: Move) -> bool:
