@@ -208,11 +208,8 @@ class Profile(_Part):
         return self
 
     def document(self) -> bytes:
-        """Canonical JSON (RFC 8785): what the digest is over, and what the books keep.
-
-        A setting that came later is left out where it says nothing, so that older versions keep their digests.
-        """
-        return rfc8785.dumps(self.model_dump(mode="json", exclude=set() if self.encryption else {"encryption"}))
+        """Canonical JSON (RFC 8785): what the digest is over, and what the books keep."""
+        return rfc8785.dumps(self.model_dump(mode="json"))
 
     @cached_property
     def digest(self) -> bytes:

@@ -1,6 +1,5 @@
 """Double certificates: both or none, the second key from the key-management centre, standing and falling together."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ca import revocation
-from ca.activation import active_profile, profile_version
 from ca.issuance import Approval, CertificateAuthority, IssuedCertificate
 from ca.kmc import records as kmc_records
 from ca.kmc.history import find_key
@@ -21,7 +19,7 @@ from ca.kmc.pools import statistics
 from ca.kmc.state import Pool
 from ca.profiles import Audience, KeyType, Profile, load_profile
 from ca.reconciliation import reconcile
-from ca.records import certificates, pairs, profiles
+from ca.records import certificates, pairs
 from ca.records import keys as key_claims
 from ca.register import Filter, page
 from ca.retirement import retire_keys
@@ -353,18 +351,6 @@ def test_whatever_the_order_both_are_in_one_state(double: Double, moves: list[tu
             assert error.kind is Kind.CONFLICT
         first, other = states(double, reference)
         assert first == other
-
-
-def test_a_profile_of_before_keeps_its_digest(double: Double) -> None:
-    """What an older version activated, without a word of encryption, is still what its digest says."""
-    profile = load_profile(PROFILES / "tsa.toml")
-    document = json.loads(profile.document())
-    assert "encryption" not in document
-    with double.centre.context.storage.transaction() as connection:
-        stored = connection.scalar(sa.select(profiles.c.document).where(profiles.c.name == "tsa"))
-        assert stored == profile.document()
-        assert profile_version(connection, "tsa", 1).profile == profile
-        assert active_profile(connection, "staff").profile.encryption == "staff-encryption"
 
 
 @pytest.mark.parametrize(
