@@ -1,7 +1,6 @@
 """Handing over: certificates in the forms that people ask for, and PKCS#12 for a holder whose key file is at hand."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from asn1crypto import pem, x509
 
 from core import files
 from core.algorithms import KeyKind
-from core.asn1.enveloped_key import CsrResponse, parse_csr_response
+from core.asn1.enveloped_key import CsrResponse
 from core.certificates import armour, serial_text
 from core.context import Context
 from core.csr import build_csr
@@ -18,7 +17,7 @@ from core.i18n import _
 from core.keys import pkcs12
 from core.keys.encryption import encrypt_private_key
 from core.keys.envelope import open_cms
-from core.keys.envelope_reading import open_envelope, require_sm2
+from core.keys.envelope_reading import envelope_in, open_envelope, require_sm2
 from core.keys.key_file import create_key_file, open_key_file
 from core.keys.private_key import PrivateKey, PycaKey
 from core.sm2 import curve
@@ -99,13 +98,8 @@ def open_encryption_key(data: bytes, key: PrivateKey, certificate: bytes | None 
                 remedy="--certificate",
             )
         return open_cms(data, certificate, key)
-    expected = None
-    with suppress(YinxinError):
-        response = parse_csr_response(data)
-        if response.envelope is not None:
-            data = response.envelope
-            expected = x509.Certificate.load(response.encryption_certificates[0]).public_key.dump()
-    return open_envelope(data, require_sm2(key), expected)
+    envelope, expected = envelope_in(data)
+    return open_envelope(envelope, require_sm2(key), expected)
 
 
 def keep_encryption_key(

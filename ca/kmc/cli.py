@@ -296,14 +296,14 @@ def inspect(file: Path, key_file: Path, certificate: Path | None, pin_file: Path
     """Inspect."""
     from asn1crypto import x509
 
+    from core.keys.envelope_reading import envelope_in, require_sm2
     from core.keys.envelope_reading import inspect as examine
-    from core.keys.envelope_reading import require_sm2
     from core.keys.key_file import open_key_file
 
-    data = files.read(file)
+    data, inside = envelope_in(files.read(file))
     pin = passphrase.obtain(str(key_file), file=pin_file, variable=PIN_VARIABLE)
     recipient = require_sm2(open_key_file(key_file, pin))
-    expected = x509.Certificate.load(read_certificates(certificate)[0]).public_key.dump() if certificate else None
+    expected = x509.Certificate.load(read_certificates(certificate)[0]).public_key.dump() if certificate else inside
     found = examine(data, recipient, expected)
     facts = {
         "shape": found.shape,
