@@ -200,9 +200,8 @@ def test_postgresql_from_init_to_ocsp(yinxin: Yinxin, tmp_path: Path, postgresql
     home = seed_home(tmp_path / "house", lambda _made: None)
     assert not (home.path / "yinxin.db").exists()
     with postgresql.connect() as connection:
-        serial = connection.execute(
-            sa.select(certificates.c.serial).where(certificates.c.subject.contains("张三"))
-        ).scalar_one()
+        query = sa.select(certificates.c.serial).where(certificates.c.subject.contains("张三"))
+        serial, _encryption = connection.scalars(query.order_by(certificates.c.id)).all()
     issuer = Certificate.load(certificate_of(home.storage, "sm2-issuing"))
     answer = responder_of(home).respond(build_request([cert_id(issuer, serial, SM3)]))
     assert judge(answer, serial, issuer, SystemClock().now(), None).standing is Standing.GOOD
