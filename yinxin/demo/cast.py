@@ -20,6 +20,8 @@ ADMINISTRATOR = "zhao.min"
 """The business administrator, who appoints the operators."""
 ENTERER, REVIEWER = "wang.fang", "liu.yang"
 """The operator who enters, and the one who approves and makes."""
+SECOND_REVIEWER = "chen.jing"
+"""Who approves too, where two are needed."""
 
 ROLE_HOLDER = "zhangsan"
 """Who of the staff has a role by attribute certificate."""
