@@ -86,9 +86,14 @@ class Responder:
         self._issuers = {
             cert_id(issuer, 0, digest).issuer: issuer.id for issuer in issuers for digest in DIGESTS.values()
         }
-        self._signatories = {issuer.id: _signatories(issuer, delegations) for issuer in issuers}
-        self._default = next(filter(None, self._signatories.values()), ())
-        _require_use(delegations, self._signatories.values())
+        self._known = issuers
+        self.delegate(delegations)
+
+    def delegate(self, delegations: Sequence[Delegation]) -> None:
+        """Sign by these delegations from now on, while requests are answered. `YinxinError` as at the beginning."""
+        signatories = {issuer.id: _signatories(issuer, delegations) for issuer in self._known}
+        _require_use(delegations, signatories.values())
+        self._signatories = signatories
 
     def respond(self, data: bytes) -> bytes:
         """OCSPResponse to an OCSPRequest, whatever the octets are."""
@@ -117,14 +122,16 @@ class Responder:
         return response.UNKNOWN if status is None else _cert_status(status)
 
     def _signatory(self, request: OcspRequest, now: datetime) -> Signatory:
+        signatories = self._signatories  # once: it may be exchanged meanwhile
         issuer_ids = (self._issuers.get(question.issuer, -1) for question in request.questions)
-        entitled = filter(None, (self._signatories.get(issuer_id, ()) for issuer_id in issuer_ids))
-        candidates = [one for one in next(entitled, self._default) if one.delegation.certificate.valid_at(now)]
+        entitled = filter(None, (signatories.get(issuer_id, ()) for issuer_id in issuer_ids))
+        default = next(filter(None, signatories.values()), ())
+        candidates = [one for one in next(entitled, default) if one.delegation.certificate.valid_at(now)]
         if not candidates:
             raise YinxinError(
                 Kind.UNAVAILABLE,
                 _("no responder certificate is valid now"),
-                remedy=_("issue a new certificate for the OCSP responder and restart it"),
+                remedy=_("see: yinxin ca service-certificates list"),
             )
         return max(candidates, key=lambda one: one.delegation.certificate.not_before)
 
@@ -177,7 +184,7 @@ def _require_use(delegations: Iterable[Delegation], signatories: Iterable[tuple[
         raise YinxinError(
             Kind.UNAVAILABLE,
             _("no valid responder certificate is installed"),
-            remedy=_("issue one with the profile ocsp, and put it into certificates/ocsp in the home folder"),
+            remedy=_("run: yinxin renew ocsp, then have the authority approve: yinxin ca service-certificates list"),
         )
     for delegation in delegations:
         if delegation.certificate.encoded not in used:

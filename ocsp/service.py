@@ -4,23 +4,22 @@ from datetime import timedelta
 
 from ca.status import StatusReader
 from core.home import Home
+from core.service.installed import installed
 from ocsp.certificate import Certificate
 from ocsp.delegation import Delegation
 from ocsp.responder import Responder
 
 
 def load_delegations(home: Home) -> list[Delegation]:
-    """One for each `certificates/ocsp/NAME.pem`; the key is NAME in the authority's key store.
+    """One for each certificate of the service in the home; the key has its name in the authority's key store.
 
     Expired ones are left out: their keys may be gone. `YinxinError` if a key is missing or does not fit.
     """
     key_store, now = home.key_store("ocsp"), home.clock.now()
-    files = sorted(home.certificates("ocsp").glob("*.pem"))
-    certificates = {file.stem: Certificate.read(file) for file in files}
     return [
-        Delegation(key_store.signer(name), certificate)
-        for name, certificate in certificates.items()
-        if now <= certificate.not_after
+        Delegation(key_store.signer(one.key_name), Certificate.load(one.certificate))
+        for one in installed(home, "ocsp")
+        if now <= one.not_after
     ]
 
 

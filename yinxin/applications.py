@@ -51,8 +51,15 @@ def ca() -> "WSGIApplication":
 
 
 def ocsp() -> "WSGIApplication":
-    """Certificate status."""
-    return build("ocsp", _served_home())
+    """Certificate status; the responder's certificates renew themselves meanwhile."""
+    from ocsp.http import application as create_ocsp
+    from ocsp.renewal import Keeper
+    from ocsp.service import responder_of
+
+    home = _served_home()
+    responder = responder_of(home)
+    Keeper(home, responder).start()
+    return create_ocsp(responder)
 
 
 def tsa() -> "WSGIApplication":

@@ -18,6 +18,7 @@ from yinxin import applications
 
 SERVICES = ("ca", "ocsp", "tsa", "seals")
 START_SECONDS = 30
+MAINTENANCE_SECONDS = 600
 STOP_SECONDS = 10
 
 
@@ -47,6 +48,7 @@ class Running:
         self._home = home
         self._services = services
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._maintenance: subprocess.Popen[bytes] | None = None
         self._stopping = False
         self._handlers: dict[int, Any] = {}
 
@@ -74,6 +76,9 @@ class Running:
 
     def __exit__(self, *_exception: object) -> None:
         """Stop them, and what a service that was killed has left behind."""
+        if self._maintenance:
+            self._maintenance.kill()  # it may be interrupted anywhere: the next one goes on
+            self._maintenance.wait()
         for child in self._children.values():
             child.terminate()
         for child in self._children.values():
@@ -87,11 +92,25 @@ class Running:
 
     def wait(self) -> None:
         """Wait until told to stop; `YinxinError` when a service ends by itself."""
+        due = time.monotonic()
         while not self._stopping:
             for service, child in self._children.items():
                 if child.poll() is not None:
                     raise YinxinError(Kind.UNAVAILABLE, _("the service ended by itself"), subject=service)
+            if "ca" in self._services and time.monotonic() >= due:
+                self._maintain()
+                due = time.monotonic() + MAINTENANCE_SECONDS
             time.sleep(0.2)
+
+    def _maintain(self) -> None:
+        """`yinxin ca maintain`, in a process that holds the authority's keys for as long as it takes."""
+        if self._maintenance is None or self._maintenance.poll() is not None:
+            self._maintenance = subprocess.Popen(
+                [sys.executable, "-m", "yinxin", "ca", "maintain"],
+                env=_environment(self._home),
+                stdin=subprocess.DEVNULL,  # what it wants to ask, nobody would answer
+                stdout=subprocess.DEVNULL,
+            )
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping = True
