@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from ca import crl, register, service_renewal
+from ca import register, service_renewal
 from ca.activation import active_profiles
 from ca.profiles import Audience
 from ca.register import CertificateRecord, Filter
 from ca.service import open_authority
-from ca.service_renewal import ServiceRequest
+from ca.service_renewal import ServiceRequest, is_of_service
 from ca.state import State
 from core.certificates import serial_text
 from core.cli import Command, Group, Output, output_option
@@ -102,8 +102,8 @@ def approve(home: Home, number: int, fingerprint: str, output: Output) -> None:
 @click.command(
     cls=Command,
     help=_(
-        "What the authority does by itself, for a timer: note what a crash left in doubt, renew certificates of"
-        " services, publish the lists that are due. Exit code 1 if a request waits for a person."
+        "What the authority does by itself, for a timer: note what a crash left in doubt, renew the certificates of"
+        " services. Exit code 1 if a request waits for a person."
     ),
     example="yinxin ca maintain",
 )
@@ -113,22 +113,14 @@ def maintain(home: Home, output: Output) -> int:
     """One round."""
     ca = open_authority(home)
     granted, waiting = service_renewal.grant_all(ca)
-    published = []
-    for authority in crl.due(home.context):
-        crl.publish(
-            home.context, ca.keys, authority.name, crl.hours_of(home.configuration.ca, authority), actor=_actor()
-        )
-        published.append(authority.name)
     facts: dict[str, Any] = {
         "renewed": [f"{request.keeper}/{request.name}" for request, _issued in granted],
         "waiting": [_request_facts(request) for request in waiting],
-        "published": published,
     }
     if output.json:
         output.details(facts, {})
     else:
-        labels = {"renewed": _("Renewed"), "published": _("Lists published")}
-        output.details({name: facts[name] or None for name in labels}, labels)
+        output.details({"renewed": facts["renewed"] or None}, {"renewed": _("Renewed")})
         if waiting:
             output.table(facts["waiting"], _request_headings())
     return 1 if waiting else 0
@@ -154,7 +146,7 @@ def _newest(home: Home) -> list[CertificateRecord]:
         profiles = [one.profile.name for one in active_profiles(connection) if one.profile.audience is Audience.SERVICE]
     found: dict[tuple[str, str, str], CertificateRecord] = {}
     for profile in profiles:
-        for record in register.every(home.storage, Filter(profile=profile)):
+        for record in filter(is_of_service, register.every(home.storage, Filter(profile=profile))):
             key = (record.profile, record.authority, record.subject)
             if key not in found or record.not_after >= found[key].not_after:
                 found[key] = record

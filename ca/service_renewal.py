@@ -122,7 +122,7 @@ def grant_all(ca: CertificateAuthority) -> tuple[list[tuple[ServiceRequest, Issu
         except YinxinError as error:
             if error.kind is Kind.UNAVAILABLE:
                 raise
-            waiting.append(_complain(ca.context, request, str(error)))
+            waiting += _complain(ca.context, request, str(error))
     return granted, waiting
 
 
@@ -149,10 +149,15 @@ def _read(context: Context, request: ServiceRequest) -> _Reading:
     return _Reading(signed.content, hashlib.sha256(csr.public_key_info).digest(), present)
 
 
+def is_of_service(record: CertificateRecord) -> bool:
+    """Whether the centre gave it to a service of its own, in a ceremony or as a renewal since; people's are not."""
+    return record.approval_reference.startswith(("ceremony", "renewal "))
+
+
 def _require_service(context: Context, present: CertificateRecord) -> None:
     with context.storage.reading() as connection:
         profile = active_profile(connection, present.profile).profile
-    if profile.audience is not Audience.SERVICE:
+    if profile.audience is not Audience.SERVICE or not is_of_service(present):
         raise YinxinError(
             Kind.FORBIDDEN,
             _("the certificate is not one of a service: its holder applies at the registration authority"),
@@ -178,12 +183,14 @@ def _subject(present: CertificateRecord) -> Subject:
     return Subject.model_validate({_FIELDS[label]: value for label, value in attributes_of(name)})
 
 
-def _complain(context: Context, request: ServiceRequest, complaint: str) -> ServiceRequest:
-    """Note why it waits; in the audit log once, not at every look."""
+def _complain(context: Context, request: ServiceRequest, complaint: str) -> list[ServiceRequest]:
+    """Note why it waits, in the audit log once, not at every look; nothing if another process has granted it."""
     complaint = complaint[:512]
-    if complaint != request.complaint:
-        with context.storage.transaction() as connection:
-            connection.execute(sa.update(requests).where(requests.c.id == request.id).values(complaint=complaint))
+    still_waiting = sa.and_(requests.c.id == request.id, requests.c.certificate.is_(None))
+    with context.storage.transaction() as connection:
+        if not connection.execute(sa.update(requests).where(still_waiting).values(complaint=complaint)).rowcount:
+            return []
+        if complaint != request.complaint:
             event = Event("ca.service.refuse", "system", request.reference, {"reason": complaint})
             context.audit.append(connection, event)
-    return replace(request, complaint=complaint)
+    return [replace(request, complaint=complaint)]

@@ -8,11 +8,11 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
-from ca.records import authorities, events, serial_octets
+from ca.records import authorities, certificates, events, serial_octets
 from ca.state import Reason, State
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -44,9 +44,8 @@ class CertificateStatus:
     revoked_at: datetime | None = None
     """When it was held or revoked."""
     reason: Reason | None = None
-
-
-_VALID = CertificateStatus(State.VALID)
+    not_after: datetime | None = None
+    """When the certificate ends, or ended: status is kept for ever."""
 
 
 class StatusReader:
@@ -56,7 +55,11 @@ class StatusReader:
         self._storage = storage
         dialect = storage.engine.dialect
         query = (
-            sa.select(events.c.state, events.c.at, events.c.reason)
+            sa.select(events.c.state, events.c.at, events.c.reason, certificates.c.not_after)
+            .join(
+                certificates,
+                sa.and_(certificates.c.authority_id == events.c.authority_id, certificates.c.serial == events.c.serial),
+            )
             .where(events.c.authority_id == sa.bindparam("issuer"), events.c.serial == sa.bindparam("number"))
             .order_by(events.c.sequence.desc())
         )
@@ -81,11 +84,15 @@ class StatusReader:
         row = self._row(values)
         if row is None:
             return None
-        state, at, reason = row
+        state, at, reason, not_after = row
+        end = self._utc(not_after)
         if state in (State.VALID, State.PRESUMED):
-            return _VALID
-        moment = self._moment(at) if self._moment else at
-        return CertificateStatus(State(state), moment, Reason(reason) if reason else None)
+            return CertificateStatus(State.VALID, not_after=end)
+        return CertificateStatus(State(state), self._utc(at), Reason(reason) if reason else None, end)
+
+    def _utc(self, value: Any) -> datetime:
+        moment: Any = self._moment(value) if self._moment else value
+        return cast(datetime, moment)
 
     def _row(self, values: Any) -> Any:
         dialect_error = self._storage.engine.dialect.loaded_dbapi.Error

@@ -80,6 +80,10 @@ class OcspSettings(Endpoint):
     port: Port = 8081
     response_hours: Annotated[int, Field(ge=1, le=24 * 7)] = 8
     """How long an answer holds (nextUpdate)."""
+    archive_cutoff: bool = True
+    """Say since when the status of expired certificates is kept (RFC 6960 4.4.4): since the issuer began."""
+    extended_revoked: bool = False
+    """Answer *revoked* instead of *unknown* for what an issuer of ours never issued (RFC 6960 2.2, 4.4.8)."""
 
 
 class TsaSettings(Endpoint):

@@ -19,6 +19,7 @@ from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from ocsp import response
+from ocsp.certificate import Certificate
 from ocsp.delegation import Delegation
 from ocsp.request import CertId, OcspRequest, cert_id, read_request
 from ocsp.response import Letterhead, Reason, Refusal
@@ -45,11 +46,20 @@ class Findings:
     nonce: bytes | None
     this_update: datetime
     next_update: datetime
+    single_extensions: tuple[bytes, ...]
+    """Of each answer, in the same order; b"" for none."""
+    extensions: bytes
+    """Of the response, beside the nonce's."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it says nothing beyond CertIDs, status and times."""
+        return not (self.extensions or any(self.single_extensions))
 
     @property
     def all_issued(self) -> bool:
         """Whether every certificate asked about exists: *unknown* may be outdated by the next issuance."""
-        return all(status != response.UNKNOWN for _cert_id, status in self.answers)
+        return all(status not in (response.UNKNOWN, response.NOT_ISSUED) for _cert_id, status in self.answers)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -61,23 +71,32 @@ class Findings:
     def response(self) -> bytes:
         """OCSPResponse, signed now."""
         singles = (
-            response.single_response(question.encoded, status, self.this_update, self.next_update)
-            for question, status in self.answers
+            response.single_response(question.encoded, status, self.this_update, self.next_update, extensions)
+            for (question, status), extensions in zip(self.answers, self.single_extensions, strict=True)
         )
         letterhead = self.signatory.letterhead
-        return letterhead.sign(letterhead.response_data(self.this_update, singles, self.nonce))
+        return letterhead.sign(letterhead.response_data(self.this_update, singles, self.nonce, self.extensions))
 
 
 class Responder:
     """Answers requests. Threads share it."""
 
     def __init__(
-        self, source: StatusSource, delegations: Sequence[Delegation], clock: Clock, validity: timedelta
+        self,
+        source: StatusSource,
+        delegations: Sequence[Delegation],
+        clock: Clock,
+        validity: timedelta,
+        *,
+        archive_cutoff: bool = False,
+        extended_revoked: bool = False,
     ) -> None:
         """`delegations`: where several answer for an issuer, the newest one that is valid signs.
 
-        `validity`: how long an answer holds (nextUpdate). `YinxinError` if there is nobody to sign, or a delegation
-        is by none of the issuers.
+        `validity`: how long an answer holds (nextUpdate). `archive_cutoff`: say of an expired certificate that status
+        is kept for all that its issuer ever issued (RFC 6960 4.4.4, by ETSI EN 319 411-2). `extended_revoked`: what an
+        issuer of ours never issued is *revoked* (RFC 6960 2.2). `YinxinError` if there is nobody to sign, or a
+        delegation is by none of the issuers.
         """
         self._source = source
         self._clock = clock
@@ -87,6 +106,13 @@ class Responder:
             cert_id(issuer, 0, digest).issuer: issuer.id for issuer in issuers for digest in DIGESTS.values()
         }
         self._known = issuers
+        self._archive_cutoffs = {
+            issuer.id: response.archive_cutoff(Certificate.load(issuer.certificate).not_before)
+            if archive_cutoff
+            else b""
+            for issuer in issuers
+        }
+        self._never_issued = response.NOT_ISSUED if extended_revoked else response.UNKNOWN
         self.delegate(delegations)
 
     def delegate(self, delegations: Sequence[Delegation]) -> None:
@@ -107,19 +133,29 @@ class Responder:
         request = read_request(data)
         now = self._clock.now().replace(microsecond=0)
         signatory = self._signatory(request, now)
+        said = [self._say(question, now) for question in request.questions]
         return Findings(
-            tuple((question, self._status(question)) for question in request.questions),
+            tuple((question, status) for question, (status, _extensions) in zip(request.questions, said, strict=True)),
             signatory,
             request.nonce,
             now,
             # What is signed does not outlive the right to sign it.
             min(now + self.validity, signatory.delegation.certificate.not_after),
+            tuple(extensions for _status, extensions in said),
+            # Its absence would say that "revoked" is never said of what was not issued (RFC 6960 4.4.8).
+            response.EXTENDED_REVOKE if any(status == response.NOT_ISSUED for status, _extensions in said) else b"",
         )
 
-    def _status(self, question: CertId) -> bytes:
+    def _say(self, question: CertId, now: datetime) -> tuple[bytes, bytes]:
+        """CertStatus and the elements of singleExtensions, DER."""
         issuer_id = self._issuers.get(question.issuer)
-        status = None if issuer_id is None else self._source.status(issuer_id, question.serial)
-        return response.UNKNOWN if status is None else _cert_status(status)
+        if issuer_id is None:
+            return response.UNKNOWN, b""
+        status = self._source.status(issuer_id, question.serial)
+        if status is None:
+            return self._never_issued, b""
+        is_expired = status.not_after is not None and status.not_after < now
+        return _cert_status(status), self._archive_cutoffs[issuer_id] if is_expired else b""
 
     def _signatory(self, request: OcspRequest, now: datetime) -> Signatory:
         signatories = self._signatories  # once: it may be exchanged meanwhile

@@ -25,5 +25,12 @@ def load_delegations(home: Home) -> list[Delegation]:
 
 def responder_of(home: Home) -> Responder:
     """Ready to answer. `YinxinError` if no valid responder certificate is installed, or its key does not open."""
-    validity = timedelta(hours=home.configuration.ocsp.response_hours)
-    return Responder(StatusReader(home.storage), load_delegations(home), home.clock, validity)
+    settings = home.configuration.ocsp
+    return Responder(
+        StatusReader(home.storage),
+        load_delegations(home),
+        home.clock,
+        timedelta(hours=settings.response_hours),
+        archive_cutoff=settings.archive_cutoff,
+        extended_revoked=settings.extended_revoked,
+    )
