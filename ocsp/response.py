@@ -68,18 +68,25 @@ class Letterhead:
         self._signer = signer
         # KeyHash is SHA-1 whatever the algorithm of the signature (RFC 6960 4.2.1).
         key_hash = SHA1.of(subject_public_key(signer.public_key_info))
-        self._responder_id = der.explicit(2, der.octet_string(key_hash))
+        self.responder_id = der.explicit(2, der.octet_string(key_hash))
         self._algorithm = signer.algorithm.identifier
-        self._certificates = der.explicit(0, der.sequence(certificate)) if certificate else b""
+        self.certificates = der.explicit(0, der.sequence(certificate)) if certificate else b""
 
     def response_data(self, produced_at: datetime, singles: Iterable[bytes], nonce: bytes | None) -> bytes:
         """ResponseData: what gets signed."""
         extensions = b"" if nonce is None else der.explicit(1, der.sequence(nonce_extension(nonce)))
-        return der.sequence(self._responder_id, der.generalized_time(produced_at), der.sequence(*singles), extensions)
+        return der.sequence(self.responder_id, der.generalized_time(produced_at), der.sequence(*singles), extensions)
+
+    def signature(self, response_data: bytes) -> bytes:
+        """The signer's, over ResponseData."""
+        return self._signer.sign(response_data)
+
+    def enclose(self, response_data: bytes, signature: bytes) -> bytes:
+        """OCSPResponse, successful, with this signature."""
+        basic = der.sequence(response_data, self._algorithm, der.bit_string(signature), self.certificates)
+        response_bytes = der.sequence(der.oid(BASIC), der.octet_string(basic))
+        return der.sequence(der.enumerated(0), der.explicit(0, response_bytes))
 
     def sign(self, response_data: bytes) -> bytes:
         """OCSPResponse, successful, signed."""
-        signature = der.bit_string(self._signer.sign(response_data))
-        basic = der.sequence(response_data, self._algorithm, signature, self._certificates)
-        response_bytes = der.sequence(der.oid(BASIC), der.octet_string(basic))
-        return der.sequence(der.enumerated(0), der.explicit(0, response_bytes))
+        return self.enclose(response_data, self.signature(response_data))
