@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ocsp.response import Letterhead
-from ocsp.template import Template, template
+from ocsp.template import template
 
 _DRAWERS = 64
 """What is full gives up one drawer after the other: no order of use to keep, no pause for clearing everything."""
@@ -31,18 +31,16 @@ class Kept(NamedTuple):
     """When a new answer shall be signed."""
     signature: bytes
 
-    def response_data(self) -> bytes:
+    def response_data(self, nonce: bytes = b"") -> bytes:
         """ResponseData: what is signed."""
-        return self._template().response_data(self.cert_id, self.status, self.this_update, self.next_update)
+        used = template(self.letterhead, len(self.cert_id), len(self.status), len(nonce), len(self.signature))
+        return used.response_data(self.cert_id, self.status, self.this_update, self.next_update, nonce)
 
-    def response(self) -> bytes:
+    def response(self, nonce: bytes = b"") -> bytes:
         """OCSPResponse."""
-        used = self._template()
-        data = used.response_data(self.cert_id, self.status, self.this_update, self.next_update)
+        used = template(self.letterhead, len(self.cert_id), len(self.status), len(nonce), len(self.signature))
+        data = used.response_data(self.cert_id, self.status, self.this_update, self.next_update, nonce)
         return used.enclose(data, self.signature)
-
-    def _template(self) -> Template:
-        return template(self.letterhead, len(self.cert_id), len(self.status), len(self.signature))
 
 
 class AnswerCache:

@@ -22,6 +22,7 @@ MAXIMUM_HEAD = 64 * 1024
 """Octets of request line and header fields: a GET may carry a whole request, in base64 and percent-encoded."""
 MAXIMUM_WAITING = 64
 """Requests that a client may send ahead."""
+MAXIMUM_HEADS = 1024
 REQUEST_SECONDS = 10
 """From a request's first octet to its last."""
 IDLE_SECONDS = 75
@@ -40,14 +41,28 @@ class Clockwork:
         self.stopping = False
         self.now = 0.0
         """Seconds, monotonic, to the second."""
-        self.date = b""
+        self._date = b""
+        self._heads: dict[tuple[bytes, int, bool], bytes] = {}
 
     def tick(self, now: float) -> None:
         """Once a second: tell the time, and close what took too long."""
         self.now = now
-        self.date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
+        self._date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
+        self._heads.clear()
         for connection in [one for one in self.connections if one.deadline < now]:
             connection.give_up()
+
+    def head(self, beginning: bytes, size: int, stays: bool) -> bytes:
+        """A reply up to its body. Few differ within a second."""
+        head = self._heads.get((beginning, size, stays))
+        if head is None:
+            length = b"" if beginning.startswith(b"HTTP/1.1 304 ") else b"Content-Length: %d\r\n" % size
+            # Said also where it stays, for clients of HTTP/1.0 that have asked for it (RFC 9112 9.3).
+            connection = b"Connection: keep-alive\r\n" if stays else b"Connection: close\r\n"
+            head = b"".join((beginning, self._date, length, connection, b"\r\n"))
+            if len(self._heads) < MAXIMUM_HEADS:
+                self._heads[beginning, size, stays] = head
+        return head
 
     def stop(self) -> None:
         """Close what is idle now, and all else after its reply."""
@@ -159,8 +174,6 @@ class Connection(asyncio.Protocol):
             target = httptools.parse_url(target).path or b"/"  # absolute form (RFC 9112 3.2.2)
         exchange = Exchange(parser.get_method(), target, self._body, self._content_type, self._if_none_match)
         stays = parser.should_keep_alive() and not self._clockwork.stopping
-        if parser.get_http_version() == "1.0":
-            stays = False
         self._octets = 0
         self._begun = False
         self._start_afresh()
@@ -206,10 +219,8 @@ class Connection(asyncio.Protocol):
     def _write(self, reply: Reply, stays: bool, *, body: bool = True) -> None:
         if self._transport.is_closing():
             return
-        length = b"" if b" 304 " in reply.head[:14] else b"Content-Length: %d\r\n" % len(reply.body)
-        connection = b"" if stays else b"Connection: close\r\n"
-        content = reply.body if body else b""
-        self._transport.write(b"".join((reply.head, self._clockwork.date, length, connection, b"\r\n", content)))
+        head = self._clockwork.head(reply.head, len(reply.body), stays)
+        self._transport.write(head + reply.body if body else head)
         self.deadline = self._clockwork.now + IDLE_SECONDS
         if not stays:
             self._transport.close()

@@ -73,20 +73,22 @@ class Desk:
             return Answer(response.refusal(refusal_for(error)), Count.REFUSED)
 
     def _sign_and_keep(self, data: bytes, findings: Findings, generation: int) -> Answer:
-        ((question, status),) = findings.answers
-        letterhead = findings.signatory.letterhead
-        this_update, next_update = int(findings.this_update.timestamp()), int(findings.next_update.timestamp())
-        unsigned = Kept(letterhead, question.encoded, status, this_update, next_update, 0, b"")
+        unsigned = _unsigned(findings)
+        this_update, next_update = unsigned.this_update, unsigned.next_update
         kept = unsigned._replace(
             fresh_until=min(self._end_of_half(unsigned), this_update + (next_update - this_update) // 2),
-            signature=letterhead.signature(unsigned.response_data()),
+            signature=unsigned.letterhead.signature(unsigned.response_data()),
         )
         if self._feed is not None:
             self._cache.put(data, kept, generation)
         return Answer(kept.response(), Count.SIGNED, this_update, next_update, self.tag(kept))
 
     def _sign_once(self, findings: Findings) -> Answer:
-        return Answer(findings.response(), Count.SIGNED_ONCE)
+        if len(findings.answers) > 1:
+            return Answer(findings.response(), Count.SIGNED_ONCE)
+        unsigned, nonce = _unsigned(findings), findings.nonce or b""
+        signature = unsigned.letterhead.signature(unsigned.response_data(nonce))
+        return Answer(unsigned._replace(signature=signature).response(nonce), Count.SIGNED_ONCE)
 
     def tag(self, kept: Kept) -> str:
         """An entity tag: changes with what is said, and with every half of an answer's validity.
@@ -104,3 +106,9 @@ class Desk:
         half = self.validity // 2
         offset = crc32(kept.cert_id) % half
         return ((kept.this_update + offset) // half + 1) * half - offset
+
+
+def _unsigned(findings: Findings) -> Kept:
+    ((question, status),) = findings.answers
+    times = int(findings.this_update.timestamp()), int(findings.next_update.timestamp())
+    return Kept(findings.signatory.letterhead, question.encoded, status, *times, fresh_until=0, signature=b"")

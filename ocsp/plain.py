@@ -73,6 +73,8 @@ def _enter(data: bytes, at: int) -> tuple[int, int]:
         return at + 2, at + 2 + size
     if size == 0x81 and data[at + 2] >= 0x80:
         return at + 3, at + 3 + data[at + 2]
+    if size == 0x82 and data[at + 2]:
+        return at + 4, at + 4 + (data[at + 2] << 8 | data[at + 3])
     raise KeyError
 
 
