@@ -45,13 +45,13 @@ def test_what_was_read_before_a_change_is_not_kept_after_it() -> None:
     assert cache.get(question(1), 0) is None
 
 
-@pytest.mark.parametrize("limit", [1, 10_000, 1_000_000])
+@pytest.mark.parametrize("limit", [1, 10_000, 200_000])
 def test_is_bounded_whatever_comes(limit: int) -> None:
     cache = AnswerCache(limit)
-    for serial in range(1, 6_000):
+    for serial in range(1, 2_000):
         cache.put(question(serial), kept(serial), cache.generation)
         assert cache.size <= limit
-    room = limit // (len(question(5_999)) + 100)
+    room = limit // (len(question(1_999)) + 100)
     assert (len(cache) > room // 4) if room > 64 else True
     cache.clear()
     assert (cache.size, len(cache)) == (0, 0)
@@ -60,12 +60,12 @@ def test_is_bounded_whatever_comes(limit: int) -> None:
 def test_the_size_told_is_the_size_used() -> None:
     """Not less than what Python needs for the entries alone."""
     cache = AnswerCache(100_000_000)
-    for serial in range(1, 3_000):
+    for serial in range(1, 1_000):
         cache.put(question(serial), kept(serial, bytes(72)), cache.generation)
     drawers = cache._drawers
     used = sum(sys.getsizeof(drawer) for drawer in drawers)
     used += sum(sys.getsizeof(part) for drawer in drawers for entry in drawer.items() for part in entry)
-    assert used <= cache.size * 1.1
+    assert used <= cache.size * 1.2  # dictionaries grow in steps
 
 
 class Keeping(RuleBasedStateMachine):

@@ -14,7 +14,9 @@ from ocsp.plain import read_plain
 from ocsp.request import MAXIMUM_NONCE, CertId, OcspRequest, build_request, nonce_extension, read_request
 
 VECTORS = sorted((Path(cryptography_vectors.__file__).parent / "x509" / "ocsp").glob("*req*.der"))
-PLAIN_VECTORS = {"req-sha1.der", "req-ext-nonce.der", "ocsp-army.inapplicable-req.der"}
+PLAIN_VECTORS = {"req-sha1.der", "req-ext-nonce.der"} | {
+    f"ocsp-army.{name}-req.der" for name in ("valid", "revoked", "inapplicable")
+}
 
 
 def cert_id(name: str, hashes: bytes, serial: int, parameters: bytes) -> CertId:
