@@ -8,6 +8,6 @@ commit. Bad input gets the protocol's own error.
 
 A question comes through `server.py` (processes), `connection.py` (one client) and `http.py` (what it means) to
 `desk.py`, which has kept answers (`cache.py`, held true by `feed.py`) or has one made: `plain.py` and `request.py` read
-questions, `responder.py` decides, `response.py` and `template.py` write. `service.py` opens all that of an installation.
+questions, `responder.py` decides, `response.py` and `template.py` write. `service.py` opens it all for an installation.
 `client.py` is the other side, which asks any responder, and `judgement.py` says whether the answer can be believed.
 """
