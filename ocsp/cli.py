@@ -34,9 +34,9 @@ def group() -> None:
 
 @group.command(
     help=_(
-        "Ask whether CERTIFICATE holds, check the answer and explain it. The issuer is sought in the file itself, in this"
-        " installation, and at the address in the certificate. Exit code: 0 good, 1 revoked or on hold, 3 unknown, 2 no"
-        " answer that can be believed."
+        "Ask whether CERTIFICATE holds, check the answer and explain it. The issuer is sought in the file itself, in"
+        " this installation, and at the address in the certificate. Exit code: 0 good, 1 revoked or on hold, 3 unknown,"
+        " 2 no answer that can be believed."
     ),
     example="yinxin ocsp check zhangsan.pem\nyinxin ocsp check site.pem --issuer ca.pem --hash sha256 --get --no-nonce",
 )

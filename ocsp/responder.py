@@ -8,7 +8,7 @@ that does not trust the signer for one of them refuses that part, as RFC 6960 4.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -21,6 +21,7 @@ from core.i18n import _
 from ocsp import response
 from ocsp.certificate import Certificate
 from ocsp.delegation import Delegation
+from ocsp.plain import read_plain
 from ocsp.request import CertId, OcspRequest, cert_id, read_request
 from ocsp.response import Letterhead, Reason, Refusal
 from ocsp.status import CertificateStatus, Issuer, StatusSource
@@ -87,18 +88,21 @@ class Responder:
         delegations: Sequence[Delegation],
         clock: Clock,
         validity: timedelta,
+        next_crl: Callable[[int], datetime | None] = lambda _issuer_id: None,
         *,
         archive_cutoff: bool = False,
         extended_revoked: bool = False,
     ) -> None:
         """`delegations`: where several answer for an issuer, the newest one that is valid signs.
 
-        `validity`: how long an answer holds (nextUpdate). `archive_cutoff`: say of an expired certificate that status
-        is kept for all that its issuer ever issued (RFC 6960 4.4.4, by ETSI EN 319 411-2). `extended_revoked`: what an
-        issuer of ours never issued is *revoked* (RFC 6960 2.2). `YinxinError` if there is nobody to sign, or a
-        delegation is by none of the issuers.
+        `validity`: how long an answer holds (nextUpdate). `next_crl`: the nextUpdate of an issuer's CRL; while that is
+        in force, no answer holds for longer. `archive_cutoff`: say of an expired certificate that status is kept for
+        all that its issuer ever issued (RFC 6960 4.4.4, by ETSI EN 319 411-2). `extended_revoked`: what an issuer of
+        ours never issued is *revoked* (RFC 6960 2.2). `YinxinError` if there is nobody to sign, or a delegation is by
+        none of the issuers.
         """
         self._source = source
+        self._next_crl = next_crl
         self._clock = clock
         self.validity = validity
         issuers = source.issuers()
@@ -130,7 +134,10 @@ class Responder:
 
     def find(self, data: bytes) -> Findings:
         """What will be answered; `YinxinError` (invalid) if the octets are no OCSPRequest, (unavailable) otherwise."""
-        request = read_request(data)
+        return self.find_for(read_plain(data) or read_request(data))
+
+    def find_for(self, request: OcspRequest) -> Findings:
+        """What will be answered to a request that was read; `YinxinError` (unavailable) if nothing can be."""
         now = self._clock.now().replace(microsecond=0)
         signatory = self._signatory(request, now)
         said = [self._say(question, now) for question in request.questions]
@@ -140,11 +147,17 @@ class Responder:
             request.nonce,
             now,
             # What is signed does not outlive the right to sign it.
-            min(now + self.validity, signatory.delegation.certificate.not_after),
+            min(now + self.validity, signatory.delegation.certificate.not_after, *self._next_crls(request, now)),
             tuple(extensions for _status, extensions in said),
             # Its absence would say that "revoked" is never said of what was not issued (RFC 6960 4.4.8).
             response.EXTENDED_REVOKE if any(status == response.NOT_ISSUED for status, _extensions in said) else b"",
         )
+
+    def _next_crls(self, request: OcspRequest, now: datetime) -> Iterable[datetime]:
+        """Ends of the CRLs in force, of the issuers that are asked about."""
+        issuer_ids = {self._issuers.get(question.issuer) for question in request.questions} - {None}
+        ends = (self._next_crl(issuer_id) for issuer_id in issuer_ids if issuer_id is not None)
+        return (end for end in ends if end is not None and end > now)
 
     def _say(self, question: CertId, now: datetime) -> tuple[bytes, bytes]:
         """CertStatus and the elements of singleExtensions, DER."""

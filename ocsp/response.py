@@ -84,9 +84,9 @@ class Letterhead:
         self._signer = signer
         # KeyHash is SHA-1 whatever the algorithm of the signature (RFC 6960 4.2.1).
         key_hash = SHA1.of(subject_public_key(signer.public_key_info))
-        self._responder_id = der.explicit(2, der.octet_string(key_hash))
+        self.responder_id = der.explicit(2, der.octet_string(key_hash))
         self._algorithm = signer.algorithm.identifier
-        self._certificates = der.explicit(0, der.sequence(certificate)) if certificate else b""
+        self.certificates = der.explicit(0, der.sequence(certificate)) if certificate else b""
 
     def response_data(
         self, produced_at: datetime, singles: Iterable[bytes], nonce: bytes | None, extensions: bytes = b""
@@ -94,11 +94,18 @@ class Letterhead:
         """ResponseData: what gets signed. `extensions`: elements of responseExtensions, beside the nonce's."""
         elements = (b"" if nonce is None else nonce_extension(nonce)) + extensions
         tail = der.explicit(1, der.sequence(elements)) if elements else b""
-        return der.sequence(self._responder_id, der.generalized_time(produced_at), der.sequence(*singles), tail)
+        return der.sequence(self.responder_id, der.generalized_time(produced_at), der.sequence(*singles), tail)
+
+    def signature(self, response_data: bytes) -> bytes:
+        """The signer's, over ResponseData."""
+        return self._signer.sign(response_data)
+
+    def enclose(self, response_data: bytes, signature: bytes) -> bytes:
+        """OCSPResponse, successful, with this signature."""
+        basic = der.sequence(response_data, self._algorithm, der.bit_string(signature), self.certificates)
+        response_bytes = der.sequence(der.oid(BASIC), der.octet_string(basic))
+        return der.sequence(der.enumerated(0), der.explicit(0, response_bytes))
 
     def sign(self, response_data: bytes) -> bytes:
         """OCSPResponse, successful, signed."""
-        signature = der.bit_string(self._signer.sign(response_data))
-        basic = der.sequence(response_data, self._algorithm, signature, self._certificates)
-        response_bytes = der.sequence(der.oid(BASIC), der.octet_string(basic))
-        return der.sequence(der.enumerated(0), der.explicit(0, response_bytes))
+        return self.enclose(response_data, self.signature(response_data))

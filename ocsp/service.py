@@ -5,8 +5,14 @@ from datetime import timedelta
 from ca.status import StatusReader
 from core.home import Home
 from core.service.installed import installed
+from ocsp.allowance import Allowance
+from ocsp.cache import AnswerCache
 from ocsp.certificate import Certificate
+from ocsp.counters import Counters
 from ocsp.delegation import Delegation
+from ocsp.desk import Desk
+from ocsp.feed import Feed
+from ocsp.http import Service
 from ocsp.responder import Responder
 
 
@@ -25,12 +31,27 @@ def load_delegations(home: Home) -> list[Delegation]:
 
 def responder_of(home: Home) -> Responder:
     """Ready to answer. `YinxinError` if no valid responder certificate is installed, or its key does not open."""
+    return _responder(home, StatusReader(home.storage))
+
+
+def _responder(home: Home, reader: StatusReader) -> Responder:
     settings = home.configuration.ocsp
     return Responder(
-        StatusReader(home.storage),
+        reader,
         load_delegations(home),
         home.clock,
         timedelta(hours=settings.response_hours),
+        reader.next_crl,
         archive_cutoff=settings.archive_cutoff,
         extended_revoked=settings.extended_revoked,
     )
+
+
+def open_service(home: Home, counters: Counters) -> tuple[Service, Feed, Responder]:
+    """What answers over HTTP, the feed that must be started with it, and who signs. `YinxinError` as above."""
+    settings, reader = home.configuration.ocsp, StatusReader(home.storage)
+    cache = AnswerCache(settings.cache_mib * 1024 * 1024)
+    feed = Feed(reader, reader.issuers(), cache)
+    responder = _responder(home, reader)
+    desk = Desk(responder, home.clock, Allowance(settings.nonce_per_second), cache, feed)
+    return Service({b"": desk}, home.clock, counters), feed, responder

@@ -1,4 +1,4 @@
-"""The services as WSGI applications. Each opens the keys of its own authority and no other.
+"""The services as WSGI applications, each with the keys of its own authority. OCSP has a server of its own.
 
 Granian's worker processes call these factories; which home they serve stands in YINXIN_HOME.
 """
@@ -22,11 +22,6 @@ def build(service: str, home: Home) -> "WSGIApplication":
 
             reconciliation.reconcile(home.context)
             return create_ca(home.context)
-        case "ocsp":
-            from ocsp.http import application as create_ocsp
-            from ocsp.service import responder_of
-
-            return create_ocsp(responder_of(home))
         case "tsa":
             from tsa.http import create_app as create_tsa
             from tsa.installation import open_authority
@@ -48,18 +43,6 @@ def _served_home() -> Home:
 def ca() -> "WSGIApplication":
     """CRLs and CA certificates."""
     return build("ca", _served_home())
-
-
-def ocsp() -> "WSGIApplication":
-    """Certificate status; the responder's certificates renew themselves meanwhile."""
-    from ocsp.http import application as create_ocsp
-    from ocsp.renewal import Keeper
-    from ocsp.service import responder_of
-
-    home = _served_home()
-    responder = responder_of(home)
-    Keeper(home, responder).start()
-    return create_ocsp(responder)
 
 
 def tsa() -> "WSGIApplication":

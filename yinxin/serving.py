@@ -14,6 +14,7 @@ from typing import Any
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
+from ocsp.service import responder_of
 from yinxin import applications
 
 SERVICES = ("ca", "ocsp", "tsa", "seals")
@@ -36,7 +37,7 @@ def url(home: Home, service: str) -> str:
 
 def become(home: Home, service: str) -> None:
     """Turn this process into the service. `YinxinError` if it could not work: better now than at the first request."""
-    applications.build(service, home)
+    _require_working(home, service)
     _require_free(service, *address(home, service))
     os.execve(sys.executable, _arguments(home, service), _environment(home))  # noqa: S606 - that is the point
 
@@ -56,7 +57,7 @@ class Running:
         """Start them, and wait until each accepts connections. From here on a signal to stop is heeded by `wait`."""
         try:
             for service in self._services:
-                applications.build(service, self._home)
+                _require_working(self._home, service)
                 _require_free(service, *address(self._home, service))
             # Not by KeyboardInterrupt: one between a child's start and its entry here would leave the child alone.
             self._handlers = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -131,6 +132,13 @@ class Running:
         raise YinxinError(Kind.UNAVAILABLE, _("the service did not start"), subject=service)
 
 
+def _require_working(home: Home, service: str) -> None:
+    if service == "ocsp":
+        responder_of(home)
+    else:
+        applications.build(service, home)
+
+
 def _require_free(service: str, host: str, port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -146,6 +154,8 @@ def _require_free(service: str, host: str, port: int) -> None:
 
 
 def _arguments(home: Home, service: str) -> list[str]:
+    if service == "ocsp":
+        return [sys.executable, "-m", "ocsp.server"]
     host, port = address(home, service)
     return [
         sys.executable,

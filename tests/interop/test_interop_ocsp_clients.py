@@ -49,20 +49,20 @@ def place(seeded_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     shutil.copytree(seeded_home, folder / "home")
     home = Home(folder / "home")
     ca = open_authority(home)
-    key = {}
+    keys = {}
     for name in STANDINGS:
-        key[name] = generate(KeyKind.RSA_2048)
+        keys[name] = generate(KeyKind.RSA_2048)
         issued = issue_service_certificate(
             ca,
             authority="rsa-issuing",
             profile="seal-maker",  # no extended key usage: it may stand at a TLS server
             subject=Subject.of_service(home.configuration.centre.organization, "localhost"),
-            signer=key[name],
+            signer=keys[name],
             actor="test",
             reference=f"ceremony {name}",
         )
         (folder / f"{name}.pem").write_bytes(armour([issued.certificate]))
-        _write_key(folder / f"{name}.key", key[name])
+        _write_key(folder / f"{name}.key", keys[name])
         if name == "held":
             revocation.hold(home.context, "rsa-issuing", issued.serial, actor="test")
         if name == "revoked":
@@ -91,7 +91,16 @@ def program(name: str) -> str:
 def test_openssl_asks_about_all_at_once(place: Place, digest: str, nonce: str) -> None:
     """By POST; it checks the signature, the delegation, the nonce and the times."""
     asked = [part for name in STANDINGS for part in (digest, "-cert", str(place[name]))]
-    options = ("-issuer", place["issuer"], *asked, "-url", place.url, "-CAfile", place["root"], nonce)
+    options: tuple[str | Path, ...] = (
+        "-issuer",
+        place["issuer"],
+        *asked,
+        "-url",
+        place.url,
+        "-CAfile",
+        place["root"],
+        nonce,
+    )
     trust = ("-verify_other", place["issuer"], "-timeout", "20")
     said = openssl("ocsp", *options, *trust).decode()
     assert f"{place['good']}: good\n" in said
@@ -118,7 +127,7 @@ def test_a_request_of_cryptography_sent_by_curl(place: Place, name: str, tmp_pat
     assert "Response verify OK" in openssl_says("ocsp", *options, "-verify_other", place["issuer"])
 
 
-@pytest.mark.parametrize("nonce", ["--nonce", "--no-nonce"])
+@pytest.mark.parametrize("nonce", ["--nonce", ""], ids=["nonce", "no nonce"])
 @pytest.mark.parametrize(
     ("name", "words"),
     [
