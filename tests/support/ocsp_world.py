@@ -162,10 +162,17 @@ class World:
                     self.books.statuses[number, serial] = Status("revoked", YESTERDAY, Why(reason))
         self.responder = self.open()
 
-    def open(self, **options: bool) -> Responder:
+    def open(self, *, archive_cutoff: bool = False, extended_revoked: bool = False) -> Responder:
         """The responder of both towns, configured so."""
         parties = [party for town in (self.town, self.other) for party in (town.responder, town.root_responder)]
-        return Responder(self.books, [delegation(party) for party in parties], self.clock, VALIDITY, **options)
+        return Responder(
+            self.books,
+            [delegation(party) for party in parties],
+            self.clock,
+            VALIDITY,
+            archive_cutoff=archive_cutoff,
+            extended_revoked=extended_revoked,
+        )
 
 
 TOWNS = {kind: Town(kind) for kind in (KeyKind.SM2, KeyKind.RSA_2048)}
