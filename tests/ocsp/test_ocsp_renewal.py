@@ -14,8 +14,11 @@ from pathlib import Path
 import click
 import pytest
 import sqlalchemy as sa
+from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
 
-from ca import revocation, service_renewal
+from ca import activation, revocation, service_renewal
+from ca.activation import active_profile
 from ca.cli_services import group as service_certificates
 from ca.cli_services import maintain
 from ca.issuance import CertificateAuthority
@@ -262,6 +265,20 @@ def test_a_revoked_one_is_not_renewed(place: Place) -> None:
     with place.home.storage.reading() as connection:
         refusals = connection.scalar(sa.text("select count(*) from audit_entries where act = 'ca.service.refuse'"))
     assert refusals == 1
+
+
+@pytest.mark.parametrize("nocheck", [False, True])
+def test_nocheck_by_configuration(place: Place, nocheck: bool) -> None:
+    """A new version of the profile holds from the next renewal on (RFC 6960 4.2.2.2.1)."""
+    with place.home.storage.transaction() as connection:
+        changed = active_profile(connection, "ocsp").profile.model_copy(update={"ocsp_nocheck": nocheck})
+        activation._activate(connection, place.home.context, changed, "keeper")
+    renew(place.home, "ocsp", early=True)
+    place.maintain()
+    place.keeper.look()
+    extensions = x509.load_der_x509_certificate(place.signer()).extensions
+    assert [one.oid for one in extensions].count(ExtensionOID.OCSP_NO_CHECK) == nocheck
+    assert judges.statuses(place.ask()) == ["good"]
 
 
 def test_crash_between_key_and_request(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
