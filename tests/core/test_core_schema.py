@@ -11,6 +11,7 @@ from core.storage import Storage, metadata
 
 RECORDS = (
     "core.audit",
+    "core.service.records",
     "ca.records",
     "ca.attributes.records",
     "ca.kmc.records",
