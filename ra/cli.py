@@ -1,36 +1,35 @@
 """`yinxin ra`: requests from entry to delivery, and the certificates' holds and revocations."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from pathlib import Path
 
 import click
 
-from ca.authorities import chain_of
-from ca.register import find
-from ca.service import open_authority
 from ca.state import Reason
 from core import files
 from core.certificates import serial_text
 from core.cli import Group, Output, output_option
 from core.errors import YinxinError
-from core.home import Home
 from core.i18n import _
 from core.subject import Subject
-from ra import requests, revocation
-from ra.cli_options import FILE, acting_operator, subject_changes, subject_options
-from ra.delivery import Form, deliver, export, write_certificate
-from ra.issuance import issue
+from ra.cli_options import FILE, acting_operator, choose_server, subject_changes, subject_options
+from ra.delivery import Form, export, write_certificate
 from ra.moves import State
-from ra.operators import OperatorSession
-from ra.register import PAGE, StoredCertificate, list_requests, look_up
+from ra.office import MAXIMUM_ORDERS, RegistrationOffice, Server
+from ra.register import PAGE, StoredCertificate
+from ra.revocation import REASONS
 
-BATCH = 200
 
-
-@click.group(cls=Group, help=_("Requests for certificates: enter, approve, issue, deliver, revoke."))
-def group() -> None:
+@click.group(
+    cls=Group,
+    help=_("Requests for certificates: enter, approve, issue, deliver, revoke."),
+    example="yinxin ra --server https://ra.example.gov.cn list --as wang.review --key wang.pem",
+)
+@click.option("--server", metavar="URL", envvar="YINXIN_RA_SERVER", help=_("The office at a distance that is asked."))
+@click.option("--ca-file", type=FILE, help=_("Certificates to trust for TLS; else those that this machine trusts."))
+def group(server: str | None, ca_file: Path | None) -> None:
     """The group of commands."""
+    choose_server(Server(server, ca_file) if server else None)
 
 
 group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, remove."))
@@ -56,8 +55,7 @@ group.add_later("export", "ra.cli_bulk:export_command", _("Write all requests or
 @acting_operator
 @output_option
 def apply(
-    home: Home,
-    session: OperatorSession,
+    office: RegistrationOffice,
     profile: str,
     authority: str,
     csr_file: Path,
@@ -66,15 +64,7 @@ def apply(
 ) -> None:
     """Enter a request."""
     csr = files.read(csr_file)
-    number = requests.enter(
-        home.context,
-        session,
-        authority=authority,
-        profile=profile,
-        subject=subject,
-        csr=csr,
-        decide_within=timedelta(days=home.configuration.ra.decide_days),
-    )
+    number = office.enter(authority=authority, profile=profile, subject=subject, csr=csr)
     output.done(
         _("Request {number} is entered; another operator approves it.").format(number=number),
         {"number": number, "state": State.ENTERED.value},
@@ -91,23 +81,14 @@ def apply(
 @acting_operator
 @output_option
 def amend(
-    home: Home,
-    session: OperatorSession,
+    office: RegistrationOffice,
     number: str,
     csr_file: Path | None,
     changed: Callable[[Subject], Subject],
     output: Output,
 ) -> None:
     """Amend a request."""
-    application = look_up(home.context, session, number).application
-    state = requests.amend(
-        home.context,
-        session,
-        number,
-        subject=changed(application.subject) if application else None,
-        csr=files.read(csr_file) if csr_file else None,
-        decide_within=timedelta(days=home.configuration.ra.decide_days),
-    )
+    state = office.amend(number, changed, files.read(csr_file) if csr_file else None)
     output.done(
         _("Request {number} is amended; another operator approves it.").format(number=number),
         {"number": number, "state": state.value},
@@ -126,8 +107,7 @@ def amend(
 @acting_operator
 @output_option
 def list_command(
-    home: Home,
-    session: OperatorSession,
+    office: RegistrationOffice,
     state: str | None,
     profile: str | None,
     after: str | None,
@@ -136,7 +116,7 @@ def list_command(
 ) -> None:
     """List requests."""
     wanted = State(state) if state else None
-    page = list_requests(home.context, session, state=wanted, profile=profile, after=after, limit=limit)
+    page = office.list_requests(state=wanted, profile=profile, after=after, limit=limit)
     headings = {
         "number": _("Number"),
         "state": _("State"),
@@ -162,9 +142,9 @@ def list_command(
 )
 @acting_operator
 @output_option
-def show(home: Home, session: OperatorSession, number: str, folder: Path | None, output: Output) -> None:
+def show(office: RegistrationOffice, number: str, folder: Path | None, output: Output) -> None:
     """Show a request."""
-    record = look_up(home.context, session, number)
+    record = office.look_up(number)
     statements = [
         f"{statement.at.astimezone():%Y-%m-%d %H:%M:%S} {statement.act.value}: {statement.operator}"
         + (f" ({statement.decision})" if statement.decision else "")
@@ -207,9 +187,9 @@ def show(home: Home, session: OperatorSession, number: str, folder: Path | None,
 @click.option("--digest", help=_("Only if the request is still the one with this digest, as `show` gives it."))
 @acting_operator
 @output_option
-def approve(home: Home, session: OperatorSession, numbers: tuple[str, ...], digest: str | None, output: Output) -> None:
+def approve(office: RegistrationOffice, numbers: tuple[str, ...], digest: str | None, output: Output) -> None:
     """Approve requests."""
-    _each(numbers, lambda number: requests.approve(home.context, session, number, digest=digest), output)
+    _each(numbers, lambda number: office.approve(number, digest=digest), output)
 
 
 @group.command(
@@ -220,9 +200,9 @@ def approve(home: Home, session: OperatorSession, numbers: tuple[str, ...], dige
 @click.option("--why", required=True, help=_("The reason, for the record."))
 @acting_operator
 @output_option
-def reject(home: Home, session: OperatorSession, numbers: tuple[str, ...], why: str, output: Output) -> None:
+def reject(office: RegistrationOffice, numbers: tuple[str, ...], why: str, output: Output) -> None:
     """Reject requests."""
-    _each(numbers, lambda number: requests.reject(home.context, session, number, why), output)
+    _each(numbers, lambda number: office.reject(number, why), output)
 
 
 @group.command(
@@ -233,9 +213,9 @@ def reject(home: Home, session: OperatorSession, numbers: tuple[str, ...], why: 
 @click.option("--why", default="", help=_("The reason, for the record."))
 @acting_operator
 @output_option
-def withdraw(home: Home, session: OperatorSession, numbers: tuple[str, ...], why: str, output: Output) -> None:
+def withdraw(office: RegistrationOffice, numbers: tuple[str, ...], why: str, output: Output) -> None:
     """Withdraw requests."""
-    _each(numbers, lambda number: requests.withdraw(home.context, session, number, why), output)
+    _each(numbers, lambda number: office.withdraw(number, why), output)
 
 
 @group.command(
@@ -247,23 +227,19 @@ def withdraw(home: Home, session: OperatorSession, numbers: tuple[str, ...], why
 @click.option("--approved", is_flag=True, help=_("All requests that are approved."))
 @acting_operator
 @output_option
-def issue_command(
-    home: Home, session: OperatorSession, numbers: tuple[str, ...], approved: bool, output: Output
-) -> None:
+def issue_command(office: RegistrationOffice, numbers: tuple[str, ...], approved: bool, output: Output) -> None:
     """Issue certificates."""
     if bool(numbers) == approved:
         raise click.UsageError(_("Give the numbers of requests, or --approved."))
-    authority = open_authority(home)
-    wanted = _approved(home, session) if approved else list(dict.fromkeys(numbers))
+    wanted = _approved(office) if approved else list(dict.fromkeys(numbers))
     rows: list[dict[str, object]] = []
     try:
         with output.progress(_("Issuing"), len(wanted)) as advance:
-            for start in range(0, len(wanted), BATCH):
-                batch = wanted[start : start + BATCH]
-                made = issue(home.context, authority, session, batch)
+            for start in range(0, len(wanted), MAXIMUM_ORDERS):
+                batch = wanted[start : start + MAXIMUM_ORDERS]
                 rows += [
-                    {"number": number, "authority": one.authority, "serial": serial_text(one.serial)}
-                    for number, one in zip(batch, made, strict=True)
+                    {"number": one.number, "authority": one.authority, "serial": serial_text(one.serial)}
+                    for one in office.issue(batch)
                 ]
                 advance(len(batch))
     finally:
@@ -271,11 +247,11 @@ def issue_command(
             output.table(rows, {"number": _("Number"), "authority": _("Authority"), "serial": _("Serial number")})
 
 
-def _approved(home: Home, session: OperatorSession) -> list[str]:
+def _approved(office: RegistrationOffice) -> list[str]:
     numbers: list[str] = []
     after = None
     while True:
-        page = list_requests(home.context, session, state=State.APPROVED, after=after, limit=1000)
+        page = office.list_requests(state=State.APPROVED, after=after, limit=1000)
         numbers += [entry.number for entry in page.entries]
         if (after := page.next) is None:
             return numbers
@@ -297,11 +273,11 @@ def _approved(home: Home, session: OperatorSession) -> list[str]:
 )
 @acting_operator
 @output_option
-def deliver_command(home: Home, session: OperatorSession, number: str, out: Path, form: str, output: Output) -> None:
+def deliver_command(office: RegistrationOffice, number: str, out: Path, form: str, output: Output) -> None:
     """Deliver a certificate."""
-    (certificate,) = deliver(home.context, session, number)
+    (certificate,) = office.deliver(number)
     try:
-        files.write(out, _written(home, certificate, Form(form)))
+        files.write(out, _written(office, certificate, Form(form)))
     except YinxinError as error:
         remedy = _("the delivery is recorded; get the certificate with: yinxin ra show {number} --export FOLDER")
         raise YinxinError(error.kind, error.what, subject=error.subject, remedy=remedy.format(number=number)) from error
@@ -311,8 +287,8 @@ def deliver_command(home: Home, session: OperatorSession, number: str, out: Path
     )
 
 
-def _written(home: Home, certificate: StoredCertificate, form: Form) -> bytes:
-    chain = chain_of(home.storage, certificate.authority)
+def _written(office: RegistrationOffice, certificate: StoredCertificate, form: Form) -> bytes:
+    chain = office.chain_of(certificate.authority) if form is Form.CHAIN else ()
     return write_certificate(certificate.certificate, chain, form)
 
 
@@ -325,18 +301,14 @@ def _written(home: Home, certificate: StoredCertificate, form: Form) -> bytes:
 @click.option(
     "--reason",
     required=True,
-    type=click.Choice(sorted(reason.value for reason in revocation.REASONS)),
+    type=click.Choice(sorted(reason.value for reason in REASONS)),
     help=_("Why (RFC 5280)."),
 )
 @acting_operator
 @output_option
-def revoke(
-    home: Home, session: OperatorSession, serial: str, authority: str | None, reason: str, output: Output
-) -> None:
+def revoke(office: RegistrationOffice, serial: str, authority: str | None, reason: str, output: Output) -> None:
     """Revoke a certificate."""
-    found = find(home.storage, serial, authority)
-    revocation.revoke(home.context, session, found.authority, found.serial, Reason(reason))
-    _tell(output, found.authority, found.serial, "revoked")
+    _tell(output, *office.revoke(serial, authority, Reason(reason)), "revoked")
 
 
 @group.command(
@@ -347,11 +319,9 @@ def revoke(
 @click.option("--authority", help=_("The authority that issued it, if the number alone does not tell."))
 @acting_operator
 @output_option
-def hold(home: Home, session: OperatorSession, serial: str, authority: str | None, output: Output) -> None:
+def hold(office: RegistrationOffice, serial: str, authority: str | None, output: Output) -> None:
     """Hold a certificate."""
-    found = find(home.storage, serial, authority)
-    revocation.hold(home.context, session, found.authority, found.serial)
-    _tell(output, found.authority, found.serial, "held")
+    _tell(output, *office.hold(serial, authority), "held")
 
 
 @group.command(
@@ -362,11 +332,9 @@ def hold(home: Home, session: OperatorSession, serial: str, authority: str | Non
 @click.option("--authority", help=_("The authority that issued it, if the number alone does not tell."))
 @acting_operator
 @output_option
-def resume(home: Home, session: OperatorSession, serial: str, authority: str | None, output: Output) -> None:
+def resume(office: RegistrationOffice, serial: str, authority: str | None, output: Output) -> None:
     """Resume a certificate."""
-    found = find(home.storage, serial, authority)
-    revocation.resume(home.context, session, found.authority, found.serial)
-    _tell(output, found.authority, found.serial, "valid")
+    _tell(output, *office.resume(serial, authority), "valid")
 
 
 def _tell(output: Output, authority: str, serial: int, state: str) -> None:

@@ -1,4 +1,5 @@
-"""The services as WSGI applications. Each opens the keys of its own authority and no other.
+"""The services as WSGI applications. Each opens the keys of its own authority and no other;
+the registration authority has none, and has the CA issue in its process unless the configuration says otherwise.
 
 Granian's worker processes call these factories; which home they serve stands in YINXIN_HOME.
 """
@@ -22,6 +23,10 @@ def build(service: str, home: Home) -> "WSGIApplication":
 
             reconciliation.reconcile(home.context)
             return create_ca(home.context)
+        case "ra":
+            from ra.http import create_app as create_ra
+
+            return create_ra(home)
         case "ocsp":
             from ocsp.http import application as create_ocsp
             from ocsp.service import responder_of
@@ -48,6 +53,11 @@ def _served_home() -> Home:
 def ca() -> "WSGIApplication":
     """CRLs and CA certificates."""
     return build("ca", _served_home())
+
+
+def ra() -> "WSGIApplication":
+    """Registration, for operators at a distance."""
+    return build("ra", _served_home())
 
 
 def ocsp() -> "WSGIApplication":

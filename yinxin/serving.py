@@ -16,7 +16,7 @@ from core.home import Home
 from core.i18n import _
 from yinxin import applications
 
-SERVICES = ("ca", "ocsp", "tsa", "seals")
+SERVICES = ("ca", "ra", "ocsp", "tsa", "seals")
 START_SECONDS = 30
 STOP_SECONDS = 10
 
