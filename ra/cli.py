@@ -1,6 +1,7 @@
 """`yinxin ra`: requests from entry to delivery, and the certificates' holds and revocations."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,8 +13,10 @@ from core.cli import Group, Output, output_option
 from core.errors import YinxinError
 from core.i18n import _
 from core.subject import Subject
+from ra.cli_filters import filter_options, state_option
 from ra.cli_options import FILE, acting_operator, choose_server, subject_changes, subject_options
 from ra.delivery import Form, export, write_certificate
+from ra.filters import RequestFilter
 from ra.moves import State
 from ra.office import MAXIMUM_ORDERS, RegistrationOffice, Server
 from ra.register import PAGE, StoredCertificate
@@ -97,26 +100,29 @@ def amend(
 
 @group.command(
     name="list",
-    help=_("List requests, page by page, in the order of their entry."),
-    example="yinxin ra list --state entered --as wang.review --key wang.pem",
+    help=_("List requests, page by page, in the order of their entry, or of the acts or the expiry asked for."),
+    example=(
+        "yinxin ra list --state entered --as wang.review --key wang.pem\n"
+        "yinxin ra list --act approve --by wang.review --since 2026-11-01 --as sun.query --key sun.pem"
+    ),
 )
-@click.option("--state", type=click.Choice([state.value for state in State]), help=_("Only requests in this state."))
-@click.option("--profile", help=_("Only requests with this profile."))
+@state_option
 @click.option("--after", metavar="NUMBER", help=_("Go on after this request."))
 @click.option("--limit", type=int, default=PAGE, show_default=True, help=_("Requests on a page."))
 @acting_operator
+@filter_options
 @output_option
 def list_command(
     office: RegistrationOffice,
     state: str | None,
-    profile: str | None,
+    wanted: RequestFilter,
     after: str | None,
     limit: int,
     output: Output,
 ) -> None:
     """List requests."""
-    wanted = State(state) if state else None
-    page = office.list_requests(state=wanted, profile=profile, after=after, limit=limit)
+    wanted = replace(wanted, state=State(state) if state else None)
+    page = office.list_requests(wanted, after=after, limit=limit)
     headings = {
         "number": _("Number"),
         "state": _("State"),
@@ -251,7 +257,7 @@ def _approved(office: RegistrationOffice) -> list[str]:
     numbers: list[str] = []
     after = None
     while True:
-        page = office.list_requests(state=State.APPROVED, after=after, limit=1000)
+        page = office.list_requests(RequestFilter(state=State.APPROVED), after=after, limit=1000)
         numbers += [entry.number for entry in page.entries]
         if (after := page.next) is None:
             return numbers

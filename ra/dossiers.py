@@ -119,6 +119,7 @@ def append_move(
             sequence=statement.sequence,
             act=statement.act.value,
             operator=statement.operator,
+            branch=dossier.application.branch,
             at=statement.at,
             statement=signed.message,
         )

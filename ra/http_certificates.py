@@ -27,8 +27,15 @@ operations = Operations()
 @operations.get("/certificates", "List certificates of requests, page by page, for exports.")
 def list_certificates(desk: Desk, query: CertificateQuery) -> Rows:
     """List certificates."""
-    wanted = Filter(state=query.state, profile=query.profile)
-    rows, following = certificate_page(desk.context, desk.session, wanted, after=query.after, limit=query.limit)
+    wanted = Filter(
+        state=query.certificate_state,
+        profile=query.certificate_profile,
+        expires_from=query.certificate_expires_from,
+        expires_before=query.certificate_expires_before,
+    )
+    rows, following = certificate_page(
+        desk.context, desk.session, wanted, query.filter(), after=query.after, limit=query.limit
+    )
     return Rows(rows=[dict(row) for row in rows], next=following)
 
 

@@ -9,11 +9,13 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from ca.state import State as CertificateState
 from core.certificates import serial_text
 from ra.appointments import PersonState
+from ra.filters import RequestFilter
 from ra.moves import State
 from ra.operators import Operator
 from ra.register import MAXIMUM_PAGE, PAGE
 from ra.roles import Role
 from ra.search import By
+from ra.statements import Act
 
 PATH_TEXT = "^[^\\x00-\\x1f\\x7f/]+$"
 LARGEST_ID = 2**63 - 1
@@ -43,6 +45,8 @@ Octets = Annotated[
     ),
 ]
 Text = Annotated[str, Field(pattern="^[^\\x00]*$", max_length=1000)]
+BranchName = Annotated[str, Field(pattern="^[^\\x00]*$", max_length=64)]
+"""Empty: the centre."""
 Label = Annotated[str, Field(pattern=PATH_TEXT, min_length=1, max_length=64)]
 Limit = Annotated[int, Field(ge=1, le=MAXIMUM_PAGE)]
 
@@ -100,11 +104,28 @@ class RequestState(Model):
     state: State
 
 
-class ListQuery(Model):
+class RequestQuery(Model):
     """Which requests."""
 
     state: State | None = None
     profile: Label | None = None
+    unit: Text | None = None
+    branch: BranchName | None = None
+    operator: Label | None = None
+    act: Act = Act.ENTER
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    expires_from: AwareDatetime | None = None
+    expires_before: AwareDatetime | None = None
+
+    def filter(self) -> RequestFilter:
+        """As the verbs take it."""
+        return RequestFilter(**{name: getattr(self, name) for name in RequestQuery.model_fields})
+
+
+class ListQuery(RequestQuery):
+    """Which page of which requests."""
+
     after: Label | None = None
     limit: Limit = PAGE
 
@@ -188,11 +209,13 @@ class Delivered(Model):
     certificates: list[StoredModel]
 
 
-class CertificateQuery(Model):
-    """Which certificates."""
+class CertificateQuery(RequestQuery):
+    """Which certificates, and of which requests."""
 
-    state: CertificateState | None = None
-    profile: Label | None = None
+    certificate_state: CertificateState | None = None
+    certificate_profile: Label | None = None
+    certificate_expires_from: AwareDatetime | None = None
+    certificate_expires_before: AwareDatetime | None = None
     after: Annotated[int, Field(ge=0, le=LARGEST_ID)] = 0
     limit: Limit = MAXIMUM_PAGE
 
@@ -294,7 +317,7 @@ class PersonRecord(Person):
 class PeopleQuery(Model):
     """Whose."""
 
-    branch: Annotated[str, Field(pattern="^[^\\x00]*$", max_length=64)] | None = None
+    branch: BranchName | None = None
 
 
 class People(Model):

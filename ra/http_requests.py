@@ -34,7 +34,7 @@ operations = Operations()
 @operations.get("/requests", "List requests, page by page, in the order of their entry.")
 def list_of_requests(desk: Desk, query: ListQuery) -> RequestPage:
     """List requests."""
-    page = list_requests(desk.context, desk.session, **query.model_dump())
+    page = list_requests(desk.context, desk.session, query.filter(), after=query.after, limit=query.limit)
     return RequestPage(entries=[EntryModel(**vars(entry)) for entry in page.entries], next=page.next)
 
 

@@ -1,7 +1,7 @@
 """The registration office at this machine: the verbs, with the installation's storage and keys at hand."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from ca.activation import active_profiles
@@ -31,12 +31,13 @@ from ra import (
     search,
 )
 from ra.branches import BranchEntry
+from ra.filters import RequestFilter
 from ra.importing import Candidate, Examination, Outcome
 from ra.moves import State
 from ra.office import Made
 from ra.operators import Operator, OperatorSession
 from ra.profiles import OPERATOR
-from ra.register import PAGE, Page, Record, StoredCertificate
+from ra.register import EVERYTHING, PAGE, Page, Record, StoredCertificate
 from ra.roles import Role
 from ra.spreadsheets import Table
 
@@ -66,6 +67,10 @@ class LocalOffice:
     @property
     def _decide_within(self) -> timedelta:
         return timedelta(days=self._home.configuration.ra.decide_days)
+
+    def now(self) -> datetime:
+        """By the clock in force."""
+        return self._context.clock.now()
 
     def enter(self, *, authority: str, profile: str, subject: Subject, csr: bytes) -> str:
         """Enter a request; its number."""
@@ -103,18 +108,9 @@ class LocalOffice:
         """Withdraw a request."""
         return requests.withdraw(self._context, self._session, number, why)
 
-    def list_requests(
-        self,
-        *,
-        state: State | None = None,
-        profile: str | None = None,
-        after: str | None = None,
-        limit: int = PAGE,
-    ) -> Page:
+    def list_requests(self, wanted: RequestFilter = EVERYTHING, *, after: str | None = None, limit: int = PAGE) -> Page:
         """One page of requests."""
-        return register.list_requests(
-            self._context, self._session, state=state, profile=profile, after=after, limit=limit
-        )
+        return register.list_requests(self._context, self._session, wanted, after=after, limit=limit)
 
     def look_up(self, number: str) -> Record:
         """One request."""
@@ -163,13 +159,13 @@ class LocalOffice:
         """Enter the sound rows of a list."""
         return importing.enter(self._context, self._session, candidates)
 
-    def request_records(self, *, state: State | None, profile: str | None) -> Iterator[exporting.Record]:
+    def request_records(self, wanted: RequestFilter) -> Iterator[exporting.Record]:
         """Requests, for an export."""
-        return exporting.request_records(self._context, self._session, state=state, profile=profile)
+        return exporting.request_records(self._context, self._session, wanted)
 
-    def certificate_records(self, wanted: Filter) -> Iterator[exporting.Record]:
+    def certificate_records(self, wanted: Filter, requests: RequestFilter) -> Iterator[exporting.Record]:
         """Certificates, for an export."""
-        return exporting.certificate_records(self._context, self._session, wanted)
+        return exporting.certificate_records(self._context, self._session, wanted, requests)
 
     def profiles(self) -> list[str]:
         """What can be applied for."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -11,10 +12,11 @@ from core.subject import Subject
 from ra.branches import BranchEntry
 from ra.examination import Defaults
 from ra.exporting import Record as ExportRecord
+from ra.filters import RequestFilter
 from ra.importing import Candidate, Examination, Outcome
 from ra.moves import State
 from ra.operators import Operator
-from ra.register import PAGE, Page, Record, StoredCertificate
+from ra.register import EVERYTHING, PAGE, Page, Record, StoredCertificate
 from ra.roles import Role
 from ra.search import By, Findings
 from ra.spreadsheets import Table
@@ -44,6 +46,10 @@ class Server:
 class RegistrationOffice(Protocol):
     """What an operator or administrator can have done. Each verb is that of `ra` with the same name."""
 
+    def now(self) -> datetime:
+        """By the clock in force."""
+        ...
+
     def enter(self, *, authority: str, profile: str, subject: Subject, csr: bytes) -> str:
         """Enter a request; its number."""
         ...
@@ -64,14 +70,7 @@ class RegistrationOffice(Protocol):
         """Withdraw a request."""
         ...
 
-    def list_requests(
-        self,
-        *,
-        state: State | None = None,
-        profile: str | None = None,
-        after: str | None = None,
-        limit: int = PAGE,
-    ) -> Page:
+    def list_requests(self, wanted: RequestFilter = EVERYTHING, *, after: str | None = None, limit: int = PAGE) -> Page:
         """One page of requests."""
         ...
 
@@ -115,11 +114,11 @@ class RegistrationOffice(Protocol):
         """Enter the sound rows of a list."""
         ...
 
-    def request_records(self, *, state: State | None, profile: str | None) -> Iterator[ExportRecord]:
+    def request_records(self, wanted: RequestFilter) -> Iterator[ExportRecord]:
         """Requests, for an export."""
         ...
 
-    def certificate_records(self, wanted: Filter) -> Iterator[ExportRecord]:
+    def certificate_records(self, wanted: Filter, requests: RequestFilter) -> Iterator[ExportRecord]:
         """Certificates, for an export."""
         ...
 

@@ -5,7 +5,7 @@ statement in its sequence, and the content that it is about.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -23,12 +23,13 @@ from ra.applications import digest_of
 from ra.examination import Defaults
 from ra.exporting import REQUEST_HEADINGS
 from ra.exporting import Record as ExportRecord
+from ra.filters import RequestFilter
 from ra.importing import Candidate, Examination, Outcome, entry_of
 from ra.moves import State
 from ra.office import Made, Server
 from ra.operators import OperatorSession
 from ra.refusals import RefusedError
-from ra.register import MAXIMUM_PAGE, PAGE, Entry, Page, Record, StoredCertificate
+from ra.register import EVERYTHING, MAXIMUM_PAGE, PAGE, Entry, Page, Record, StoredCertificate
 from ra.remote_client import RemoteClient, segment
 from ra.remote_lists import examine
 from ra.remote_people import RemotePeople
@@ -41,6 +42,10 @@ from ra.statements import Act
 
 class RemoteOffice(RemotePeople):
     """A `RegistrationOffice` at a distance."""
+
+    def now(self) -> datetime:
+        """By the clock in force."""
+        return self._clock.now()
 
     def enter(self, *, authority: str, profile: str, subject: Subject, csr: bytes) -> str:
         """Enter a request; its number."""
@@ -114,16 +119,9 @@ class RemoteOffice(RemotePeople):
 
         return self._insist(attempt)
 
-    def list_requests(
-        self,
-        *,
-        state: State | None = None,
-        profile: str | None = None,
-        after: str | None = None,
-        limit: int = PAGE,
-    ) -> Page:
+    def list_requests(self, wanted: RequestFilter = EVERYTHING, *, after: str | None = None, limit: int = PAGE) -> Page:
         """One page of requests."""
-        page = self._client.get("/requests", wire.RequestPage, state=state, profile=profile, after=after, limit=limit)
+        page = self._client.get("/requests", wire.RequestPage, **vars(wanted), after=after, limit=limit)
         return Page([Entry(**vars(entry)) for entry in page.entries], page.next)
 
     def look_up(self, number: str) -> Record:
@@ -208,21 +206,30 @@ class RemoteOffice(RemotePeople):
                 raise
             yield Outcome(candidate.row, number, state)
 
-    def request_records(self, *, state: State | None, profile: str | None) -> Iterator[ExportRecord]:
+    def request_records(self, wanted: RequestFilter) -> Iterator[ExportRecord]:
         """Requests, for an export."""
         after = None
         while True:
-            page = self.list_requests(state=state, profile=profile, after=after, limit=MAXIMUM_PAGE)
+            page = self.list_requests(wanted, after=after, limit=MAXIMUM_PAGE)
             for entry in page.entries:
                 yield {name: str(getattr(entry, name)) for name in REQUEST_HEADINGS}
             if (after := page.next) is None:
                 return
 
-    def certificate_records(self, wanted: Filter) -> Iterator[ExportRecord]:
+    def certificate_records(self, wanted: Filter, requests: RequestFilter) -> Iterator[ExportRecord]:
         """Certificates, for an export."""
         after: int | None = 0
         while after is not None:
-            page = self._client.get("/certificates", wire.Rows, state=wanted.state, profile=wanted.profile, after=after)
+            page = self._client.get(
+                "/certificates",
+                wire.Rows,
+                certificate_state=wanted.state,
+                certificate_profile=wanted.profile,
+                certificate_expires_from=wanted.expires_from,
+                certificate_expires_before=wanted.expires_before,
+                after=after,
+                **vars(requests),
+            )
             yield from page.rows
             after = page.next
 

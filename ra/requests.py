@@ -206,6 +206,7 @@ def submit_entry(context: Context, message: bytes, content: bytes) -> State:
             profile=application.profile,
             decide_by=application.decide_by,
             branch=application.branch,
+            unit=application.subject.organization or "",
         )
         try:
             (identifier,) = connection.execute(entry).inserted_primary_key or (0,)
@@ -254,7 +255,7 @@ def submit_amendment(context: Context, message: bytes, content: bytes) -> State:
         connection.execute(
             sa.update(records.requests)
             .where(records.requests.c.id == dossier.id)
-            .values(content=content, decide_by=application.decide_by)
+            .values(content=content, decide_by=application.decide_by, unit=application.subject.organization or "")
         )
         details = {"revision": application.revision}
         version = version_of(content, application)

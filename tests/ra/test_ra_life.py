@@ -24,6 +24,7 @@ from core.sm2.fallback import GmsslEngine
 from core.subject import Subject
 from ra import records, requests, revocation
 from ra.delivery import Form, deliver, make_key_and_csr, make_pkcs12, write_certificate
+from ra.filters import RequestFilter
 from ra.issuance import issue
 from ra.moves import State
 from ra.operators import list_operators
@@ -221,13 +222,15 @@ def test_lists_are_paged_by_key(each_office: Office) -> None:
     requests.reject(office.context, shen, numbers[1], "材料不全")
     found, after = [], None
     while True:
-        page = list_requests(office.context, shen, state=State.ENTERED, after=after, limit=2)
+        page = list_requests(office.context, shen, RequestFilter(state=State.ENTERED), after=after, limit=2)
         found += [entry.number for entry in page.entries]
         if (after := page.next) is None:
             break
     assert found == [numbers[0], *numbers[2:]]
-    assert list_requests(office.context, shen, profile="unit").entries == []
-    assert list_requests(office.context, shen, state=State.REJECTED).entries[0].holder.endswith("CN=张三")
+    assert list_requests(office.context, shen, RequestFilter(profile="unit")).entries == []
+    assert (
+        list_requests(office.context, shen, RequestFilter(state=State.REJECTED)).entries[0].holder.endswith("CN=张三")
+    )
     for wrong in ({"limit": 0}, {"after": "20261101-NONESUCH"}):
         with pytest.raises(YinxinError):
             list_requests(office.context, shen, **wrong)
