@@ -13,8 +13,9 @@ from core.cli import Group, Output, output_option
 from core.errors import YinxinError
 from core.i18n import _
 from core.subject import Subject
+from ra.applications import Contact
 from ra.cli_filters import filter_options, state_option
-from ra.cli_options import FILE, acting_operator, choose_server, subject_changes, subject_options
+from ra.cli_options import FILE, acting_operator, choose_server, contact_options, subject_changes, subject_options
 from ra.delivery import Form, export, write_certificate
 from ra.filters import RequestFilter
 from ra.moves import State
@@ -35,6 +36,9 @@ def group(server: str | None, ca_file: Path | None) -> None:
     choose_server(Server(server, ca_file) if server else None)
 
 
+group.add_later("renew", "ra.cli_succession:renew_command", _("Apply for a new term of a certificate, with its key."))
+group.add_later("rekey", "ra.cli_succession:rekey_command", _("Apply for a certificate of the same holder's new key."))
+group.add_later("change", "ra.cli_succession:change_command", _("Apply for a certificate with changed data."))
 group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, remove."))
 group.add_later("branch", "ra.cli_branches:branch_group", _("Branches, such as counties: make, list."))
 group.add_later("key", "ra.cli_keys:key_group", _("Keys, at the holder's place."))
@@ -55,6 +59,7 @@ group.add_later("export", "ra.cli_bulk:export_command", _("Write all requests or
 @click.option("--authority", required=True, help=_("The authority that shall issue it."))
 @click.option("--csr", "csr_file", required=True, type=FILE, help=_("The holder's request (PKCS#10, PEM or DER)."))
 @subject_options
+@contact_options
 @acting_operator
 @output_option
 def apply(
@@ -63,11 +68,12 @@ def apply(
     authority: str,
     csr_file: Path,
     subject: Subject,
+    contact: Contact | None,
     output: Output,
 ) -> None:
     """Enter a request."""
     csr = files.read(csr_file)
-    number = office.enter(authority=authority, profile=profile, subject=subject, csr=csr)
+    number = office.enter(authority=authority, profile=profile, subject=subject, csr=csr, contact=contact)
     output.done(
         _("Request {number} is entered; another operator approves it.").format(number=number),
         {"number": number, "state": State.ENTERED.value},
@@ -81,6 +87,7 @@ def apply(
 @click.argument("number")
 @click.option("--csr", "csr_file", type=FILE, help=_("Another request of the holder (PKCS#10, PEM or DER)."))
 @subject_changes
+@contact_options
 @acting_operator
 @output_option
 def amend(
@@ -88,10 +95,11 @@ def amend(
     number: str,
     csr_file: Path | None,
     changed: Callable[[Subject], Subject],
+    contact: Contact | None,
     output: Output,
 ) -> None:
     """Amend a request."""
-    state = office.amend(number, changed, files.read(csr_file) if csr_file else None)
+    state = office.amend(number, changed, files.read(csr_file) if csr_file else None, contact)
     output.done(
         _("Request {number} is amended; another operator approves it.").format(number=number),
         {"number": number, "state": state.value},

@@ -268,6 +268,8 @@ class OrderPlace(Place):
 
     authority: str
     serial: str
+    request: str
+    """The number of the request that it came of."""
 
 
 class Chain(Model):

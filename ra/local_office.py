@@ -29,7 +29,9 @@ from ra import (
     requests,
     revocation,
     search,
+    succession,
 )
+from ra.applications import Contact, Succession
 from ra.branches import BranchEntry
 from ra.filters import RequestFilter
 from ra.importing import Candidate, Examination, Outcome
@@ -72,7 +74,15 @@ class LocalOffice:
         """By the clock in force."""
         return self._context.clock.now()
 
-    def enter(self, *, authority: str, profile: str, subject: Subject, csr: bytes) -> str:
+    def enter(
+        self,
+        *,
+        authority: str,
+        profile: str,
+        subject: Subject,
+        csr: bytes,
+        contact: Contact | None = None,
+    ) -> str:
         """Enter a request; its number."""
         return requests.enter(
             self._context,
@@ -81,10 +91,45 @@ class LocalOffice:
             profile=profile,
             subject=subject,
             csr=csr,
+            contact=contact,
             decide_within=self._decide_within,
         )
 
-    def amend(self, number: str, changed: Callable[[Subject], Subject], csr: bytes | None) -> State:
+    def succeed(
+        self,
+        kind: Succession,
+        serial: str,
+        authority: str | None,
+        *,
+        changed: Callable[[Subject], Subject],
+        csr: bytes | None,
+        revoke: Reason | None,
+        contact: Contact | None,
+        issuer: str | None,
+    ) -> str:
+        """Enter the renewal, rekeying or change of a certificate; the request's number."""
+        found = find(self._home.storage, serial, authority)
+        return succession.succeed(
+            self._context,
+            self._session,
+            kind,
+            found.authority,
+            found.serial,
+            csr,
+            contact,
+            issuer,
+            self._decide_within,
+            revoke=revoke,
+            changed=changed,
+        )
+
+    def amend(
+        self,
+        number: str,
+        changed: Callable[[Subject], Subject],
+        csr: bytes | None,
+        contact: Contact | None = None,
+    ) -> State:
         """Amend a request."""
         application = self.look_up(number).application
         return requests.amend(
@@ -93,6 +138,7 @@ class LocalOffice:
             number,
             subject=changed(application.subject) if application else None,
             csr=csr,
+            contact=contact,
             decide_within=self._decide_within,
         )
 

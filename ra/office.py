@@ -9,6 +9,7 @@ from typing import Protocol
 from ca.register import Filter
 from ca.state import Reason
 from core.subject import Subject
+from ra.applications import Contact, Succession
 from ra.branches import BranchEntry
 from ra.examination import Defaults
 from ra.exporting import Record as ExportRecord
@@ -50,11 +51,40 @@ class RegistrationOffice(Protocol):
         """By the clock in force."""
         ...
 
-    def enter(self, *, authority: str, profile: str, subject: Subject, csr: bytes) -> str:
+    def enter(
+        self,
+        *,
+        authority: str,
+        profile: str,
+        subject: Subject,
+        csr: bytes,
+        contact: Contact | None = None,
+    ) -> str:
         """Enter a request; its number."""
         ...
 
-    def amend(self, number: str, changed: Callable[[Subject], Subject], csr: bytes | None) -> State:
+    def succeed(
+        self,
+        kind: Succession,
+        serial: str,
+        authority: str | None,
+        *,
+        changed: Callable[[Subject], Subject],
+        csr: bytes | None,
+        revoke: Reason | None,
+        contact: Contact | None,
+        issuer: str | None,
+    ) -> str:
+        """Enter the renewal, rekeying or change of a certificate; the request's number."""
+        ...
+
+    def amend(
+        self,
+        number: str,
+        changed: Callable[[Subject], Subject],
+        csr: bytes | None,
+        contact: Contact | None = None,
+    ) -> State:
         """Amend a request."""
         ...
 

@@ -19,7 +19,7 @@ from core.i18n import _
 from core.keys.key_file import open_key_file
 from core.subject import Subject
 from ra import http_models as wire
-from ra.applications import digest_of
+from ra.applications import Contact, Replaced, Succession, digest_of
 from ra.examination import Defaults
 from ra.exporting import REQUEST_HEADINGS
 from ra.exporting import Record as ExportRecord
@@ -34,10 +34,12 @@ from ra.remote_client import RemoteClient, segment
 from ra.remote_lists import examine
 from ra.remote_people import RemotePeople
 from ra.remote_reading import read_record, stored
+from ra.replacement import require_reason
 from ra.requests import amended, new_application
 from ra.search import By, Findings, Found
 from ra.spreadsheets import Table
 from ra.statements import Act
+from ra.succession import replaced_by
 
 
 class RemoteOffice(RemotePeople):
@@ -47,8 +49,30 @@ class RemoteOffice(RemotePeople):
         """By the clock in force."""
         return self._clock.now()
 
-    def enter(self, *, authority: str, profile: str, subject: Subject, csr: bytes) -> str:
+    def enter(
+        self,
+        *,
+        authority: str,
+        profile: str,
+        subject: Subject,
+        csr: bytes,
+        contact: Contact | None = None,
+    ) -> str:
         """Enter a request; its number."""
+        return self._enter(
+            authority=authority, profile=profile, subject=subject, csr=csr, contact=contact, replaces=None
+        )
+
+    def _enter(
+        self,
+        *,
+        authority: str,
+        profile: str,
+        subject: Subject,
+        csr: bytes,
+        contact: Contact | None,
+        replaces: Replaced | None,
+    ) -> str:
         application = new_application(
             self._clock.now(),
             branch=self._office.me.branch,
@@ -57,6 +81,8 @@ class RemoteOffice(RemotePeople):
             approvals=self._approvals(profile),
             subject=subject,
             csr=csr,
+            contact=contact,
+            replaces=replaces,
             decide_within=self._decide_within,
         )
         content = application.canonical()
@@ -64,7 +90,40 @@ class RemoteOffice(RemotePeople):
         self._client.post("/requests", wire.SignedContent(statement=statement, content=content), wire.RequestState)
         return application.number
 
-    def amend(self, number: str, changed: Callable[[Subject], Subject], csr: bytes | None) -> State:
+    def succeed(
+        self,
+        kind: Succession,
+        serial: str,
+        authority: str | None,
+        *,
+        changed: Callable[[Subject], Subject],
+        csr: bytes | None,
+        revoke: Reason | None,
+        contact: Contact | None,
+        issuer: str | None,
+    ) -> str:
+        """Enter the renewal, rekeying or change of a certificate; the request's number."""
+        place = self._client.get("/certificates/next-order", wire.OrderPlace, serial=serial, authority=authority)
+        before = self.look_up(place.request).application
+        if before is None:
+            raise YinxinError(Kind.INVALID, _("the stored request cannot be read"), subject=place.request)
+        require_reason(kind, revoke, place.subject)
+        return self._enter(
+            authority=issuer or before.authority,
+            profile=before.profile,
+            subject=changed(before.subject),
+            csr=csr or before.csr,
+            contact=contact or before.contact,
+            replaces=replaced_by(kind, place.authority, int(place.serial, 16), place.digest, revoke),
+        )
+
+    def amend(
+        self,
+        number: str,
+        changed: Callable[[Subject], Subject],
+        csr: bytes | None,
+        contact: Contact | None = None,
+    ) -> State:
         """Amend a request."""
         path = f"/requests/{segment(number)}"
 
@@ -78,6 +137,7 @@ class RemoteOffice(RemotePeople):
                 approvals=self._approvals(record.application.profile),
                 subject=changed(record.application.subject),
                 csr=csr,
+                contact=contact,
                 decide_within=self._decide_within,
             )
             content, place = application.canonical(), len(record.statements) + 1

@@ -88,6 +88,8 @@ class OrderPlace:
     sequence: int
     digest: str
     """SM3 of the certificate."""
+    request: str
+    """The number of the request that it came of."""
 
     @property
     def subject(self) -> str:
@@ -106,7 +108,7 @@ def next_order(context: Context, session: OperatorSession, serial: str, authorit
         certificate = _certificate(connection, found.authority, found.serial)
         require_in_sight(operator, _branch(connection, found.authority, found.serial), serial)
         sequence = _orders_given(connection, found.authority, found.serial) + 1
-    return OrderPlace(found.authority, found.serial, sequence, SM3.of(certificate).hex())
+    return OrderPlace(found.authority, found.serial, sequence, SM3.of(certificate).hex(), found.approval_reference)
 
 
 def submit_order(context: Context, message: bytes) -> None:

@@ -92,7 +92,7 @@ def test_operators_with_every_kind_of_key_come_in(
 
 
 def check_by_others(session: OperatorSession, folder: Path, kind: KeyKind) -> None:
-    """The signature verifies by software that is not ours, over a signature base written down by hand (RFC 9421 2.5)."""
+    """The signature verifies by software that is not ours, over a base written by hand (RFC 9421 2.5)."""
     nonce = "n1"
     body = b"{}"
     message = Message("POST", "https://ra.example/api?x=1", {"Content-Type": "application/json"})
@@ -200,7 +200,7 @@ def test_a_body_that_was_changed(office: Office, caller: Callable[..., Caller]) 
     def change(*arguments: Any, data: bytes | None = None, **options: Any) -> TestResponse:
         return original(*arguments, data=(data or b"") + b" ", **options)
 
-    one.client.open = change  # type: ignore[method-assign,assignment]
+    one.client.open = change  # type: ignore[method-assign]
     answer = one.ask("POST", f"/requests/{number}/decisions", one.statement(number, Act.APPROVE))
     assert answer.status_code == 401
 

@@ -29,7 +29,7 @@ def at_the_edge(application: Any, certificate: bytes) -> Any:
 
     def edge(environ: dict[str, Any], start_response: Any) -> Any:
         environ["REMOTE_ADDR"] = "192.0.2.1"
-        if environ.pop("HTTP_SIGNATURE_INPUT", ""):
+        if environ.pop("HTTP_SIGNATURE_INPUT", "") == "edge":
             environ["HTTP_" + EDGE_HEADER.upper().replace("-", "_")] = quote(pem.armor("CERTIFICATE", certificate))
         return application(environ, start_response)
 
@@ -64,7 +64,7 @@ def test_the_description_is_true(description: Any, operation: Operation) -> None
     modes = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE] if can_be_wrong else [GenerationMode.POSITIVE]
 
     @settings(
-        max_examples=10,
+        max_examples=6,
         deadline=None,
         derandomize=True,
         database=None,
