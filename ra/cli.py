@@ -42,6 +42,7 @@ group.add_later("change", "ra.cli_succession:change_command", _("Apply for a cer
 group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, remove."))
 group.add_later("branch", "ra.cli_branches:branch_group", _("Branches, such as counties: make, list."))
 group.add_later("key", "ra.cli_keys:key_group", _("Keys, at the holder's place."))
+group.add_later("sign-request", "ra.cli_http:sign_request_command", _("Sign a request for curl and other programs."))
 group.add_later("search", "ra.cli_search:search_command", _("Find holders' certificates."))
 group.add_later("template", "ra.cli_bulk:template_command", _("Write an empty list to fill in."))
 group.add_later("import", "ra.cli_bulk:import_command", _("Enter a request for each row of a list."))

@@ -114,6 +114,11 @@ def _open_office(home: Home, operator: str, key_file: Path, pin_file: Path | Non
     return open_remote(server, operator, key_file, pin, home.clock)
 
 
+def operator_options(function: Function) -> Function:
+    """Give the command `--as`, `--key` and `--pin-file` as they are: `operator`, `key_file`, `pin_file`."""
+    return _with_operator_options(function, required=True)
+
+
 def _with_operator_options(decorated: Function, *, required: bool) -> Function:
     for option in (
         click.option("--pin-file", type=FILE, help=_("File with the PIN, mode 0600; else YINXIN_PIN, or a prompt.")),

@@ -1,29 +1,23 @@
 """Who may come in over HTTP: signed requests (RFC 9421) and the edge's word, and attempts to get in without."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from asn1crypto import pem, x509
+from asn1crypto import pem
 from werkzeug.test import Client, TestResponse
 
-from core.algorithms import KeyKind
 from core.http_signatures import Message, sign_request
-from core.sm2 import curve
-from core.sm2.fallback import GmsslEngine
 from ra import http_models as wire
 from ra import personnel
 from ra.dossiers import next_statement
 from ra.http import PREFIX
 from ra.http_access import EDGE_HEADER, TAG
 from ra.http_outcomes import ABANDONED, HEADER
-from ra.operators import OperatorSession
 from ra.records import http_outcomes
 from ra.roles import Role
 from ra.statements import Act
@@ -78,69 +72,10 @@ def caller(office: Office, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Cal
     return lambda who="shen.review", **how: Caller(office, client, who, **how)
 
 
-@pytest.mark.parametrize("kind", [KeyKind.SM2, KeyKind.RSA_2048, KeyKind.P256])
-def test_operators_with_every_kind_of_key_come_in(
-    office: Office, caller: Callable[..., Caller], kind: KeyKind, tmp_path: Path
-) -> None:
-    session = office.appoint("yu.review", frozenset({Role.REVIEW}), kind)
+def test_an_operator_comes_in_with_a_signed_request(office: Office, caller: Callable[..., Caller]) -> None:
     number = office.enter()
-    sent: dict[str, str] = {}
-    answer = caller("yu.review", spoil=sent.update).ask("GET", f"/requests/{number}?")
-    answer = caller("yu.review").ask("GET", f"/requests/{number}")
+    answer = caller().ask("GET", f"/requests/{number}")
     assert (answer.status_code, answer.json["entry"]["number"]) == (200, number)  # type: ignore[index]
-    check_by_others(session, tmp_path, kind)
-
-
-def check_by_others(session: OperatorSession, folder: Path, kind: KeyKind) -> None:
-    """The signature verifies by software that is not ours, over a base written by hand (RFC 9421 2.5)."""
-    nonce = "n1"
-    body = b"{}"
-    message = Message("POST", "https://ra.example/api?x=1", {"Content-Type": "application/json"})
-    from datetime import UTC, datetime
-
-    headers = sign_request(
-        message,
-        body,
-        session.signer,
-        key_id="yu.review",
-        tag=TAG,
-        created=datetime(2026, 11, 1, 2, 0, tzinfo=UTC),
-        nonce=nonce,
-    )
-    parameters = headers["Signature-Input"].removeprefix("operator=")
-    base = "\n".join(
-        (
-            '"@method": POST',
-            '"@authority": ra.example',
-            '"@path": /api',
-            '"@query": ?x=1',
-            '"content-type": application/json',
-            # openssl dgst -sha256 -binary | base64 of {}
-            '"content-digest": sha-256=:RBNvo1WzZ4oRRq0W9+hknpT7T8If536DEMBg9hyq/4o=:',
-            f'"@signature-params": {parameters}',
-        )
-    ).encode()
-    import base64
-
-    signature = base64.b64decode(headers["Signature"].removeprefix("operator=:").removesuffix(":"))
-    key = x509.Certificate.load(session.certificate).public_key.dump()
-    if kind is KeyKind.SM2:
-        point = curve.point_of(key)
-        assert point is not None
-        assert GmsslEngine().verify(point, signature, base)
-        assert not GmsslEngine().verify(point, signature, base + b" ")
-        return
-    if kind is KeyKind.P256:
-        from asn1crypto.core import Sequence
-        from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-
-        assert len(signature) == 64 and Sequence
-        signature = encode_dss_signature(int.from_bytes(signature[:32]), int.from_bytes(signature[32:]))
-    (folder / "key.pem").write_bytes(pem.armor("PUBLIC KEY", key))
-    (folder / "base").write_bytes(base)
-    (folder / "signature").write_bytes(signature)
-    command = ["openssl", "dgst", "-sha256", "-verify", "key.pem", "-signature", "signature", "base"]
-    assert subprocess.run(command, cwd=folder, capture_output=True).stdout == b"Verified OK\n"
 
 
 def _cut(name: str) -> Callable[[dict[str, str]], None]:
@@ -296,7 +231,8 @@ def test_keys_are_each_operators_own(office: Office, caller: Callable[..., Calle
     path = f"/requests/{number}/decisions"
     reviewer, other = caller(), caller("he.review")
     assert reviewer.ask("POST", path, reviewer.statement(number, Act.APPROVE), Idempotency_Key="a").status_code == 200
-    assert other.ask("POST", path, other.statement(number, Act.REJECT), Idempotency_Key="a").status_code == 409
+    answer = other.ask("POST", path, other.statement(number, Act.REJECT), Idempotency_Key="a")
+    assert (answer.status_code, answer.json["state"]) == (200, "rejected")  # type: ignore[index]
 
 
 def test_while_it_is_carried_out_and_after_a_crash(office: Office, caller: Callable[..., Caller]) -> None:
