@@ -18,9 +18,7 @@ from ra.http_access import TAG
 @click.command(
     cls=Command,
     name="sign-request",
-    help=_(
-        "Print the headers of a signed request (RFC 9421), for curl and other programs. They hold for five minutes."
-    ),
+    help=_("Print the headers of a signed request (RFC 9421), for curl and other programs. Good for five minutes."),
     example=(
         "yinxin ra sign-request https://ra.example.gov.cn/api/ra/v1/requests --as wang.review --key wang.pem "
         "| curl -H @- https://ra.example.gov.cn/api/ra/v1/requests"
