@@ -181,6 +181,7 @@ class RemoteOffice(RemotePeople):
 
     def list_requests(self, wanted: RequestFilter = EVERYTHING, *, after: str | None = None, limit: int = PAGE) -> Page:
         """One page of requests."""
+        _check_limit(limit)
         page = self._client.get("/requests", wire.RequestPage, **vars(wanted), after=after, limit=limit)
         return Page([Entry(**vars(entry)) for entry in page.entries], page.next)
 
@@ -216,6 +217,7 @@ class RemoteOffice(RemotePeople):
 
     def search(self, by: By, what: str, *, after: int | None = None, limit: int = PAGE) -> Findings:
         """One page of certificates."""
+        _check_limit(limit)
         path = "/certificates/search"
         findings = self._client.get(path, wire.FindingsModel, by=by, what=what, after=after, limit=limit)
         return Findings(
@@ -307,6 +309,11 @@ class RemoteOffice(RemotePeople):
 
     def _places(self, numbers: list[str]) -> list[wire.Place]:
         return self._client.get("/requests/next-statements", wire.Places, number=numbers).places
+
+
+def _check_limit(limit: int) -> None:
+    if not 1 <= limit <= MAXIMUM_PAGE:
+        raise YinxinError(Kind.INVALID, _("a page has 1 to {maximum} rows").format(maximum=MAXIMUM_PAGE))
 
 
 def open_remote(
