@@ -39,10 +39,11 @@ def list_certificates(desk: Desk, query: CertificateQuery) -> Rows:
     return Rows(rows=[dict(row) for row in rows], next=following)
 
 
-@operations.get("/certificates/search", "Find certificates by name, unit, serial number or fingerprint.")
-def search_certificates(desk: Desk, query: SearchQuery) -> FindingsModel:
+# Posted, because addresses are logged, and what is searched for may be personal.
+@operations.post("/certificates/search", "Find certificates by what people know of them.", writes=False)
+def search_certificates(desk: Desk, body: SearchQuery) -> FindingsModel:
     """Find certificates."""
-    findings = search(desk.context, desk.session, query.by, query.what, after=query.after, limit=query.limit)
+    findings = search(desk.context, desk.session, body.by, body.what, after=body.after, limit=body.limit)
     return FindingsModel(
         found=[FoundModel(**(vars(one) | {"serial": serial_text(one.serial)})) for one in findings.found],
         next=findings.next,

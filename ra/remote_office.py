@@ -218,8 +218,8 @@ class RemoteOffice(RemotePeople):
     def search(self, by: By, what: str, *, after: int | None = None, limit: int = PAGE) -> Findings:
         """One page of certificates."""
         _check_limit(limit)
-        path = "/certificates/search"
-        findings = self._client.get(path, wire.FindingsModel, by=by, what=what, after=after, limit=limit)
+        asked = wire.SearchQuery(by=by, what=what, after=after, limit=limit)
+        findings = self._client.post("/certificates/search", asked, wire.FindingsModel)
         return Findings(
             [Found(**(vars(one) | {"serial": int(one.serial, 16)})) for one in findings.found], findings.next
         )

@@ -146,8 +146,8 @@ def edge(seeded_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def test_the_command_works_through_the_edge(edge: Edge, tmp_path: Path) -> None:
-    acting = ("--as", "liu.yang", "--key", edge.people / "operators" / "liu.yang.pem")
-    acting = (*acting, "--pin-file", edge.people / "pin")
+    key = edge.people / "operators" / "liu.yang.pem"
+    acting = ("--as", "liu.yang", "--key", key, "--pin-file", edge.people / "pin")
     nowhere = tmp_path / "nowhere"
     server = ("--home", nowhere, "ra", "--server", edge.url, "--ca-file", edge.trust)
     listed = json.loads(processes.succeed(*server, "list", "--json", *acting))
