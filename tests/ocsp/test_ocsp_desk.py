@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.algorithms import DIGESTS, KeyKind
@@ -33,6 +33,7 @@ from tests.support.ocsp_world import (
     delegation,
 )
 
+UNHURRIED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NONCE = b"0123456789abcdef"
 
 
@@ -133,6 +134,7 @@ def test_a_certificate_that_was_unknown_and_is_issued(place: Place) -> None:
     assert judges.statuses(place.answer(NEVER_ISSUED).response) == ["good"]
 
 
+@UNHURRIED
 @given(st.sampled_from(sorted(DIGESTS)), st.integers(1, (1 << 160) - 1), st.booleans())
 def test_every_way_to_ask_is_forgotten(name: str, serial: int, parameters: bool) -> None:
     """Whatever can be kept can be told from issuer and serial number."""
