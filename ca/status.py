@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from ca.records import authorities, crls, events, serial_octets
+from ca.records import authorities, certificates, crls, events, serial_octets
 from ca.state import Reason, State
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -44,9 +44,8 @@ class CertificateStatus:
     revoked_at: datetime | None = None
     """When it was held or revoked."""
     reason: Reason | None = None
-
-
-_VALID = CertificateStatus(State.VALID)
+    not_after: datetime | None = None
+    """When the certificate ends, or ended: status is kept for ever."""
 
 
 class StatusReader:
@@ -57,7 +56,11 @@ class StatusReader:
         dialect = storage.engine.dialect
         self._status = _Prepared(
             dialect,
-            sa.select(events.c.state, events.c.at, events.c.reason)
+            sa.select(events.c.state, events.c.at, events.c.reason, certificates.c.not_after)
+            .join(
+                certificates,
+                sa.and_(certificates.c.authority_id == events.c.authority_id, certificates.c.serial == events.c.serial),
+            )
             .where(events.c.authority_id == sa.bindparam("issuer"), events.c.serial == sa.bindparam("number"))
             .order_by(events.c.sequence.desc()),
         )
@@ -90,10 +93,11 @@ class StatusReader:
         row = self._cursor(self._status, issuer=issuer_id, number=serial_octets(serial)).fetchone()
         if row is None:
             return None
-        state, at, reason = row
+        state, at, reason, not_after = row
+        end = self._utc(not_after)
         if state in (State.VALID, State.PRESUMED):
-            return _VALID
-        return CertificateStatus(State(state), self._utc(at), Reason(reason) if reason else None)
+            return CertificateStatus(State.VALID, not_after=end)
+        return CertificateStatus(State(state), self._utc(at), Reason(reason) if reason else None, end)
 
     def position(self) -> int:
         """The number of the newest event in the history of all certificates."""

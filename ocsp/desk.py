@@ -64,11 +64,14 @@ class Desk:
             generation = self._cache.generation
             plain = read_plain(data)
             request = plain or read_request(data)
+            findings = None
             if plain and plain.nonce is None:
-                return self._sign_and_keep(data, self._responder.find_for(plain), generation)
+                findings = self._responder.find_for(plain)
+                if findings.is_plain:
+                    return self._sign_and_keep(data, findings, generation)
             if not self._allowance.take():
                 return Answer(TRY_LATER, Count.LIMITED)
-            return self._sign_once(self._responder.find_for(request))
+            return self._sign_once(findings or self._responder.find_for(request))
         except Exception as error:  # noqa: BLE001 - the protocol has a word for every failure
             return Answer(response.refusal(refusal_for(error)), Count.REFUSED)
 
@@ -84,7 +87,7 @@ class Desk:
         return Answer(kept.response(), Count.SIGNED, this_update, next_update, self.tag(kept))
 
     def _sign_once(self, findings: Findings) -> Answer:
-        if len(findings.answers) > 1:
+        if len(findings.answers) > 1 or not findings.is_plain:
             return Answer(findings.response(), Count.SIGNED_ONCE)
         unsigned, nonce = _unsigned(findings), findings.nonce or b""
         signature = unsigned.letterhead.signature(unsigned.response_data(nonce))

@@ -23,6 +23,7 @@ from ocsp.connection import Clockwork, Connection
 from ocsp.counters import Counters
 from ocsp.http import Service
 from ocsp.pool import SigningPool
+from ocsp.renewal import Keeper
 from ocsp.service import open_service
 
 log = logging.getLogger(__name__)
@@ -63,9 +64,12 @@ def _work(home: Home, counters: Counters, number: int) -> None:
     counters.use_row(number)
     sys.setswitchinterval(SWITCH_SECONDS)
     settings = home.configuration.ocsp
-    service, feed = open_service(home, counters)
+    service, feed, responder = open_service(home, counters)
     feed.start()
+    keeper = Keeper(home, responder)
+    keeper.start()
     uvloop.run(_answer(service, _listening(settings.host, settings.port)))
+    keeper.stop()
     feed.stop()
 
 

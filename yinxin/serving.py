@@ -11,14 +11,16 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+from ca.kmc.installation import link_certificate
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
 from ocsp.service import responder_of
 from yinxin import applications
 
-SERVICES = ("ca", "ocsp", "tsa", "seals")
+SERVICES = ("ca", "ocsp", "tsa", "seals", "kmc")
 START_SECONDS = 30
+MAINTENANCE_SECONDS = 600
 STOP_SECONDS = 10
 
 
@@ -26,6 +28,11 @@ def address(home: Home, service: str) -> tuple[str, int]:
     """Host and port where the service listens."""
     endpoint = getattr(home.configuration, service)
     return endpoint.host, endpoint.port
+
+
+def services_of(home: Home) -> tuple[str, ...]:
+    """Every service that this home can run: a key-management centre needs an end of the line."""
+    return tuple(name for name in SERVICES if name != "kmc" or link_certificate(home).exists())
 
 
 def url(home: Home, service: str) -> str:
@@ -48,6 +55,7 @@ class Running:
         self._home = home
         self._services = services
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._maintenance: subprocess.Popen[bytes] | None = None
         self._stopping = False
         self._handlers: dict[int, Any] = {}
 
@@ -75,6 +83,9 @@ class Running:
 
     def __exit__(self, *_exception: object) -> None:
         """Stop them, and what a service that was killed has left behind."""
+        if self._maintenance:
+            self._maintenance.kill()  # it may be interrupted anywhere: the next one goes on
+            self._maintenance.wait()
         for child in self._children.values():
             child.terminate()
         for child in self._children.values():
@@ -88,11 +99,25 @@ class Running:
 
     def wait(self) -> None:
         """Wait until told to stop; `YinxinError` when a service ends by itself."""
+        due = time.monotonic()
         while not self._stopping:
             for service, child in self._children.items():
                 if child.poll() is not None:
                     raise YinxinError(Kind.UNAVAILABLE, _("the service ended by itself"), subject=service)
+            if "ca" in self._services and time.monotonic() >= due:
+                self._maintain()
+                due = time.monotonic() + MAINTENANCE_SECONDS
             time.sleep(0.2)
+
+    def _maintain(self) -> None:
+        """`yinxin ca maintain`, in a process that holds the authority's keys for as long as it takes."""
+        if self._maintenance is None or self._maintenance.poll() is not None:
+            self._maintenance = subprocess.Popen(
+                [sys.executable, "-m", "yinxin", "ca", "maintain"],
+                env=_environment(self._home),
+                stdin=subprocess.DEVNULL,  # what it wants to ask, nobody would answer
+                stdout=subprocess.DEVNULL,
+            )
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping = True

@@ -124,7 +124,7 @@ def test_check_here(place: Place, name: str, code: int, words: str, capfd: pytes
 def test_check_over_http(
     place: Place, address: str, name: str, code: int, words: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ("check", place.file(name), "--issuer", str(place.issuer), "--url", address, "--digest", "sm3")
+    arguments = ("check", place.file(name), "--issuer", str(place.issuer), "--url", address, "--hash", "sm3")
     assert place.run(*arguments) == code
     assert words in capfd.readouterr().out
 

@@ -259,6 +259,23 @@ def test_the_costly_is_limited(world: World) -> None:
     assert place.desk.answer(nonced).count is Count.SIGNED_ONCE
 
 
+@pytest.mark.parametrize("nonce", [None, NONCE])
+def test_what_says_more_is_written_whole(place: Place, nonce: bytes | None) -> None:
+    """An extension has no place in a template: such an answer is signed each time, and says it."""
+    world = place.world
+    responder = Responder(
+        world.books, [delegation(world.town.responder)], world.clock, VALIDITY, extended_revoked=True
+    )
+    desk = Desk(responder, world.clock, Allowance(10), place.cache, place.feed)
+    answer = desk.answer(place.asked(NEVER_ISSUED, nonce))
+    assert answer.count is Count.SIGNED_ONCE
+    assert answer.tag == ""
+    extensions = judges.basic(answer.response)["tbs_response_data"]["response_extensions"]
+    said = [extension["extn_id"].dotted for extension in extensions]
+    assert sorted(said) == ["1.3.6.1.5.5.7.48.1.2"] * bool(nonce) + ["1.3.6.1.5.5.7.48.1.9"]
+    assert desk.kept(place.asked(NEVER_ISSUED, nonce)) is None
+
+
 def test_nonces_are_never_kept(place: Place) -> None:
     nonced = place.asked(nonce=NONCE)
     for _time in range(2):
