@@ -263,9 +263,7 @@ def test_the_costly_is_limited(world: World) -> None:
 def test_what_says_more_is_written_whole(place: Place, nonce: bytes | None) -> None:
     """An extension has no place in a template: such an answer is signed each time, and says it."""
     world = place.world
-    responder = Responder(
-        world.books, [delegation(world.town.responder)], world.clock, VALIDITY, extended_revoked=True
-    )
+    responder = Responder(world.books, [delegation(world.town.responder)], world.clock, VALIDITY, extended_revoked=True)
     desk = Desk(responder, world.clock, Allowance(10), place.cache, place.feed)
     answer = desk.answer(place.asked(NEVER_ISSUED, nonce))
     assert answer.count is Count.SIGNED_ONCE
