@@ -38,11 +38,6 @@ def group() -> None:
     """The group of commands."""
 
 
-group.add_later(
-    "revoke-batch", "ra.cli_revocations:revoke_batch_command", _("Order the revocation of many certificates.")
-)
-
-
 @group.command(
     help=_("Enter a request for a certificate."),
     example=(

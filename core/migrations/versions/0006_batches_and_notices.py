@@ -1,13 +1,13 @@
 """Orders to revoke many certificates; notices of expiry
 
-Revision ID: 0099
+Revision ID: 0006
 Revises: 0005
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0099"
+revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None
