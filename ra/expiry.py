@@ -124,6 +124,9 @@ def _query(begin: datetime, end: datetime, wanted: ExpiryFilter) -> sa.Select[An
         .limit(1)
         .scalar_subquery()
     )
+    # Of double certificates, the signing one stands for both: it was recorded first.
+    beside = table.alias("beside")
+    first = sa.select(sa.func.min(beside.c.id)).where(beside.c.request_id == table.c.request_id).scalar_subquery()
     later = requests.alias("later")
     succeeded = sa.exists().where(
         later.c.replaced_authority == table.c.authority,
@@ -134,7 +137,7 @@ def _query(begin: datetime, end: datetime, wanted: ExpiryFilter) -> sa.Select[An
         sa.select(table, requests.c.number, requests.c.profile, requests.c.content, requests.c.branch.label("of"))
         .join(requests, requests.c.id == table.c.request_id)
         .where(table.c.not_after >= begin, table.c.not_after < end, ~succeeded)
-        .where(state.is_distinct_from(CertificateState.REVOKED.value))
+        .where(table.c.id == first, state.is_distinct_from(CertificateState.REVOKED.value))
         .order_by(table.c.not_after, table.c.id)
     )
     for column, value in (
