@@ -64,7 +64,8 @@ def revoke_all(
         chunk = serials[start : start + BATCH]
         if start:  # one of them may have gone with its partner in an earlier chunk
             chunk = [serial for serial in chunk if _can_move(connection, authority_id, serial, Move.REVOKE)]
-        _move_in(context, connection, authority, chunk, Move.REVOKE, reason, actor)
+        if chunk:
+            _move_in(context, connection, authority, chunk, Move.REVOKE, reason, actor)
 
 
 def _require_reason(reason: Reason) -> None:
