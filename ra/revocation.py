@@ -12,6 +12,8 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from ra import records
 from ra.applications import parse_application
+from ra.attribute_applications import parse_attribute_application
+from ra.attribute_records import attribute_requests
 from ra.moves import OvertakenError
 from ra.operators import OperatorSession, admit, authenticate, require_own_branch
 from ra.refusals import RefusedError, refusals_recorded
@@ -135,10 +137,12 @@ def _record(context: Context, connection: sa.Connection, signed: SignedStatement
 
 def _certificate(connection: sa.Connection, authority: str, serial: int) -> bytes:
     """A certificate that was issued for a request: services and authorities are not the RA's to revoke."""
-    table = records.request_certificates
-    query = sa.select(table.c.certificate).where(table.c.authority == authority, table.c.serial == serial)
-    certificate = connection.scalar(query)
-    if certificate is None:
+    for table in (records.request_certificates, attribute_requests):
+        query = sa.select(table.c.certificate).where(table.c.authority == authority, table.c.serial == serial)
+        certificate = connection.scalar(query)
+        if certificate is not None:
+            break
+    else:
         raise YinxinError(
             Kind.NOT_FOUND,
             _("no certificate of this number was issued here for a holder"),
@@ -150,13 +154,18 @@ def _certificate(connection: sa.Connection, authority: str, serial: int) -> byte
 
 def _branch(connection: sa.Connection, authority: str, serial: int) -> str:
     """Whose operators had it made."""
-    table, requests = records.request_certificates, records.requests
+    table, requests, attributes = records.request_certificates, records.requests, attribute_requests
     content = connection.scalar(
         sa.select(requests.c.content)
         .join(table, table.c.request_id == requests.c.id)
         .where(table.c.authority == authority, table.c.serial == serial)
     )
-    return parse_application(bytes(content or b"")).branch
+    if content is not None:
+        return parse_application(bytes(content)).branch
+    content = connection.scalar(
+        sa.select(attributes.c.content).where(attributes.c.authority == authority, attributes.c.serial == serial)
+    )
+    return parse_attribute_application(bytes(content or b"")).branch
 
 
 def _orders_given(connection: sa.Connection, authority: str, serial: int) -> int:
