@@ -64,9 +64,9 @@ def _work(home: Home, counters: Counters, number: int) -> None:
     counters.use_row(number)
     sys.setswitchinterval(SWITCH_SECONDS)
     settings = home.configuration.ocsp
-    service, feed, responder = open_service(home, counters)
+    service, feed, responders = open_service(home, counters)
     feed.start()
-    keeper = Keeper(home, responder)
+    keeper = Keeper(home, *responders)
     keeper.start()
     uvloop.run(_answer(service, _listening(settings.host, settings.port)))
     keeper.stop()

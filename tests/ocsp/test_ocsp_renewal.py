@@ -350,7 +350,7 @@ def test_two_processes_at_once(place: Place) -> None:
         keeper.look()
     for keeper in others:
         (certificate,) = {
-            one.delegation.certificate.encoded for many in keeper._responder._signatories.values() for one in many
+            one.delegation.certificate.encoded for many in keeper._responders[0]._signatories.values() for one in many
         }
         assert certificate == newest(place.home, "ocsp")[0].certificate
 
