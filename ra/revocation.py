@@ -20,17 +20,21 @@ from ra.refusals import RefusedError, refusals_recorded
 from ra.roles import Role, require_role
 from ra.statements import Act, SignedStatement, Statement
 
-REASONS = frozenset(
-    {
-        Reason.UNSPECIFIED,
-        Reason.KEY_COMPROMISE,
-        Reason.AFFILIATION_CHANGED,
-        Reason.SUPERSEDED,
-        Reason.CESSATION_OF_OPERATION,
-        Reason.PRIVILEGE_WITHDRAWN,
-    }
-)
-"""What an operator may give (RFC 5280 5.3.1); the others are about authorities, or are not revocations."""
+REASONS_OF_ROLE = {
+    Role.REVIEW: frozenset(
+        {
+            Reason.UNSPECIFIED,
+            Reason.KEY_COMPROMISE,
+            Reason.AFFILIATION_CHANGED,
+            Reason.SUPERSEDED,
+            Reason.CESSATION_OF_OPERATION,
+            Reason.PRIVILEGE_WITHDRAWN,
+        }
+    ),
+}
+"""Who may revoke, and what they may give as the reason (RFC 5280 5.3.1); the others are about authorities, or are not
+revocations. Roles that are not here revoke nothing."""
+REASONS = frozenset[Reason]().union(*REASONS_OF_ROLE.values())
 
 
 def revoke(context: Context, session: OperatorSession, authority: str, serial: int, reason: Reason) -> None:
@@ -182,12 +186,18 @@ def _parse_subject(subject: str) -> tuple[str, int]:
         raise YinxinError(Kind.INVALID, _("not a certificate: AUTHORITY/SERIAL"), subject=subject) from None
 
 
-def _reason(statement: Statement) -> Reason:
-    if statement.decision not in REASONS:
+def require_reason_of_role(role: Role, reason: str, subject: str) -> None:
+    """Return if operators with this role revoke for this reason; else `RefusedError`."""
+    allowed = REASONS_OF_ROLE.get(role, frozenset())
+    if reason not in allowed:
         raise RefusedError(
             "reason",
-            _("an operator cannot revoke for this reason: {reason}").format(reason=statement.decision),
-            subject=statement.subject,
-            remedy=_("one of: {reasons}").format(reasons=", ".join(sorted(reason.value for reason in REASONS))),
+            _("an operator cannot revoke for this reason: {reason}").format(reason=reason),
+            subject=subject,
+            remedy=_("one of: {reasons}").format(reasons=", ".join(sorted(one.value for one in allowed))),
         )
+
+
+def _reason(statement: Statement) -> Reason:
+    require_reason_of_role(Role.REVIEW, statement.decision, statement.subject)
     return Reason(statement.decision)
