@@ -6,11 +6,14 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ca.records import certificates, events
+from ca.books import CERTIFICATES, Books
 from ca.state import Move, Reason, State, state_after
 from core.certificates import serial_text
 from core.errors import Kind, YinxinError
 from core.i18n import _
+
+_EVENTS_LOCK = 0x59584556
+"""Any number that nobody else locks by."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,9 @@ class Step:
     actor: str
 
 
-def steps_of(connection: sa.Connection, authority_id: int, serial: int) -> list[Step]:
+def steps_of(connection: sa.Connection, authority_id: int, serial: int, books: Books = CERTIFICATES) -> list[Step]:
     """Every event of a certificate, in order."""
+    events = books.events
     rows = connection.execute(
         sa.select(events)
         .where(events.c.authority_id == authority_id, events.c.serial == serial)
@@ -45,8 +49,9 @@ def steps_of(connection: sa.Connection, authority_id: int, serial: int) -> list[
     ]
 
 
-def latest_event() -> sa.ColumnElement[bool]:
+def latest_event(books: Books = CERTIFICATES) -> sa.ColumnElement[bool]:
     """The condition that an event is its certificate's last."""
+    events = books.events
     later = events.alias("later")
     return ~sa.exists().where(
         later.c.authority_id == events.c.authority_id,
@@ -64,17 +69,19 @@ def advance(
     at: datetime,
     actor: str,
     reason: Reason | None = None,
+    books: Books = CERTIFICATES,
 ) -> None:
     """Make the move on every certificate, or `YinxinError` (conflict) and on none; the caller's transaction decides.
 
     The rows are locked where the database can (PostgreSQL); SQLite's write transactions come one after the other. The
     unique sequence is the last line: two moves from the same state cannot both be kept.
     """
+    issued, events = books.issued, books.events
     known = set(
         connection.scalars(
-            sa.select(certificates.c.serial)
-            .where(certificates.c.authority_id == authority_id, certificates.c.serial.in_(serials))
-            .order_by(certificates.c.serial)
+            sa.select(issued.c.serial)
+            .where(issued.c.authority_id == authority_id, issued.c.serial.in_(serials))
+            .order_by(issued.c.serial)
             .with_for_update()
         )
     )
@@ -109,4 +116,14 @@ def advance(
                 "actor": actor,
             }
         )
+    _number_in_order_of_commit(connection)
     connection.execute(sa.insert(events), rows)
+
+
+def _number_in_order_of_commit(connection: sa.Connection) -> None:
+    """So that whoever has seen an event has seen all before it (`ca.status`): from here on one transaction at a time.
+
+    PostgreSQL gives out numbers before it commits; SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_EVENTS_LOCK)))

@@ -6,9 +6,9 @@ An unknown key refuses to start: a misspelt setting that silently does nothing i
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from core import files
@@ -79,12 +79,48 @@ class RaSettings(Endpoint):
     """What is not approved or rejected within so many days has expired."""
 
 
+class NoticeSettings(_Section):
+    """E-mail to holders whose certificates end soon."""
+
+    host: str = ""
+    """The mail server; empty: none."""
+    port: Port = 587
+    starttls: bool = True
+    trust_file: str = ""
+    """Certificates (PEM) by which the server's is checked; empty: those of the system."""
+    user: str = ""
+    """For AUTH; empty: none is asked."""
+    password_file: str = ""
+    """Mode 0600; the password is never written here."""
+    sender: str = ""
+    """The address in From."""
+    stages: Annotated[tuple[Annotated[int, Field(ge=1, le=3660)], ...], Field(min_length=1)] = (60, 30, 7)
+    """How many days before the end a notice is due, once for each."""
+
+    @model_validator(mode="after")
+    def _no_password_in_clear(self) -> Self:
+        """A password goes over TLS only (RFC 4954 4)."""
+        if self.user and not (self.starttls and self.password_file):
+            raise ValueError(_("a mail user needs starttls and a password_file"))
+        return self
+
+
 class OcspSettings(Endpoint):
     """Certificate status."""
 
     port: Port = 8081
     response_hours: Annotated[int, Field(ge=1, le=24 * 7)] = 8
     """How long an answer holds (nextUpdate)."""
+    archive_cutoff: bool = True
+    """Say since when the status of expired certificates is kept (RFC 6960 4.4.4): since the issuer began."""
+    extended_revoked: bool = False
+    """Answer *revoked* instead of *unknown* for what an issuer of ours never issued (RFC 6960 2.2, 4.4.8)."""
+    workers: Annotated[int, Field(ge=0, le=256)] = 0
+    """Processes that answer; 0: one for each core."""
+    cache_mib: Annotated[int, Field(ge=1, le=64 * 1024)] = 64
+    """Memory of each process for answers that still hold."""
+    nonce_per_second: Annotated[int, Field(ge=1)] = 1000
+    """How many answers each process signs for one question only in a second; beyond that it says tryLater."""
 
 
 class TsaSettings(Endpoint):
@@ -103,6 +139,16 @@ class SealsSettings(Endpoint):
     maximum_document_mib: Annotated[int, Field(ge=1, le=1024)] = 64
     timestamper: str = ""
     """The address below which the service finds `/tsa/sm2`, `/tsa/rsa` …; empty: where [tsa] listens."""
+
+
+class KmcSettings(Endpoint):
+    """The key-management centre of double certificates."""
+
+    port: Port = 8086
+    url: str = ""
+    """Where the certificate authority finds the centre; empty: in the home, opened by whoever issues."""
+    retention_days: Annotated[int, Field(ge=1, le=36525)] = 3650
+    """How long the centre keeps a key after its certificate's end."""
 
 
 class UrlSettings(_Section):
@@ -124,9 +170,11 @@ class Configuration(BaseSettings):
     centre: CentreSettings = CentreSettings()
     ca: CaSettings = CaSettings()
     ra: RaSettings = RaSettings()
+    notices: NoticeSettings = NoticeSettings()
     ocsp: OcspSettings = OcspSettings()
     tsa: TsaSettings = TsaSettings()
     seals: SealsSettings = SealsSettings()
+    kmc: KmcSettings = KmcSettings()
     urls: UrlSettings = UrlSettings()
 
     @classmethod

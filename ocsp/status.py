@@ -20,6 +20,11 @@ class Issuer(Authority, Protocol):
         """DER."""
         ...
 
+    @property
+    def delegator(self) -> Authority:
+        """Who certifies responders for it: itself; for an attribute authority, who certified that."""
+        ...
+
 
 class Reason(Protocol):
     """Why a certificate is revoked."""
@@ -46,6 +51,11 @@ class CertificateStatus(Protocol):
     @property
     def reason(self) -> Reason | None:
         """None: not told."""
+        ...
+
+    @property
+    def not_after(self) -> datetime | None:
+        """When the certificate ends, or ended; None where that is not known."""
         ...
 
 

@@ -16,11 +16,12 @@ from core.subject import Subject
 from ra.applications import Contact
 from ra.cli_filters import filter_options, state_option
 from ra.cli_options import FILE, acting_operator, choose_server, contact_options, subject_changes, subject_options
-from ra.delivery import Form, export, write_certificate
+from ra.cli_receipt import Enclosures, enclosure_options
+from ra.delivery import Form, export, files_of
 from ra.filters import RequestFilter
 from ra.moves import State
 from ra.office import MAXIMUM_ORDERS, RegistrationOffice, Server
-from ra.register import PAGE, StoredCertificate
+from ra.register import PAGE
 from ra.revocation import REASONS
 
 
@@ -34,19 +35,6 @@ from ra.revocation import REASONS
 def group(server: str | None, ca_file: Path | None) -> None:
     """The group of commands."""
     choose_server(Server(server, ca_file) if server else None)
-
-
-group.add_later("renew", "ra.cli_succession:renew_command", _("Apply for a new term of a certificate, with its key."))
-group.add_later("rekey", "ra.cli_succession:rekey_command", _("Apply for a certificate of the same holder's new key."))
-group.add_later("change", "ra.cli_succession:change_command", _("Apply for a certificate with changed data."))
-group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, remove."))
-group.add_later("branch", "ra.cli_branches:branch_group", _("Branches, such as counties: make, list."))
-group.add_later("key", "ra.cli_keys:key_group", _("Keys, at the holder's place."))
-group.add_later("sign-request", "ra.cli_http:sign_request_command", _("Sign a request for curl and other programs."))
-group.add_later("search", "ra.cli_search:search_command", _("Find holders' certificates."))
-group.add_later("template", "ra.cli_bulk:template_command", _("Write an empty list to fill in."))
-group.add_later("import", "ra.cli_bulk:import_command", _("Enter a request for each row of a list."))
-group.add_later("export", "ra.cli_bulk:export_command", _("Write all requests or certificates into a file."))
 
 
 @group.command(
@@ -274,7 +262,7 @@ def _approved(office: RegistrationOffice) -> list[str]:
 
 @group.command(
     name="deliver",
-    help=_("Write the certificate of an issued request, and record that it was handed over."),
+    help=_("Write the certificates of an issued request, and record that they were handed over."),
     example="yinxin ra deliver 20261101-7K3M9QX2 --out zhangsan.pem --form chain --as zhao.make --key zhao.pem",
 )
 @click.argument("number")
@@ -284,27 +272,40 @@ def _approved(office: RegistrationOffice) -> list[str]:
     type=click.Choice([form.value for form in Form]),
     default=Form.PEM.value,
     show_default=True,
-    help=_("PEM, DER, or PEM with the issuers' certificates."),
+    help=_("PEM, DER, or with the issuers' certificates: PEM (chain), PKCS#7 (p7b)."),
 )
+@enclosure_options
 @acting_operator
 @output_option
-def deliver_command(office: RegistrationOffice, number: str, out: Path, form: str, output: Output) -> None:
+def deliver_command(
+    office: RegistrationOffice,
+    number: str,
+    out: Path,
+    form: str,
+    enclosures: Enclosures,
+    output: Output,
+) -> None:
     """Deliver a certificate."""
-    (certificate,) = office.deliver(number)
+    enclosures.prepare(office, number)
+    certificates = office.deliver(number)
+    certificate = certificates[0]
     try:
-        files.write(out, _written(office, certificate, Form(form)))
+        written = files_of(out, certificates, office.chain_of(certificate.authority), Form(form))
+        for path, content in written.items():
+            files.write(path, content)
+        enclosures.write(office, number)
     except YinxinError as error:
         remedy = _("the delivery is recorded; get the certificate with: yinxin ra show {number} --export FOLDER")
         raise YinxinError(error.kind, error.what, subject=error.subject, remedy=remedy.format(number=number)) from error
-    output.done(
-        _("{out}: certificate {certificate}").format(out=out, certificate=certificate.label),
-        {"number": number, "certificate": str(out), "serial": serial_text(certificate.serial)},
-    )
-
-
-def _written(office: RegistrationOffice, certificate: StoredCertificate, form: Form) -> bytes:
-    chain = office.chain_of(certificate.authority) if form is Form.CHAIN else ()
-    return write_certificate(certificate.certificate, chain, form)
+    facts: dict[str, object] = {
+        "number": number,
+        "certificate": str(out),
+        "serial": serial_text(certificate.serial),
+        "beside": [str(path) for path in written if path != out],
+    }
+    output.done(_("{out}: certificate {certificate}").format(out=out, certificate=certificate.label), facts)
+    for path in list(written)[1:]:
+        output.note(str(path))
 
 
 @group.command(
@@ -324,6 +325,8 @@ def _written(office: RegistrationOffice, certificate: StoredCertificate, form: F
 def revoke(office: RegistrationOffice, serial: str, authority: str | None, reason: str, output: Output) -> None:
     """Revoke a certificate."""
     _tell(output, *office.revoke(serial, authority, Reason(reason)), "revoked")
+    if missed := office.tell_centre():
+        output.warn(_("The key-management centre was not told: {reason}").format(reason=missed))
 
 
 @group.command(
@@ -367,3 +370,21 @@ def _each(numbers: Sequence[str], decide: Callable[[str], State], output: Output
     finally:
         if rows:
             output.table(rows, {"number": _("Number"), "state": _("State")})
+
+
+group.add_later("renew", "ra.cli_succession:renew_command", _("Apply for a new term of a certificate, with its key."))
+group.add_later("rekey", "ra.cli_succession:rekey_command", _("Apply for a certificate of the same holder's new key."))
+group.add_later("change", "ra.cli_succession:change_command", _("Apply for a certificate with changed data."))
+group.add_later("revoke-batch", "ra.cli_revocations:revoke_batch_command", _("Order many revocations."))
+group.add_later("batch", "ra.cli_revocations:batch_group", _("Orders to revoke many: list, show, approve, reject."))
+group.add_later("expiring", "ra.cli_expiry:expiring_command", _("List certificates that end soon."))
+group.add_later("notify", "ra.cli_expiry:notify_command", _("Write to the holders of certificates that end soon."))
+group.add_later("receipt", "ra.cli_receipt:receipt_command", _("Write the receipt of a delivered request again."))
+group.add_later("sign-request", "ra.cli_http:sign_request_command", _("Sign a request for curl and other programs."))
+group.add_later("search", "ra.cli_search:search_command", _("Find holders' certificates."))
+group.add_later("template", "ra.cli_bulk:template_command", _("Write an empty list to fill in."))
+group.add_later("import", "ra.cli_bulk:import_command", _("Enter a request for each row of a list."))
+group.add_later("export", "ra.cli_bulk:export_command", _("Write all requests or certificates into a file."))
+group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, remove."))
+group.add_later("branch", "ra.cli_branches:branch_group", _("Branches, such as counties: make, list."))
+group.add_later("key", "ra.cli_keys:key_group", _("Keys, at the holder's place."))

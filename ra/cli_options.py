@@ -68,6 +68,20 @@ def acting_operator(function: Function) -> Function:
     return _with_operator_options(click.pass_obj(acting), required=True)
 
 
+def acting_here(function: Function) -> Function:
+    """As `acting_operator`, for what is done where the CA is: the parameters `home` and `session`."""
+
+    @functools.wraps(function)
+    def acting(home: Home, operator: str, key_file: Path, pin_file: Path | None, **options: Any) -> Any:
+        here_only()
+        from ra.operators import open_session
+
+        pin = obtain_pin(str(key_file), pin_file)
+        return function(home=home, session=open_session(home.context, operator, key_file, pin), **options)
+
+    return _with_operator_options(click.pass_obj(acting), required=True)
+
+
 def asking_anybody(function: Function) -> Function:
     """The same for what needs no operator at this machine; an office at a distance asks who looks."""
 

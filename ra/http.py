@@ -12,6 +12,7 @@ from flask import Flask, request
 from werkzeug.exceptions import PreconditionFailed, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
+from ca.encryption_keys import encryption_keys_of
 from ca.issuance import CertificateAuthority
 from ca.service import open_authority
 from core.errors import YinxinError
@@ -36,7 +37,7 @@ OPERATIONS: tuple[Operation, ...] = (
 
 def create_app(home: Home) -> Flask:
     """The service of this home."""
-    issuing = open_authority(home) if home.configuration.ra.issues else None
+    issuing = open_authority(home, encryption_keys_of(home)) if home.configuration.ra.issues else None
     app = Flask(__name__, static_folder=None)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = True

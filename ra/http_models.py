@@ -168,6 +168,7 @@ class StoredModel(Model):
     authority: str
     serial: str
     certificate: Octets
+    envelope: Octets | None = None
 
 
 class RequestRecord(Model):
@@ -346,6 +347,7 @@ class ProfileModel(Model):
     """What can be applied for."""
 
     name: str
+    title: str
     approvals: int
 
 

@@ -35,7 +35,7 @@ def office(desk: Desk) -> Office:
         organization=desk.home.configuration.centre.organization,
         decide_days=desk.home.configuration.ra.decide_days,
         profiles=[
-            ProfileModel(name=one.name, approvals=one.approvals)
+            ProfileModel(name=one.name, title=one.title, approvals=one.approvals)
             for one in profiles
             if one.audience is Audience.SUBSCRIBER and one.name != OPERATOR
         ],

@@ -124,7 +124,9 @@ def _etag(record: Record) -> str:
 
 def _stored(certificates: list[StoredCertificate]) -> list[StoredModel]:
     return [
-        StoredModel(authority=one.authority, serial=serial_text(one.serial), certificate=one.certificate)
+        StoredModel(
+            authority=one.authority, serial=serial_text(one.serial), certificate=one.certificate, envelope=one.envelope
+        )
         for one in certificates
     ]
 

@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from ca.activation import active_profiles
+from ca.activation import active_profile, active_profiles
 from ca.authorities import chain_of
+from ca.encryption_keys import encryption_keys_of, tell_centre
 from ca.issuance import CertificateAuthority
 from ca.profiles import Audience
 from ca.register import Filter, find
@@ -64,7 +65,7 @@ class LocalOffice:
 
     @cached_property
     def _authority(self) -> CertificateAuthority:
-        return open_authority(self._home)
+        return open_authority(self._home, encryption_keys_of(self._home))
 
     @property
     def _decide_within(self) -> timedelta:
@@ -185,6 +186,10 @@ class LocalOffice:
         revocation.revoke(self._context, self._session, found.authority, found.serial, reason)
         return found.authority, found.serial
 
+    def tell_centre(self) -> str:
+        """Tell the centre; one elsewhere is told by whoever publishes the CRL, at the authority's end of the line."""
+        return "" if self._home.configuration.kmc.url else tell_centre(self._home) or ""
+
     def hold(self, serial: str, authority: str | None) -> tuple[str, int]:
         """Hold a certificate."""
         found = find(self._home.storage, serial, authority)
@@ -212,6 +217,16 @@ class LocalOffice:
     def certificate_records(self, wanted: Filter, requests: RequestFilter) -> Iterator[exporting.Record]:
         """Certificates, for an export."""
         return exporting.certificate_records(self._context, self._session, wanted, requests)
+
+    @property
+    def organization(self) -> str:
+        """The centre's name."""
+        return self._home.configuration.centre.organization
+
+    def title_of(self, profile: str) -> str:
+        """What people call certificates of this profile."""
+        with self._home.storage.reading() as connection:
+            return active_profile(connection, profile).profile.title
 
     def profiles(self) -> list[str]:
         """What can be applied for."""

@@ -128,6 +128,10 @@ class RegistrationOffice(Protocol):
         """Revoke the certificate with this number; its authority and serial number."""
         ...
 
+    def tell_centre(self) -> str:
+        """Tell the key-management centre of this machine what was revoked; why it could not be told, or nothing."""
+        ...
+
     def hold(self, serial: str, authority: str | None) -> tuple[str, int]:
         """Hold it."""
         ...
@@ -150,6 +154,15 @@ class RegistrationOffice(Protocol):
 
     def certificate_records(self, wanted: Filter, requests: RequestFilter) -> Iterator[ExportRecord]:
         """Certificates, for an export."""
+        ...
+
+    @property
+    def organization(self) -> str:
+        """The centre's name."""
+        ...
+
+    def title_of(self, profile: str) -> str:
+        """What people call certificates of this profile."""
         ...
 
     def profiles(self) -> list[str]:

@@ -125,6 +125,8 @@ request_certificates = sa.Table(
     sa.Column("authority", sa.String(64), nullable=False),
     sa.Column("serial", SerialNumber, nullable=False),
     sa.Column("certificate", sa.LargeBinary, nullable=False),
+    # Of an encryption certificate: its private key, to the holder's signing key alone.
+    sa.Column("envelope", sa.LargeBinary, nullable=True),
     # For finding it (ra.search); null only in what was recorded before there was a search.
     sa.Column("holder", Utf8, nullable=True),
     sa.Column("unit", Utf8, nullable=True),
@@ -190,4 +192,42 @@ http_outcomes = sa.Table(
     sa.Column("content_type", sa.String(64), nullable=True),
     sa.Column("body", sa.LargeBinary, nullable=True),
     sa.UniqueConstraint("operator", "key"),
+)
+
+revocation_batches = sa.Table(
+    "ra_revocation_batches",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("number", sa.String(32), nullable=False, unique=True),
+    # The canonical order, with every certificate; state and branch only help to find it.
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("branch", sa.String(64), nullable=False),
+)
+
+revocation_batch_moves = sa.Table(
+    "ra_revocation_batch_moves",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("batch_id", sa.ForeignKey(revocation_batches.c.id), nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("act", sa.String(16), nullable=False),
+    sa.Column("operator", sa.String(64), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("statement", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("batch_id", "sequence"),
+)
+
+notices = sa.Table(
+    "ra_notices",
+    metadata,
+    # One for each certificate and stage; written when the mail server has taken it.
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("authority", sa.String(64), nullable=False),
+    sa.Column("serial", SerialNumber, nullable=False),
+    # Days before the end.
+    sa.Column("stage", sa.Integer, nullable=False),
+    sa.Column("address", sa.String(254), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("authority", "serial", "stage"),
 )

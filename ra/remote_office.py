@@ -228,6 +228,10 @@ class RemoteOffice(RemotePeople):
         """Revoke a certificate."""
         return self._order(serial, authority, Act.REVOKE, reason.value)
 
+    def tell_centre(self) -> str:
+        """The office tells it."""
+        return ""
+
     def hold(self, serial: str, authority: str | None) -> tuple[str, int]:
         """Hold a certificate."""
         return self._order(serial, authority, Act.HOLD)
@@ -294,6 +298,15 @@ class RemoteOffice(RemotePeople):
             )
             yield from page.rows
             after = page.next
+
+    @property
+    def organization(self) -> str:
+        """The centre's name."""
+        return self._office.organization
+
+    def title_of(self, profile: str) -> str:
+        """What people call certificates of this profile."""
+        return next((one.title for one in self._office.profiles if one.name == profile), profile)
 
     def profiles(self) -> list[str]:
         """What can be applied for."""

@@ -36,4 +36,4 @@ def read_record(sent: wire.RequestRecord) -> Record:
 
 def stored(sent: Iterable[wire.StoredModel]) -> list[StoredCertificate]:
     """Certificates of a request."""
-    return [StoredCertificate(one.authority, int(one.serial, 16), one.certificate) for one in sent]
+    return [StoredCertificate(one.authority, int(one.serial, 16), one.certificate, one.envelope) for one in sent]

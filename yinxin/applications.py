@@ -1,5 +1,4 @@
-"""The services as WSGI applications. Each opens the keys of its own authority and no other;
-the registration authority has none, and has the CA issue in its process unless the configuration says otherwise.
+"""The services as WSGI applications, each with the keys of its own authority. OCSP has a server of its own.
 
 Granian's worker processes call these factories; which home they serve stands in YINXIN_HOME.
 """
@@ -27,11 +26,6 @@ def build(service: str, home: Home) -> "WSGIApplication":
             from ra.http import create_app as create_ra
 
             return create_ra(home)
-        case "ocsp":
-            from ocsp.http import application as create_ocsp
-            from ocsp.service import responder_of
-
-            return create_ocsp(responder_of(home))
         case "tsa":
             from tsa.http import create_app as create_tsa
             from tsa.installation import open_authority
@@ -42,6 +36,11 @@ def build(service: str, home: Home) -> "WSGIApplication":
             from yinxin.wiring import RemoteSupport
 
             return create_seals(home, RemoteSupport(home))
+        case "kmc":
+            from ca.kmc.http import create_app as create_kmc
+            from ca.kmc.installation import handler_of
+
+            return create_kmc(handler_of(home))
         case _:
             raise ValueError(service)
 
@@ -60,11 +59,6 @@ def ra() -> "WSGIApplication":
     return build("ra", _served_home())
 
 
-def ocsp() -> "WSGIApplication":
-    """Certificate status."""
-    return build("ocsp", _served_home())
-
-
 def tsa() -> "WSGIApplication":
     """Time stamps."""
     return build("tsa", _served_home())
@@ -73,3 +67,8 @@ def tsa() -> "WSGIApplication":
 def seals() -> "WSGIApplication":
     """Sealing and verification."""
     return build("seals", _served_home())
+
+
+def kmc() -> "WSGIApplication":
+    """The key-management centre."""
+    return build("kmc", _served_home())

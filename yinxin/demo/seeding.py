@@ -4,19 +4,30 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asn1crypto import pem, x509
+
+from ca.attributes.cli import LABEL
+from ca.attributes.cli import found as found_attribute_authority
+from ca.attributes.issuance import AttributeAuthority
+from ca.attributes.terms import Terms
+from ca.encryption_keys import encryption_keys_of
 from ca.hierarchy import chain_of
+from ca.issuance import IssuedCertificate
 from ca.service import open_authority
+from core import files
 from core.algorithms import KeyKind
-from core.certificates import read_certificates
+from core.certificates import armour, read_certificates
 from core.csr import build_csr
 from core.home import Home
 from core.i18n import _
 from core.keys import passphrase
 from core.keys.key_file import create_key_file
 from core.subject import Subject
-from ra import issuance, personnel, requests
+from ra import attribute_requests, issuance, personnel, requests
+from ra.moves import State
 from ra.operators import OperatorSession, open_session
 from ra.roles import Role
+from ra.statements import Act
 from seals import register
 from seals.making import Maker
 from seals.picture import RoundSeal
@@ -40,12 +51,14 @@ class Seeding:
     kinds: dict[str, KeyKind] = field(init=False)
     certificates: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """By hierarchy and holder (`unit`, `zhangsan`, `lisi`), DER."""
+    encryption: dict[tuple[str, str], IssuedCertificate] = field(default_factory=dict)
+    """Of the same, the encryption certificates with their envelopes."""
     csrs: dict[tuple[str, str], bytes] = field(default_factory=dict)
     numbers: list[str] = field(default_factory=list)
     """Of the requests, in the order of their entry."""
 
     def __post_init__(self) -> None:
-        self.ca = open_authority(self.home)
+        self.ca = open_authority(self.home, encryption_keys_of(self.home))
         self.kinds = {hierarchy_label(kind): kind for kind in self.home.configuration.centre.key_kinds}
         self.pin = passphrase.create_file(self.folder / PIN_FILE)
         self.sessions: dict[str, OperatorSession] = {}
@@ -68,6 +81,7 @@ class Seeding:
         self._appoint(founder, cast.ADMINISTRATOR, {Role.BUSINESS})
         self._appoint(cast.ADMINISTRATOR, cast.ENTERER, {Role.ENTER})
         self._appoint(cast.ADMINISTRATOR, cast.REVIEWER, {Role.REVIEW, Role.MAKE})
+        self._appoint(cast.ADMINISTRATOR, cast.SECOND_REVIEWER, {Role.REVIEW})
 
     def _appoint(self, administrator: str, name: str, roles: set[Role]) -> None:
         label, kind = next(iter(self.kinds.items()))
@@ -107,9 +121,11 @@ class Seeding:
                 self.numbers.append(number)
 
     def approve(self) -> None:
-        """Each request, by the second operator."""
+        """Each request, by another operator than the one who entered it; a unit's by two."""
         for number in self.numbers:
-            requests.approve(self.home.context, self.sessions[cast.REVIEWER], number)
+            for reviewer in (cast.REVIEWER, cast.SECOND_REVIEWER):
+                if requests.approve(self.home.context, self.sessions[reviewer], number) is State.APPROVED:
+                    break
 
     def issue(self) -> None:
         """Every approved request, in one batch."""
@@ -117,6 +133,33 @@ class Seeding:
         places = [(label, holder) for label in self.kinds for holder in self.holders]
         for place, certificate in zip(places, issued, strict=True):
             self.certificates[place] = certificate.certificate
+            if certificate.encryption:
+                self.encryption[place] = certificate.encryption
+
+    def certify_role(self) -> str:
+        """An attribute authority in the first hierarchy, which certifies a role of a member of the staff; its name."""
+        label = next(iter(self.kinds))
+        name = f"{label}-attributes"
+        found_attribute_authority(self.home, name, f"{label}-issuing", actor=ACTOR)
+        enterer, reviewer = self.sessions[cast.ENTERER], self.sessions[cast.REVIEWER]
+        holder = x509.Certificate.load(self.certificates[label, cast.ROLE_HOLDER])
+        number = attribute_requests.enter_attributes(
+            self.home.context,
+            enterer,
+            authority=name,
+            holder_authority=f"{label}-issuing",
+            holder_serial=holder.serial_number,
+            attributes=cast.ATTRIBUTES,
+            terms=Terms.REVOCABLE,
+            hours=24 * 365,
+        )
+        attribute_requests.decide_attributes(self.home.context, reviewer, number, Act.APPROVE)
+        authority = AttributeAuthority(self.home.context, self.ca.keys, self.ca.urls)
+        (issued,) = attribute_requests.issue_attributes(self.home.context, authority, reviewer, [number])
+        staff = self.folder / "staff"
+        files.write(staff / f"{label}-{cast.ROLE_HOLDER}.crt", armour([self.certificates[label, cast.ROLE_HOLDER]]))
+        files.write(staff / f"{label}-{cast.ROLE_HOLDER}-role.pem", pem.armor(LABEL, issued.certificate))
+        return name
 
     def make_seals(self) -> Iterator[str]:
         """A seal of the unit in each hierarchy; its name in the register."""
@@ -154,6 +197,8 @@ def seed_home(path: Path, tell: Callable[[str], None]) -> Home:
     seeding.approve()
     seeding.issue()
     tell(_("certificates of the unit and its staff"))
+    name = seeding.certify_role()
+    tell(_("attribute authority {name}, a role of {holder}").format(name=name, holder=cast.ROLE_HOLDER))
     for name in seeding.make_seals():
         tell(_("seal {name}").format(name=name))
     return home
