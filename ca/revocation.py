@@ -61,8 +61,13 @@ def revoke_all(
 ) -> None:
     """Revoke these certificates of one authority in the caller's transaction: all, or `YinxinError` and none."""
     _require_reason(reason)
+    authority_id = authority_of(connection, authority).id
     for start in range(0, len(serials), BATCH):
-        _move_in(context, connection, authority, serials[start : start + BATCH], Move.REVOKE, reason, actor)
+        chunk = serials[start : start + BATCH]
+        if start:  # one of them may have gone with its partner in an earlier chunk
+            chunk = [serial for serial in chunk if _can_move(connection, authority_id, serial, Move.REVOKE)]
+        if chunk:
+            _move_in(context, connection, authority, chunk, Move.REVOKE, reason, actor)
 
 
 def _require_reason(reason: Reason) -> None:

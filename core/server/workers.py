@@ -60,7 +60,8 @@ def serve(endpoint: Endpoint, count: int, open_service: OpenService, *, threads:
         worker.terminate()
     for worker in workers:
         worker.join(STOP_SECONDS + 1)
-    return 0 if told and all(worker.exitcode == 0 for worker in workers) else 1
+    # One that was told before it could heed it has ended by the signal.
+    return 0 if told and all(worker.exitcode in (0, -signal.SIGTERM) for worker in workers) else 1
 
 
 def _work(endpoint: Endpoint, number: int, open_service: OpenService, threads: int) -> None:
