@@ -13,6 +13,29 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 
 
+# Built once: building a statement takes as long as carrying it out, and issuance carries these out each time.
+_STEPS = (
+    sa.select(events)
+    .where(events.c.authority_id == sa.bindparam("of"), events.c.serial == sa.bindparam("number"))
+    .order_by(events.c.sequence)
+)
+_LOCKED = (
+    sa.select(certificates.c.serial)
+    .where(
+        certificates.c.authority_id == sa.bindparam("of"),
+        certificates.c.serial.in_(sa.bindparam("numbers", expanding=True)),
+    )
+    .order_by(certificates.c.serial)
+    .with_for_update()
+)
+_LAST = (
+    sa.select(events.c.serial, events.c.sequence, events.c.state)
+    .where(events.c.authority_id == sa.bindparam("of"), events.c.serial.in_(sa.bindparam("numbers", expanding=True)))
+    .order_by(events.c.sequence)
+)
+_ENTRY = sa.insert(events)
+
+
 @dataclass(frozen=True)
 class Step:
     """One event of one certificate."""
@@ -27,11 +50,7 @@ class Step:
 
 def steps_of(connection: sa.Connection, authority_id: int, serial: int) -> list[Step]:
     """Every event of a certificate, in order."""
-    rows = connection.execute(
-        sa.select(events)
-        .where(events.c.authority_id == authority_id, events.c.serial == serial)
-        .order_by(events.c.sequence)
-    )
+    rows = connection.execute(_STEPS, {"of": authority_id, "number": serial})
     return [
         Step(
             row.sequence,
@@ -70,23 +89,8 @@ def advance(
     The rows are locked where the database can (PostgreSQL); SQLite's write transactions come one after the other. The
     unique sequence is the last line: two moves from the same state cannot both be kept.
     """
-    known = set(
-        connection.scalars(
-            sa.select(certificates.c.serial)
-            .where(certificates.c.authority_id == authority_id, certificates.c.serial.in_(serials))
-            .order_by(certificates.c.serial)
-            .with_for_update()
-        )
-    )
-    last = {
-        row.serial: row
-        for row in connection.execute(
-            sa.select(events.c.serial, events.c.sequence, events.c.state)
-            .where(events.c.authority_id == authority_id, events.c.serial.in_(serials))
-            .order_by(events.c.sequence)
-        )
-    }
-    rows = []
+    wanted = {"of": authority_id, "numbers": serials}
+    known = set(connection.scalars(_LOCKED, wanted))
     for serial in serials:
         if serial not in known:
             raise YinxinError(
@@ -95,6 +99,23 @@ def advance(
                 subject=serial_text(serial),
                 remedy=_("check the serial number and the authority"),
             )
+    advance_locked(connection, authority_id, serials, move, at=at, actor=actor, reason=reason)
+
+
+def advance_locked(
+    connection: sa.Connection,
+    authority_id: int,
+    serials: Sequence[int],
+    move: Move,
+    *,
+    at: datetime,
+    actor: str,
+    reason: Reason | None = None,
+) -> None:
+    """As `advance`, on certificates that are in the books and that the transaction has locked by changing them."""
+    last = {row.serial: row for row in connection.execute(_LAST, {"of": authority_id, "numbers": serials})}
+    rows = []
+    for serial in serials:
         before = last.get(serial)
         state = state_after(State(before.state) if before else None, move, subject=serial_text(serial))
         rows.append(
@@ -109,4 +130,4 @@ def advance(
                 "actor": actor,
             }
         )
-    connection.execute(sa.insert(events), rows)
+    connection.execute(_ENTRY, rows)
