@@ -17,7 +17,6 @@ from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
 
-
 _ACTIVE = sa.select(profiles).where(profiles.c.name == sa.bindparam("of")).order_by(profiles.c.version.desc()).limit(1)
 
 

@@ -15,7 +15,6 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.storage import Storage
 
-
 _NAMED = sa.select(authorities).where(authorities.c.name == sa.bindparam("of"))
 
 

@@ -12,7 +12,6 @@ from core.certificates import serial_text
 from core.errors import Kind, YinxinError
 from core.i18n import _
 
-
 # Built once: building a statement takes as long as carrying it out, and issuance carries these out each time.
 _STEPS = (
     sa.select(events)

@@ -40,6 +40,7 @@ group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoin
 group.add_later("branch", "ra.cli_branches:branch_group", _("Branches, such as counties: make, list."))
 group.add_later("key", "ra.cli_keys:key_group", _("Keys, at the holder's place."))
 group.add_later("search", "ra.cli_search:search_command", _("Find holders' certificates."))
+group.add_later("reindex", "ra.cli_search:reindex_command", _("Make findable what earlier versions recorded."))
 group.add_later("template", "ra.cli_bulk:template_command", _("Write an empty list to fill in."))
 group.add_later("import", "ra.cli_bulk:import_command", _("Enter a request for each row of a list."))
 group.add_later("export", "ra.cli_bulk:export_command", _("Write all requests or certificates into a file."))
