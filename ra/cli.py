@@ -19,8 +19,9 @@ from core.home import Home
 from core.i18n import _
 from core.subject import Subject
 from ra import requests, revocation
+from ra.applications import Contact
 from ra.cli_filters import filter_options, state_option
-from ra.cli_options import FILE, acting_operator, subject_changes, subject_options
+from ra.cli_options import FILE, acting_operator, contact_options, subject_changes, subject_options
 from ra.delivery import Form, deliver, export, write_certificate
 from ra.filters import RequestFilter
 from ra.issuance import issue
@@ -36,6 +37,9 @@ def group() -> None:
     """The group of commands."""
 
 
+group.add_later("renew", "ra.cli_succession:renew_command", _("Apply for a new term of a certificate, with its key."))
+group.add_later("rekey", "ra.cli_succession:rekey_command", _("Apply for a certificate of the same holder's new key."))
+group.add_later("change", "ra.cli_succession:change_command", _("Apply for a certificate with changed data."))
 group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, remove."))
 group.add_later("branch", "ra.cli_branches:branch_group", _("Branches, such as counties: make, list."))
 group.add_later("key", "ra.cli_keys:key_group", _("Keys, at the holder's place."))
@@ -57,6 +61,7 @@ group.add_later("export", "ra.cli_bulk:export_command", _("Write all requests or
 @click.option("--authority", required=True, help=_("The authority that shall issue it."))
 @click.option("--csr", "csr_file", required=True, type=FILE, help=_("The holder's request (PKCS#10, PEM or DER)."))
 @subject_options
+@contact_options
 @acting_operator
 @output_option
 def apply(
@@ -66,6 +71,7 @@ def apply(
     authority: str,
     csr_file: Path,
     subject: Subject,
+    contact: Contact | None,
     output: Output,
 ) -> None:
     """Enter a request."""
@@ -77,6 +83,7 @@ def apply(
         profile=profile,
         subject=subject,
         csr=csr,
+        contact=contact,
         decide_within=timedelta(days=home.configuration.ra.decide_days),
     )
     output.done(
@@ -92,6 +99,7 @@ def apply(
 @click.argument("number")
 @click.option("--csr", "csr_file", type=FILE, help=_("Another request of the holder (PKCS#10, PEM or DER)."))
 @subject_changes
+@contact_options
 @acting_operator
 @output_option
 def amend(
@@ -100,6 +108,7 @@ def amend(
     number: str,
     csr_file: Path | None,
     changed: Callable[[Subject], Subject],
+    contact: Contact | None,
     output: Output,
 ) -> None:
     """Amend a request."""
@@ -110,6 +119,7 @@ def amend(
         number,
         subject=changed(application.subject) if application else None,
         csr=files.read(csr_file) if csr_file else None,
+        contact=contact,
         decide_within=timedelta(days=home.configuration.ra.decide_days),
     )
     output.done(

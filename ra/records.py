@@ -75,6 +75,11 @@ requests = sa.Table(
     sa.Column("profile", sa.String(64), nullable=False),
     sa.Column("decide_by", UtcDateTime, nullable=True),
     sa.Column("branch", sa.String(64), nullable=False, server_default=""),
+    # SHA-256 of the SPKI while the request is under way, so that no two of them bring the same key (ra.replacement).
+    sa.Column("pending_key", sa.LargeBinary(32), nullable=True, unique=True),
+    # The certificate that it replaces.
+    sa.Column("replaced_authority", sa.String(64), nullable=True),
+    sa.Column("replaced_serial", SerialNumber, nullable=True, index=True),
     # Null only in what was entered before lists could be narrowed to a unit (ra.reindexing).
     sa.Column("unit", Utf8, nullable=True),
     # Until then somebody is having it issued (ra.issuance).
