@@ -82,7 +82,8 @@ def _lookup_key(office: Office) -> LookupKey:
 def _fill(folder: Path, key: LookupKey, count: int) -> None:
     """Without indexes, which are made at the end, and without waiting for the disk."""
     connection = sqlite3.connect(folder / "yinxin.db")
-    connection.execute("PRAGMA synchronous=OFF")
+    for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-1000000"):
+        connection.execute(f"PRAGMA {pragma}")
     query = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name LIKE 'ra_%'"
     indexes = connection.execute(query).fetchall()
     for name, _sql in indexes:
@@ -101,6 +102,7 @@ def _fill(folder: Path, key: LookupKey, count: int) -> None:
     for _name, sql in indexes:
         connection.execute(sql)
     connection.commit()
+    connection.execute("PRAGMA journal_mode=WAL")
     connection.close()
 
 
