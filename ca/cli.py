@@ -12,6 +12,7 @@ from asn1crypto import pem
 from ca import crl as revocation_lists
 from ca import register, revocation
 from ca.authorities import Authority, authority_of, chain_of, list_authorities
+from ca.encryption_keys import tell_centre
 from ca.register import CertificateRecord, Filter
 from ca.state import Reason, State
 from core import files
@@ -212,6 +213,8 @@ def publish(home: Home, authorities: tuple[str, ...], hours: int | None, output:
         rows.append({"authority": authority.name} | _crl_facts(published))
     headings = {"authority": _("Authority"), "number": _("Number"), "next_update": _("Until"), "entries": _("Entries")}
     output.table(rows, headings)
+    if reason := tell_centre(home):
+        output.warn(_("The key-management centre was not told: {reason}").format(reason=reason))
 
 
 def _named_or_due(home: Home, names: tuple[str, ...]) -> list[Authority]:

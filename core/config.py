@@ -100,6 +100,16 @@ class SealsSettings(Endpoint):
     """The address below which the service finds `/tsa/sm2`, `/tsa/rsa` …; empty: where [tsa] listens."""
 
 
+class KmcSettings(Endpoint):
+    """The key-management centre of double certificates."""
+
+    port: Port = 8086
+    url: str = ""
+    """Where the certificate authority finds the centre; empty: in the home, opened by whoever issues."""
+    retention_days: Annotated[int, Field(ge=1, le=36525)] = 3650
+    """How long the centre keeps a key after its certificate's end."""
+
+
 class UrlSettings(_Section):
     """The addresses written into certificates: what the world reaches, not where the processes listen."""
 
@@ -122,6 +132,7 @@ class Configuration(BaseSettings):
     ocsp: OcspSettings = OcspSettings()
     tsa: TsaSettings = TsaSettings()
     seals: SealsSettings = SealsSettings()
+    kmc: KmcSettings = KmcSettings()
     urls: UrlSettings = UrlSettings()
 
     @classmethod

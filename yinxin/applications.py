@@ -37,6 +37,11 @@ def build(service: str, home: Home) -> "WSGIApplication":
             from yinxin.wiring import RemoteSupport
 
             return create_seals(home, RemoteSupport(home))
+        case "kmc":
+            from ca.kmc.http import create_app as create_kmc
+            from ca.kmc.installation import handler_of
+
+            return create_kmc(handler_of(home))
         case _:
             raise ValueError(service)
 
@@ -63,3 +68,8 @@ def tsa() -> "WSGIApplication":
 def seals() -> "WSGIApplication":
     """Sealing and verification."""
     return build("seals", _served_home())
+
+
+def kmc() -> "WSGIApplication":
+    """The key-management centre."""
+    return build("kmc", _served_home())

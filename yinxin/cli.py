@@ -108,10 +108,10 @@ def demo(out: Path, output: Output) -> None:
 
 
 @front_door.command(
-    help=_("Run the services named (ca, ocsp, tsa, seals), or all of them, until interrupted."),
+    help=_("Run the services named (ca, ocsp, tsa, seals, kmc), or all of them, until interrupted."),
     example="yinxin serve\nyinxin serve ocsp",
 )
-@click.argument("services", nargs=-1, type=click.Choice(["ca", "ocsp", "tsa", "seals"]))
+@click.argument("services", nargs=-1, type=click.Choice(["ca", "ocsp", "tsa", "seals", "kmc"]))
 @click.option("--seed", is_flag=True, help=_("If there is no installation yet, make one with sample people and seals."))
 @output_option
 @click.pass_obj
@@ -125,8 +125,8 @@ def serve(home: Home, services: tuple[str, ...], seed: bool, output: Output) -> 
         home = seed_home(home.path, output.note)
     if len(services) == 1:
         serving.become(home, services[0])
-    with serving.Running(home, services or serving.SERVICES) as running:
-        rows = [{"service": name, "url": serving.url(home, name)} for name in services or serving.SERVICES]
+    with serving.Running(home, services or serving.services_of(home)) as running:
+        rows = [{"service": name, "url": serving.url(home, name)} for name in services or serving.services_of(home)]
         output.table(rows, {"service": _("Service"), "url": _("Address")})
         output.note(_("Stop with Ctrl+C."))
         running.wait()

@@ -15,7 +15,9 @@ import sqlalchemy as sa
 
 from ca import crl, hierarchy
 from ca.activation import activate
+from ca.encryption_keys import make_link
 from ca.issuance import CertificateAuthority
+from ca.kmc.custody import Custodian
 from ca.profiles import load_profiles
 from ca.service import ceremony_approval, issue_service_certificate
 from core import config, files
@@ -33,7 +35,7 @@ from ra import personnel, reindexing
 from ra.roles import Role
 
 ACTOR = "ceremony"
-AUTHORITIES: tuple[Authority, ...] = ("ca", "ocsp", "tsa", "seals", "ra")
+AUTHORITIES: tuple[Authority, ...] = ("ca", "ocsp", "tsa", "seals", "kmc", "ra")
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,8 @@ class _Founding:
             yield _("hierarchy {name}").format(name=hierarchy_label(kind))
             self._certify_services(ca, kind)
             yield _("service certificates {name}").format(name=hierarchy_label(kind))
+        self._found_key_management_centre(ca)
+        yield _("the key-management centre")
         self._found_administrators(ca)
         yield _("the super and the audit administrator")
         self.home.key_store("ra").create(IDENTITIES, KeyKind.SM2)
@@ -240,6 +244,11 @@ class _Founding:
             files.write(
                 self.home.certificates(service.keeper) / f"{key_name}.pem", armour([issued.certificate, *chain])
             )
+
+    def _found_key_management_centre(self, ca: CertificateAuthority) -> None:
+        Custodian(self.home.key_store("kmc")).found()
+        if KeyKind.SM2 in self.home.configuration.centre.key_kinds:
+            make_link(self.home, ca, actor=ACTOR)
 
     def _found_administrators(self, ca: CertificateAuthority) -> None:
         """Their keys and PINs lie in the home until the two persons take them away."""

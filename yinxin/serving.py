@@ -11,12 +11,13 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+from ca.kmc.installation import link_certificate
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
 from yinxin import applications
 
-SERVICES = ("ca", "ocsp", "tsa", "seals")
+SERVICES = ("ca", "ocsp", "tsa", "seals", "kmc")
 START_SECONDS = 30
 STOP_SECONDS = 10
 
@@ -25,6 +26,11 @@ def address(home: Home, service: str) -> tuple[str, int]:
     """Host and port where the service listens."""
     endpoint = getattr(home.configuration, service)
     return endpoint.host, endpoint.port
+
+
+def services_of(home: Home) -> tuple[str, ...]:
+    """Every service that this home can run: a key-management centre needs an end of the line."""
+    return tuple(name for name in SERVICES if name != "kmc" or link_certificate(home).exists())
 
 
 def url(home: Home, service: str) -> str:

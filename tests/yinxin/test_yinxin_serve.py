@@ -171,7 +171,8 @@ def test_a_revocation_by_another_process_is_seen_within_a_second(
     serving: Serving, house: Path, yinxin: Yinxin, rsa: dict[str, Path]
 ) -> None:
     listed = yinxin("--home", house, "ca", "certificates", "--authority", "rsa-issuing", "--subject", "李四", "--json")
-    (row,) = json.loads(listed.out)["certificates"] if listed.out.startswith("{") else json.loads(listed.out)
+    rows = json.loads(listed.out)["certificates"] if listed.out.startswith("{") else json.loads(listed.out)
+    row, _encryption = rows
     question = (
         *("-url", serving.url("ocsp"), "-issuer", rsa["issuing"], "-CAfile", rsa["root"]),
         *("-serial", f"0x{row['serial']}"),
