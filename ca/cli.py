@@ -341,6 +341,12 @@ def reconcile(home: Home, output: Output) -> None:
     output.table(rows, labels)
 
 
+group.add_later("maintain", "ca.cli_services:maintain", _("What the authority does by itself, for a timer."))
+group.add_later(
+    "service-certificates",
+    "ca.cli_services:group",
+    _("Certificates of the centre's own services, which renew themselves."),
+)
 group.add_later("kmc", "ca.kmc.cli:group", _("The key-management centre: escrowed encryption keys and their recovery."))
 
 

@@ -33,6 +33,8 @@ _LAST = (
     .order_by(events.c.sequence)
 )
 _ENTRY = sa.insert(events)
+_EVENTS_LOCK = 0x59584556
+"""Any number that nobody else locks by."""
 
 
 @dataclass(frozen=True)
@@ -129,4 +131,14 @@ def advance_locked(
                 "actor": actor,
             }
         )
+    _number_in_order_of_commit(connection)
     connection.execute(_ENTRY, rows)
+
+
+def _number_in_order_of_commit(connection: sa.Connection) -> None:
+    """So that whoever has seen an event has seen all before it (`ca.status`): from here on one transaction at a time.
+
+    PostgreSQL gives out numbers before it commits; SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_EVENTS_LOCK)))

@@ -80,6 +80,16 @@ class OcspSettings(Endpoint):
     port: Port = 8081
     response_hours: Annotated[int, Field(ge=1, le=24 * 7)] = 8
     """How long an answer holds (nextUpdate)."""
+    archive_cutoff: bool = True
+    """Say since when the status of expired certificates is kept (RFC 6960 4.4.4): since the issuer began."""
+    extended_revoked: bool = False
+    """Answer *revoked* instead of *unknown* for what an issuer of ours never issued (RFC 6960 2.2, 4.4.8)."""
+    workers: Annotated[int, Field(ge=0, le=256)] = 0
+    """Processes that answer; 0: one for each core."""
+    cache_mib: Annotated[int, Field(ge=1, le=64 * 1024)] = 64
+    """Memory of each process for answers that still hold."""
+    nonce_per_second: Annotated[int, Field(ge=1)] = 1000
+    """How many answers each process signs for one question only in a second; beyond that it says tryLater."""
 
 
 class TsaSettings(Endpoint):

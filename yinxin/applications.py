@@ -1,4 +1,4 @@
-"""The services as WSGI applications. Each opens the keys of its own authority and no other.
+"""The services as WSGI applications, each with the keys of its own authority. OCSP has a server of its own.
 
 Granian's worker processes call these factories; which home they serve stands in YINXIN_HOME.
 """
@@ -22,11 +22,6 @@ def build(service: str, home: Home) -> "WSGIApplication":
 
             reconciliation.reconcile(home.context)
             return create_ca(home.context)
-        case "ocsp":
-            from ocsp.http import application as create_ocsp
-            from ocsp.service import responder_of
-
-            return create_ocsp(responder_of(home))
         case "tsa":
             from tsa.http import create_app as create_tsa
             from tsa.installation import open_authority
@@ -53,11 +48,6 @@ def _served_home() -> Home:
 def ca() -> "WSGIApplication":
     """CRLs and CA certificates."""
     return build("ca", _served_home())
-
-
-def ocsp() -> "WSGIApplication":
-    """Certificate status."""
-    return build("ocsp", _served_home())
 
 
 def tsa() -> "WSGIApplication":

@@ -80,6 +80,14 @@ def hierarchy_label(kind: KeyKind) -> str:
     return kind.value.split("-")[0]
 
 
+def renewable_names(home: Home, keeper: Authority) -> set[str] | None:
+    """The service certificates that this keeper renews; None: all that it has. The seals' folder holds owners' too."""
+    if keeper != "seals":
+        return None
+    labels = [hierarchy_label(kind) for kind in home.configuration.centre.key_kinds]
+    return {f"{label}{service.suffix}" for service in SERVICES if service.keeper == keeper for label in labels}
+
+
 def default_configuration() -> Path:
     """The folder of the default configuration: `conf` of the checkout, or what the wheel carries."""
     package = Path(__file__).parent

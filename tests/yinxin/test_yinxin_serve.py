@@ -201,7 +201,7 @@ def test_told_to_stop_they_all_stop(serving: Serving) -> None:
 def test_a_service_whose_process_ends_takes_the_others_with_it(house: Path) -> None:
     with Serving(house, "ca", "ocsp") as running:
         children = running.descendants()
-        os.kill(next(pid for pid in children if listens_as(pid, "yinxin.applications:ocsp")), signal.SIGKILL)
+        os.kill(next(pid for pid in children if listens_as(pid, "ocsp.server")), signal.SIGKILL)
         running.exit_code = 2
         assert running.process.wait(STOP_SECONDS) == 2
         assert gone(children)
