@@ -1,7 +1,5 @@
 """`yinxin ca`: look at authorities, certificates, lists and profiles; publish, activate, reconcile, inspect."""
 
-import getpass
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from asn1crypto import pem
 
 from ca import crl as revocation_lists
 from ca import register, revocation
+from ca.account import local_account
 from ca.authorities import Authority, authority_of, chain_of, list_authorities
 from ca.encryption_keys import tell_centre
 from ca.register import CertificateRecord, Filter
@@ -180,7 +179,7 @@ def certificate(home: Home, serial: str, authority: str | None, out: Path | None
 def revoke(home: Home, serial: str, authority: str | None, reason: str, output: Output) -> None:
     """Revoke."""
     record = register.find(home.storage, serial, authority)
-    revocation.revoke_own(home.context, record, Reason(reason), actor=_actor())
+    revocation.revoke_own(home.context, record, Reason(reason), actor=local_account())
     output.done(
         _("{serial} of {authority} is revoked, for ever.").format(
             serial=serial_text(record.serial), authority=record.authority
@@ -208,7 +207,7 @@ def publish(home: Home, authorities: tuple[str, ...], hours: int | None, output:
     rows = []
     for authority in _named_or_due(home, authorities):
         holds = hours or revocation_lists.hours_of(home.configuration.ca, authority)
-        revocation_lists.publish(home.context, keys, authority.name, holds, actor=_actor())
+        revocation_lists.publish(home.context, keys, authority.name, holds, actor=local_account())
         published = revocation_lists.latest_published(home.context, authority.name)
         rows.append({"authority": authority.name} | _crl_facts(published))
     headings = {"authority": _("Authority"), "number": _("Number"), "next_update": _("Until"), "entries": _("Entries")}
@@ -317,7 +316,7 @@ def activate(home: Home, paths: tuple[Path, ...], output: Output) -> None:
 
     given = [load_profile(path) for path in paths] if paths else load_profiles(home.profiles)
     with output.progress(_("Trying the profiles")):
-        versions = put_to_use(home.context, given, actor=_actor())
+        versions = put_to_use(home.context, given, actor=local_account())
     rows = [{"name": one.profile.name, "version": one.version} for one in versions]
     output.table(rows, {"name": _("Profile"), "version": _("Version")})
 
@@ -332,7 +331,7 @@ def reconcile(home: Home, output: Output) -> None:
     """Reconcile."""
     from ca.reconciliation import reconcile as presume
 
-    presumed = presume(home.context, actor=_actor())
+    presumed = presume(home.context, actor=local_account())
     rows = [
         {"serial": serial_text(one.serial), "authority": one.authority, "approval": one.approval_reference}
         for one in presumed
@@ -348,13 +347,6 @@ group.add_later(
     _("Certificates of the centre's own services, which renew themselves."),
 )
 group.add_later("kmc", "ca.kmc.cli:group", _("The key-management centre: escrowed encryption keys and their recovery."))
-
-
-def _actor() -> str:
-    try:
-        return f"local:{getpass.getuser()}"
-    except (KeyError, OSError):  # in containers, an account may have a number and no name
-        return f"local:{os.getuid()}"
 
 
 def _authority_facts(home: Home, authority: Authority) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from ca.authorities import Authority, authority_of, list_authorities
+from ca.books import AuthorityKind, Books, books_of
 from ca.certificate import AUTHORITY_KEY_IDENTIFIER, IssuerFacts, extension, key_identifier
 from ca.history import latest_event
 from ca.lint.crl import CrlFacts, lint_crl
-from ca.records import authorities, certificates, crls, events
+from ca.records import authorities, crls
 from ca.signing import AuthorityKey
 from ca.state import Reason, State
 from core.asn1 import der
@@ -25,7 +26,9 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.store import KeyStore
 
-CRL_NUMBER, REASON_CODE = "2.5.29.20", "2.5.29.21"
+CRL_NUMBER, REASON_CODE, ISSUING_DISTRIBUTION_POINT = "2.5.29.20", "2.5.29.21", "2.5.29.28"
+# onlyContainsAttributeCerts (5.2.5): a reader who does not know it must not look for certificates here.
+ONLY_ATTRIBUTES = extension(ISSUING_DISTRIBUTION_POINT, der.sequence(der.implicit(5, der.TRUE)), critical=True)
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,15 @@ _REASON_EXTENSIONS = {
 
 
 def tbs_cert_list(
-    issuer: IssuerFacts, number: int, this_update: datetime, next_update: datetime, entries: Iterable[Revoked]
+    issuer: IssuerFacts,
+    number: int,
+    this_update: datetime,
+    next_update: datetime,
+    entries: Iterable[Revoked],
+    *,
+    attributes: bool = False,
 ) -> bytes:
-    """TBSCertList version 2. The entries may come as a stream; each is encoded as it comes."""
+    """TBSCertList version 2, of attribute certificates if told so. The entries may come as a stream."""
     revoked = b"".join(_entries(entries))
     authority_key = der.sequence(der.implicit(0, der.octet_string(key_identifier(issuer.public_key_info))))
     return der.sequence(
@@ -74,7 +83,9 @@ def tbs_cert_list(
         der.explicit(
             0,
             der.sequence(
-                extension(AUTHORITY_KEY_IDENTIFIER, authority_key), extension(CRL_NUMBER, der.integer(number))
+                extension(AUTHORITY_KEY_IDENTIFIER, authority_key),
+                extension(CRL_NUMBER, der.integer(number)),
+                ONLY_ATTRIBUTES if attributes else b"",
             ),
         ),
     )
@@ -98,9 +109,11 @@ def publish(context: Context, keys: KeyStore, authority: str, hours: int, *, act
     _require_time_left(issuer, this_update)
     with context.storage.transaction() as connection:
         number = _reserve(connection, issuer, this_update, next_update)
-        revoked = list(_revoked(connection, issuer.id, _horizon(connection, issuer.id, this_update)))
-    tbs = tbs_cert_list(issuer, number, this_update, next_update, revoked)
-    facts = CrlFacts(number, this_update, next_update, frozenset(entry.serial for entry in revoked))
+        horizon = _horizon(connection, issuer.id, this_update)
+        revoked = list(_revoked(connection, issuer.id, horizon, books_of(issuer.kind)))
+    attributes = issuer.kind is AuthorityKind.ATTRIBUTES
+    tbs = tbs_cert_list(issuer, number, this_update, next_update, revoked, attributes=attributes)
+    facts = CrlFacts(number, this_update, next_update, frozenset(entry.serial for entry in revoked), attributes)
     crl = key.sign(lint_crl(tbs, issuer, facts, context.clock.now()))
     with context.storage.transaction() as connection:
         _publish(connection, issuer, number, crl, len(revoked))
@@ -198,7 +211,8 @@ def _horizon(connection: sa.Connection, authority_id: int, this_update: datetime
     return min(last, this_update) if last else this_update
 
 
-def _revoked(connection: sa.Connection, authority_id: int, horizon: datetime) -> Iterator[Revoked]:
+def _revoked(connection: sa.Connection, authority_id: int, horizon: datetime, books: Books) -> Iterator[Revoked]:
+    certificates, events = books.issued, books.events
     rows = connection.execution_options(yield_per=10_000).execute(
         sa.select(events.c.serial, events.c.at, events.c.reason)
         .join(
@@ -209,7 +223,7 @@ def _revoked(connection: sa.Connection, authority_id: int, horizon: datetime) ->
             events.c.authority_id == authority_id,
             events.c.state.in_([State.HELD.value, State.REVOKED.value]),
             certificates.c.not_after >= horizon,
-            latest_event(),
+            latest_event(books),
         )
         .order_by(events.c.serial)
     )

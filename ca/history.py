@@ -6,33 +6,39 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ca.records import certificates, events
+from ca.books import ALL_BOOKS, CERTIFICATES, Books
 from ca.state import Move, Reason, State, state_after
 from core.certificates import serial_text
 from core.errors import Kind, YinxinError
 from core.i18n import _
 
-# Built once: building a statement takes as long as carrying it out, and issuance carries these out each time.
-_STEPS = (
-    sa.select(events)
-    .where(events.c.authority_id == sa.bindparam("of"), events.c.serial == sa.bindparam("number"))
-    .order_by(events.c.sequence)
-)
-_LOCKED = (
-    sa.select(certificates.c.serial)
-    .where(
-        certificates.c.authority_id == sa.bindparam("of"),
-        certificates.c.serial.in_(sa.bindparam("numbers", expanding=True)),
-    )
-    .order_by(certificates.c.serial)
-    .with_for_update()
-)
-_LAST = (
-    sa.select(events.c.serial, events.c.sequence, events.c.state)
-    .where(events.c.authority_id == sa.bindparam("of"), events.c.serial.in_(sa.bindparam("numbers", expanding=True)))
-    .order_by(events.c.sequence)
-)
-_ENTRY = sa.insert(events)
+
+class _Statements:
+    """Built once: building a statement takes as long as carrying it out, and issuance carries these out each time."""
+
+    def __init__(self, books: Books) -> None:
+        issued, events = books.issued, books.events
+        of, serials = sa.bindparam("of"), sa.bindparam("numbers", expanding=True)
+        self.steps = (
+            sa.select(events)
+            .where(events.c.authority_id == of, events.c.serial == sa.bindparam("number"))
+            .order_by(events.c.sequence)
+        )
+        self.lock = (
+            sa.select(issued.c.serial)
+            .where(issued.c.authority_id == of, issued.c.serial.in_(serials))
+            .order_by(issued.c.serial)
+            .with_for_update()
+        )
+        self.last = (
+            sa.select(events.c.serial, events.c.sequence, events.c.state)
+            .where(events.c.authority_id == of, events.c.serial.in_(serials))
+            .order_by(events.c.sequence)
+        )
+        self.enter = sa.insert(events)
+
+
+_STATEMENTS = {books.kind: _Statements(books) for books in ALL_BOOKS}
 _EVENTS_LOCK = 0x59584556
 """Any number that nobody else locks by."""
 
@@ -49,9 +55,9 @@ class Step:
     actor: str
 
 
-def steps_of(connection: sa.Connection, authority_id: int, serial: int) -> list[Step]:
+def steps_of(connection: sa.Connection, authority_id: int, serial: int, books: Books = CERTIFICATES) -> list[Step]:
     """Every event of a certificate, in order."""
-    rows = connection.execute(_STEPS, {"of": authority_id, "number": serial})
+    rows = connection.execute(_STATEMENTS[books.kind].steps, {"of": authority_id, "number": serial})
     return [
         Step(
             row.sequence,
@@ -65,8 +71,9 @@ def steps_of(connection: sa.Connection, authority_id: int, serial: int) -> list[
     ]
 
 
-def latest_event() -> sa.ColumnElement[bool]:
+def latest_event(books: Books = CERTIFICATES) -> sa.ColumnElement[bool]:
     """The condition that an event is its certificate's last."""
+    events = books.events
     later = events.alias("later")
     return ~sa.exists().where(
         later.c.authority_id == events.c.authority_id,
@@ -84,6 +91,7 @@ def advance(
     at: datetime,
     actor: str,
     reason: Reason | None = None,
+    books: Books = CERTIFICATES,
 ) -> None:
     """Make the move on every certificate, or `YinxinError` (conflict) and on none; the caller's transaction decides.
 
@@ -91,7 +99,7 @@ def advance(
     unique sequence is the last line: two moves from the same state cannot both be kept.
     """
     wanted = {"of": authority_id, "numbers": serials}
-    known = set(connection.scalars(_LOCKED, wanted))
+    known = set(connection.scalars(_STATEMENTS[books.kind].lock, wanted))
     for serial in serials:
         if serial not in known:
             raise YinxinError(
@@ -100,7 +108,7 @@ def advance(
                 subject=serial_text(serial),
                 remedy=_("check the serial number and the authority"),
             )
-    advance_locked(connection, authority_id, serials, move, at=at, actor=actor, reason=reason)
+    advance_locked(connection, authority_id, serials, move, at=at, actor=actor, reason=reason, books=books)
 
 
 def advance_locked(
@@ -112,9 +120,12 @@ def advance_locked(
     at: datetime,
     actor: str,
     reason: Reason | None = None,
+    books: Books = CERTIFICATES,
 ) -> None:
     """As `advance`, on certificates that are in the books and that the transaction has locked by changing them."""
-    last = {row.serial: row for row in connection.execute(_LAST, {"of": authority_id, "numbers": serials})}
+    statements = _STATEMENTS[books.kind]
+    wanted = {"of": authority_id, "numbers": serials}
+    last = {row.serial: row for row in connection.execute(statements.last, wanted)}
     rows = []
     for serial in serials:
         before = last.get(serial)
@@ -132,7 +143,7 @@ def advance_locked(
             }
         )
     _number_in_order_of_commit(connection)
-    connection.execute(_ENTRY, rows)
+    connection.execute(statements.enter, rows)
 
 
 def _number_in_order_of_commit(connection: sa.Connection) -> None:

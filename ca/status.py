@@ -12,7 +12,8 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from ca.records import authorities, certificates, crls, events, serial_octets
+from ca.books import CERTIFICATES, Books
+from ca.records import authorities, crls, serial_octets
 from ca.state import Reason, State
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -33,6 +34,13 @@ class Issuer:
     """Name DER, as certificates name their issuer: what CertID.issuerNameHash is over (RFC 6960 4.1.1)."""
     public_key_info: bytes
     """SPKI DER."""
+    certifier: "Issuer | None" = None
+    """Of an attribute authority: the CA that certified it."""
+
+    @property
+    def delegator(self) -> "Issuer":
+        """Who certifies responders for it (RFC 6960 4.2.2.2): for an attribute authority, which cannot, its CA."""
+        return self.certifier or self
 
 
 @dataclass(frozen=True)
@@ -48,11 +56,16 @@ class CertificateStatus:
     """When the certificate ends, or ended: status is kept for ever."""
 
 
+def _issuer(row: sa.Row[Any], certifier: Issuer | None = None) -> Issuer:
+    return Issuer(row.id, row.name, row.certificate, row.subject, row.public_key_info, certifier)
+
+
 class StatusReader:
     """Reads status. Threads share it; each holds a connection of its own."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, books: Books = CERTIFICATES) -> None:
         self._storage = storage
+        self._books, events, certificates = books, books.events, books.issued
         dialect = storage.engine.dialect
         self._status = _Prepared(
             dialect,
@@ -81,12 +94,14 @@ class StatusReader:
         self._held = threading.local()
 
     def issuers(self) -> tuple[Issuer, ...]:
-        """Every authority that has a certificate."""
+        """Every authority that keeps these books and has a certificate."""
         with self._storage.reading() as connection:
-            rows = connection.execute(
-                sa.select(authorities).where(authorities.c.certificate.is_not(None)).order_by(authorities.c.id)
-            )
-            return tuple(Issuer(row.id, row.name, row.certificate, row.subject, row.public_key_info) for row in rows)
+            query = sa.select(authorities).where(authorities.c.certificate.is_not(None)).order_by(authorities.c.id)
+            rows = {row.id: row for row in connection.execute(query)}
+        wanted = [row for row in rows.values() if row.kind == self._books.kind]
+        if self._books is CERTIFICATES:
+            return tuple(_issuer(row) for row in wanted)
+        return tuple(_issuer(row, certifier=_issuer(rows[row.issuer_id])) for row in wanted)
 
     def status(self, issuer_id: int, serial: int) -> CertificateStatus | None:
         """What holds now; None if this issuer never issued such a certificate."""

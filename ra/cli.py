@@ -23,6 +23,7 @@ from ra import requests, revocation
 from ra.applications import Contact
 from ra.cli_filters import filter_options, state_option
 from ra.cli_options import FILE, acting_operator, contact_options, subject_changes, subject_options
+from ra.cli_receipt import Enclosures, enclosure_options
 from ra.delivery import Form, deliver, export, files_of
 from ra.filters import RequestFilter
 from ra.issuance import issue
@@ -36,19 +37,6 @@ BATCH = 200
 @click.group(cls=Group, help=_("Requests for certificates: enter, approve, issue, deliver, revoke."))
 def group() -> None:
     """The group of commands."""
-
-
-group.add_later("renew", "ra.cli_succession:renew_command", _("Apply for a new term of a certificate, with its key."))
-group.add_later("rekey", "ra.cli_succession:rekey_command", _("Apply for a certificate of the same holder's new key."))
-group.add_later("change", "ra.cli_succession:change_command", _("Apply for a certificate with changed data."))
-group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, remove."))
-group.add_later("branch", "ra.cli_branches:branch_group", _("Branches, such as counties: make, list."))
-group.add_later("key", "ra.cli_keys:key_group", _("Keys, at the holder's place."))
-group.add_later("search", "ra.cli_search:search_command", _("Find holders' certificates."))
-group.add_later("reindex", "ra.cli_search:reindex_command", _("Make findable what earlier versions recorded."))
-group.add_later("template", "ra.cli_bulk:template_command", _("Write an empty list to fill in."))
-group.add_later("import", "ra.cli_bulk:import_command", _("Enter a request for each row of a list."))
-group.add_later("export", "ra.cli_bulk:export_command", _("Write all requests or certificates into a file."))
 
 
 @group.command(
@@ -311,18 +299,29 @@ def _approved(home: Home, session: OperatorSession) -> list[str]:
     type=click.Choice([form.value for form in Form]),
     default=Form.PEM.value,
     show_default=True,
-    help=_("PEM, DER, or PEM with the issuers' certificates."),
+    help=_("PEM, DER, or with the issuers' certificates: PEM (chain), PKCS#7 (p7b)."),
 )
+@enclosure_options
 @acting_operator
 @output_option
-def deliver_command(home: Home, session: OperatorSession, number: str, out: Path, form: str, output: Output) -> None:
+def deliver_command(
+    home: Home,
+    session: OperatorSession,
+    number: str,
+    out: Path,
+    form: str,
+    enclosures: Enclosures,
+    output: Output,
+) -> None:
     """Deliver a certificate."""
+    enclosures.prepare(home, session, number)
     certificates = deliver(home.context, session, number)
     certificate = certificates[0]
     try:
         written = files_of(out, certificates, chain_of(home.storage, certificate.authority), Form(form))
         for path, content in written.items():
             files.write(path, content)
+        enclosures.write(home, session, number)
     except YinxinError as error:
         remedy = _("the delivery is recorded; get the certificate with: yinxin ra show {number} --export FOLDER")
         raise YinxinError(error.kind, error.what, subject=error.subject, remedy=remedy.format(number=number)) from error
@@ -408,3 +407,21 @@ def _each(numbers: Sequence[str], decide: Callable[[str], State], output: Output
     finally:
         if rows:
             output.table(rows, {"number": _("Number"), "state": _("State")})
+
+
+group.add_later("renew", "ra.cli_succession:renew_command", _("Apply for a new term of a certificate, with its key."))
+group.add_later("rekey", "ra.cli_succession:rekey_command", _("Apply for a certificate of the same holder's new key."))
+group.add_later("change", "ra.cli_succession:change_command", _("Apply for a certificate with changed data."))
+group.add_later("revoke-batch", "ra.cli_revocations:revoke_batch_command", _("Order many revocations."))
+group.add_later("batch", "ra.cli_revocations:batch_group", _("Orders to revoke many: list, show, approve, reject."))
+group.add_later("expiring", "ra.cli_expiry:expiring_command", _("List certificates that end soon."))
+group.add_later("notify", "ra.cli_expiry:notify_command", _("Write to the holders of certificates that end soon."))
+group.add_later("receipt", "ra.cli_receipt:receipt_command", _("Write the receipt of a delivered request again."))
+group.add_later("search", "ra.cli_search:search_command", _("Find holders' certificates."))
+group.add_later("reindex", "ra.cli_search:reindex_command", _("Make findable what earlier versions recorded."))
+group.add_later("template", "ra.cli_bulk:template_command", _("Write an empty list to fill in."))
+group.add_later("import", "ra.cli_bulk:import_command", _("Enter a request for each row of a list."))
+group.add_later("export", "ra.cli_bulk:export_command", _("Write all requests or certificates into a file."))
+group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, remove."))
+group.add_later("branch", "ra.cli_branches:branch_group", _("Branches, such as counties: make, list."))
+group.add_later("key", "ra.cli_keys:key_group", _("Keys, at the holder's place."))

@@ -10,6 +10,7 @@ from core import files
 from core.algorithms import KeyKind
 from core.asn1.enveloped_key import CsrResponse
 from core.certificates import armour, serial_text
+from core.cms import certificates_only
 from core.context import Context
 from core.csr import build_csr
 from core.errors import Kind, YinxinError
@@ -35,6 +36,8 @@ class Form(StrEnum):
     DER = "der"
     CHAIN = "chain"
     """The certificate and its issuers', PEM, the root last."""
+    P7B = "p7b"
+    """The same as PKCS#7 (certs-only SignedData, DER)."""
 
 
 def deliver(context: Context, session: OperatorSession, number: str) -> list[StoredCertificate]:
@@ -52,6 +55,8 @@ def write_certificate(certificate: bytes, chain: Sequence[bytes], form: Form) ->
             return armour([certificate])
         case Form.CHAIN:
             return armour([certificate, *chain])
+        case Form.P7B:
+            return certificates_only([certificate, *chain])
 
 
 def files_of(

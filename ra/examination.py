@@ -21,8 +21,17 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.subject import Identity, Subject
 from ra import records
-from ra.applications import Application, new_salt
-from ra.import_columns import AUTHORITY, CSR, IDENTITY_FIELDS, PROFILE, SUBJECT_FIELDS, Layout, recognise
+from ra.applications import Application, Contact, new_salt
+from ra.import_columns import (
+    AUTHORITY,
+    CONTACT_FIELDS,
+    CSR,
+    IDENTITY_FIELDS,
+    PROFILE,
+    SUBJECT_FIELDS,
+    Layout,
+    recognise,
+)
 from ra.importing import Candidate, Examination, Outcome, earlier, is_same, next_attempt, number_of
 from ra.moves import State
 from ra.profiles import check_application, subscriber_profile
@@ -142,6 +151,11 @@ class _Examiner:
                     encode_name([(label, fields[name])])
                 except YinxinError as error:
                     self._wrong(row, name, error.what)
+        for name in fields.keys() & CONTACT_FIELDS:
+            try:
+                Contact.model_validate({name: fields[name]})
+            except ValidationError:
+                self._wrong(row, name, _("not an e-mail address"))
         for name in fields.keys() & (IDENTITY_FIELDS | {"country"}):
             model: type[Identity | Subject] = Identity if name in IDENTITY_FIELDS else Subject
             given: dict[str, Any] = {name: fields[name]} | ({} if model is Identity else {"common_name": "-"})
@@ -197,6 +211,7 @@ class _Examiner:
                 return
 
     def _settle(self, row: Row, fields: dict[str, str], profile: Profile, csr: CertificationRequest) -> None:
+        contact = {name: fields[name] for name in fields.keys() & CONTACT_FIELDS}
         application = Application(
             number=number_of(csr.public_key_info, fields[PROFILE], fields[AUTHORITY]),
             authority=fields[AUTHORITY],
@@ -206,6 +221,7 @@ class _Examiner:
                 {name: fields[name] for name in fields.keys() & SUBJECT_FIELDS}
                 | {"identity": {name: fields[name] for name in fields.keys() & IDENTITY_FIELDS}}
             ),
+            contact=Contact.model_validate(contact) if contact else None,
             csr=csr.encoded,
             salt=new_salt(),
         )

@@ -167,3 +167,41 @@ certificate_orders = sa.Table(
     sa.Column("statement", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("authority", "serial", "sequence"),
 )
+
+revocation_batches = sa.Table(
+    "ra_revocation_batches",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("number", sa.String(32), nullable=False, unique=True),
+    # The canonical order, with every certificate; state and branch only help to find it.
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("branch", sa.String(64), nullable=False),
+)
+
+revocation_batch_moves = sa.Table(
+    "ra_revocation_batch_moves",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("batch_id", sa.ForeignKey(revocation_batches.c.id), nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("act", sa.String(16), nullable=False),
+    sa.Column("operator", sa.String(64), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("statement", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("batch_id", "sequence"),
+)
+
+notices = sa.Table(
+    "ra_notices",
+    metadata,
+    # One for each certificate and stage; written when the mail server has taken it.
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("authority", sa.String(64), nullable=False),
+    sa.Column("serial", SerialNumber, nullable=False),
+    # Days before the end.
+    sa.Column("stage", sa.Integer, nullable=False),
+    sa.Column("address", sa.String(254), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("authority", "serial", "stage"),
+)

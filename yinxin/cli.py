@@ -185,7 +185,7 @@ def audit(home: Home, limit: int, before: int | None, output: Output) -> None:
     output.table(rows, headings)
 
 
-front_door.add_later("ca", "ca.cli:group", _("Certificates, revocation lists, profiles and hierarchies."))
+front_door.add_later("ca", "yinxin.cli_ca:group", _("Certificates, revocation lists, profiles and hierarchies."))
 front_door.add_later("ra", "ra.cli:group", _("Requests for certificates: enter, approve, issue, deliver, revoke."))
 front_door.add_later("ocsp", "ocsp.cli:group", _("Certificate status: ask any responder, answer requests."))
 front_door.add_later("tsa", "tsa.cli:tsa", _("Time stamps: give them, ask for them, verify them."))

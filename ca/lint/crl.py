@@ -24,6 +24,8 @@ class CrlFacts:
     this_update: datetime
     next_update: datetime
     serials: frozenset[int]
+    attributes: bool = False
+    """onlyContainsAttributeCerts."""
 
 
 def lint_crl(tbs: bytes, issuer: IssuerFacts, facts: CrlFacts, now: datetime) -> LintedTbs:
@@ -55,16 +57,24 @@ def _complaints(tbs: bytes, issuer: IssuerFacts, facts: CrlFacts, now: datetime)
     if next_update is None or next_update <= this_update:
         yield "nextUpdate is missing or not after thisUpdate (5.1.2.5)"
     extensions = {extension.oid: extension for extension in crl.extensions}
+    scope = extensions.pop(x509.oid.ExtensionOID.ISSUING_DISTRIBUTION_POINT, None)
     wanted = {x509.oid.ExtensionOID.CRL_NUMBER, x509.oid.ExtensionOID.AUTHORITY_KEY_IDENTIFIER}
     if set(extensions) != wanted or any(extension.critical for extension in extensions.values()):
         yield "the extensions are not CRL number and authority key identifier (5.2)"
         return
+    if (scope is not None) != facts.attributes or (scope is not None and not _only_attributes(scope)):
+        yield "the scope is not the one meant (5.2.5)"
     if crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number != facts.number:
         yield "the number is not the one reserved (5.2.3)"
     identifier = crl.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
     if identifier != key_identifier(issuer.public_key_info):
         yield "the authority key identifier is not the authority's (5.2.1)"
     yield from _entry_complaints(crl, facts)
+
+
+def _only_attributes(scope: x509.Extension[x509.ExtensionType]) -> bool:
+    only = x509.IssuingDistributionPoint(None, None, False, False, None, False, True)
+    return scope.critical and scope.value == only
 
 
 def _entry_complaints(crl: x509.CertificateRevocationList, facts: CrlFacts) -> Iterator[str]:

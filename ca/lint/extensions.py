@@ -84,9 +84,10 @@ def key_usage_is_the_profiles(examined: Examined) -> Iterator[str]:
         yield "the key usage is not the profile's"
     if raw.value[2] != (bits & -bits).bit_length() - 1:
         yield "the key usage has trailing zero bits (X.690 11.2.2)"
-    signs = {"keyCertSign", "cRLSign"} & named
-    if signs and not examined.profile.is_authority:
-        yield "only a CA signs certificates and CRLs"
+    if "keyCertSign" in named and not examined.profile.is_authority:
+        yield "only a CA signs certificates"
+    if "cRLSign" in named and not examined.profile.takes_ceremony:
+        yield "only an authority signs CRLs"
 
 
 @book.rule("RFC 5280 4.2.1.9")

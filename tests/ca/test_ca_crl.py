@@ -143,11 +143,11 @@ def test_an_older_list_does_not_replace_a_newer_one(each_centre: TestCentre, mon
     real = crls.tbs_cert_list
     overtaken: list[bytes] = []
 
-    def meddling(*arguments: object) -> bytes:
+    def meddling(*arguments: object, **options: object) -> bytes:
         if not overtaken:
             overtaken.append(b"")
             overtaken[0] = publish(context, keys, "sm2-issuing", 24)
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(crls, "tbs_cert_list", meddling)
     with pytest.raises(YinxinError, match="newer CRL") as caught:
