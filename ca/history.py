@@ -18,7 +18,8 @@ class _Statements:
 
     def __init__(self, books: Books) -> None:
         issued, events = books.issued, books.events
-        of, serials = sa.bindparam("of"), sa.bindparam("numbers", expanding=True)
+        of: sa.BindParameter[int] = sa.bindparam("of")
+        serials: sa.BindParameter[int] = sa.bindparam("numbers", expanding=True)
         self.steps = (
             sa.select(events)
             .where(events.c.authority_id == of, events.c.serial == sa.bindparam("number"))
