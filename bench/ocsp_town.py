@@ -82,21 +82,29 @@ def found(folder: Path, kind: KeyKind, responder: KeyKind, count: int) -> Town:
     storage.close()
     octets = random.Random(1)
     serials = [int.from_bytes(b"\x01" + octets.randbytes(18), "big") for _place in range(count)]
-    at = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-    rows = (
-        (issuer.id, serial.to_bytes(20, "big"), 1, "issue", state_of(place), reason_of(place), at, "bench")
-        for place, serial in enumerate(serials)
+    _enter(folder / "yinxin.db", issuer.id, serials)
+    return Town(home, issuer, serials)
+
+
+def _enter(database: Path, issuer_id: int, serials: Sequence[int]) -> None:
+    """As issuance would leave them, for a responder: the certificates themselves are not needed."""
+    at, until = "2026-01-01 00:00:00.000000", "2126-01-01 00:00:00.000000"
+    none = (b"", at, until, "bench", b"", "[]", at, b"")
+    held = [serial.to_bytes(20, "big") for serial in serials]
+    connection = sqlite3.connect(database)
+    connection.executemany(
+        "INSERT INTO ca_certificates (authority_id, serial, profile_id, subject, key_digest, not_before, not_after,"
+        " approval_reference, approval_digest, approvers, intended_at, tbs)"
+        " VALUES (?, ?, 1, 'bench', ?, ?, ?, ?, ?, ?, ?, ?)",
+        ((issuer_id, serial, *none) for serial in held),
     )
-    # Past the foreign keys: a responder reads the history only.
-    connection = sqlite3.connect(folder / "yinxin.db")
     connection.executemany(
         "INSERT INTO certificate_events (authority_id, serial, sequence, move, state, reason, at, actor)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        rows,
+        " VALUES (?, ?, 1, 'issue', ?, ?, ?, 'bench')",
+        ((issuer_id, serial, state_of(place), reason_of(place), at) for place, serial in enumerate(held)),
     )
     connection.commit()
     connection.close()
-    return Town(home, issuer, serials)
 
 
 def state_of(place: int) -> str:

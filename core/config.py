@@ -67,9 +67,14 @@ class CaSettings(Endpoint):
     """How long the CRL of a root holds."""
 
 
-class RaSettings(_Section):
-    """Requests for certificates."""
+class RaSettings(Endpoint):
+    """Requests for certificates, and the interface for operators over HTTP."""
 
+    port: Port = 8084
+    edge_addresses: tuple[str, ...] = ()
+    """Where the TLS edge connects from: only from there the header with an operator's certificate is believed."""
+    issues: bool = True
+    """Whether the service issues certificates, for which it opens the key store of the CA."""
     decide_days: Annotated[int, Field(ge=1, le=366)] = 30
     """What is not approved or rejected within so many days has expired."""
 

@@ -21,7 +21,7 @@ from core.home import Home
 from core.i18n import _
 from ra import attribute_requests, revocation
 from ra.attribute_register import list_attribute_requests
-from ra.cli_options import acting_operator
+from ra.cli_options import acting_here
 from ra.moves import State
 from ra.operators import OperatorSession
 from ra.statements import Act
@@ -51,7 +51,7 @@ DAYS_OF_REVOCABLE = 365
 @click.option("--short-lived", is_flag=True, help=_("For hours, without status: it cannot be revoked."))
 @click.option("--days", type=click.IntRange(min=1), help=_("How many days it lasts. Default: 365."))
 @click.option("--hours", type=click.IntRange(min=1), help=_("How many hours it lasts. Default, short-lived: 8."))
-@acting_operator
+@acting_here
 @output_option
 def apply(
     home: Home,
@@ -101,7 +101,7 @@ def apply(
 )
 @click.option("--state", type=click.Choice([state.value for state in State]), help=_("Only requests in this state."))
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help=_("Rows on a page."))
-@acting_operator
+@acting_here
 @output_option
 def requests(home: Home, session: OperatorSession, state: str | None, limit: int, output: Output) -> None:
     """List requests."""
@@ -128,7 +128,7 @@ def requests(home: Home, session: OperatorSession, state: str | None, limit: int
 )
 @click.argument("numbers", nargs=-1, required=True)
 @click.option("--digest", help=_("Only if the request is still the one with this digest, as `requests` gives it."))
-@acting_operator
+@acting_here
 @output_option
 def approve(home: Home, session: OperatorSession, numbers: tuple[str, ...], digest: str | None, output: Output) -> None:
     """Approve requests."""
@@ -142,7 +142,7 @@ def approve(home: Home, session: OperatorSession, numbers: tuple[str, ...], dige
 )
 @click.argument("numbers", nargs=-1, required=True)
 @click.option("--why", required=True, help=_("The reason, for the record."))
-@acting_operator
+@acting_here
 @output_option
 def reject(home: Home, session: OperatorSession, numbers: tuple[str, ...], why: str, output: Output) -> None:
     """Reject requests."""
@@ -156,7 +156,7 @@ def reject(home: Home, session: OperatorSession, numbers: tuple[str, ...], why: 
 )
 @click.argument("numbers", nargs=-1, required=True)
 @click.option("--why", default="", help=_("The reason, for the record."))
-@acting_operator
+@acting_here
 @output_option
 def withdraw(home: Home, session: OperatorSession, numbers: tuple[str, ...], why: str, output: Output) -> None:
     """Withdraw requests."""
@@ -169,7 +169,7 @@ def withdraw(home: Home, session: OperatorSession, numbers: tuple[str, ...], why
     example="yinxin ca attribute issue AC-20261101-7K3M9QX2 --as zhao.make --key zhao.pem",
 )
 @click.argument("numbers", nargs=-1, required=True)
-@acting_operator
+@acting_here
 @output_option
 def issue(home: Home, session: OperatorSession, numbers: tuple[str, ...], output: Output) -> None:
     """Issue."""
@@ -198,7 +198,7 @@ def issue(home: Home, session: OperatorSession, numbers: tuple[str, ...], output
     type=click.Choice(sorted(reason.value for reason in revocation.REASONS)),
     help=_("Why (RFC 5280)."),
 )
-@acting_operator
+@acting_here
 @output_option
 def revoke(
     home: Home, session: OperatorSession, serial: str, authority: str | None, reason: str, output: Output
@@ -216,7 +216,7 @@ def revoke(
 )
 @click.argument("serial")
 @click.option("--authority", help=_("The authority that issued it, if the number alone does not tell."))
-@acting_operator
+@acting_here
 @output_option
 def hold(home: Home, session: OperatorSession, serial: str, authority: str | None, output: Output) -> None:
     """Hold."""
@@ -232,7 +232,7 @@ def hold(home: Home, session: OperatorSession, serial: str, authority: str | Non
 )
 @click.argument("serial")
 @click.option("--authority", help=_("The authority that issued it, if the number alone does not tell."))
-@acting_operator
+@acting_here
 @output_option
 def resume(home: Home, session: OperatorSession, serial: str, authority: str | None, output: Output) -> None:
     """Resume."""

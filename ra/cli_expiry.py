@@ -13,7 +13,7 @@ from core.cli import Command, Output, output_option
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
-from ra.cli_options import FILE, Function, acting_operator
+from ra.cli_options import FILE, Function, acting_here
 from ra.expiry import Expiring, ExpiryFilter, every_expiring, list_expiring
 from ra.exporting import Format, write_export
 from ra.notices import FolderPost, NoticeOutcome, notify, smtp_post
@@ -89,7 +89,7 @@ def _expiry_options(function: Function) -> Function:
     show_default=True,
     help=_("Of --out: CSV, workbook (XLSX) or JSON lines."),
 )
-@acting_operator
+@acting_here
 @output_option
 def expiring_command(
     home: Home,
@@ -141,7 +141,7 @@ def expiring_command(
     type=click.Path(path_type=Path, file_okay=False),
     help=_("Write the messages (.eml) into this folder instead of sending them."),
 )
-@acting_operator
+@acting_here
 @output_option
 def notify_command(
     home: Home,

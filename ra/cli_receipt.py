@@ -7,18 +7,14 @@ from typing import Any
 
 import click
 
-from ca.activation import active_profile
-from ca.authorities import chain_of
 from core import files
 from core.cli import Command, Output, output_option
 from core.errors import Kind, YinxinError
-from core.home import Home
 from core.i18n import _
 from ra.cli_options import FILE, Function, acting_operator, obtain_pin
 from ra.delivery import make_pkcs12
-from ra.operators import OperatorSession
+from ra.office import RegistrationOffice
 from ra.receipt import receipt_of, typeset
-from ra.register import look_up
 
 
 @dataclass
@@ -32,7 +28,7 @@ class Enclosures:
     receipt: Path | None
     packed: bytes = b""
 
-    def prepare(self, home: Home, session: OperatorSession, number: str) -> None:
+    def prepare(self, office: RegistrationOffice, number: str) -> None:
         """Pack the PKCS#12 before the delivery is recorded, so that a wrong key or PIN does not use it up."""
         if self.pkcs12 is None:
             return
@@ -45,7 +41,7 @@ class Enclosures:
                 subject=str(self.pkcs12),
                 remedy=_("choose another name or remove it"),
             )
-        record = look_up(home.context, session, number)
+        record = office.look_up(number)
         if not record.certificates:
             raise YinxinError(
                 Kind.CONFLICT,
@@ -57,17 +53,17 @@ class Enclosures:
         self.packed = make_pkcs12(
             self.holder_key,
             obtain_pin(str(self.holder_key), self.holder_pin_file, "YINXIN_HOLDER_PIN"),
-            [own.certificate, *chain_of(home.storage, own.authority)],
+            [own.certificate, *office.chain_of(own.authority)],
             name=record.application.subject.common_name if record.application else number,
             new_passphrase=obtain_pin(str(self.pkcs12), self.password_file, "YINXIN_PKCS12_PASSWORD"),
         )
 
-    def write(self, home: Home, session: OperatorSession, number: str) -> None:
+    def write(self, office: RegistrationOffice, number: str) -> None:
         """Write what was asked for."""
         if self.pkcs12 is not None:
             files.write(self.pkcs12, self.packed, mode=0o600, replace=False)
         if self.receipt is not None:
-            write_receipt(home, session, number, self.receipt)
+            write_receipt(office, number, self.receipt)
 
 
 def enclosure_options(function: Function) -> Function:
@@ -96,12 +92,11 @@ def enclosure_options(function: Function) -> Function:
     return decorated
 
 
-def write_receipt(home: Home, session: OperatorSession, number: str, out: Path) -> None:
+def write_receipt(office: RegistrationOffice, number: str, out: Path) -> None:
     """The receipt of a delivered request, as a PDF that only its owner reads."""
-    record = look_up(home.context, session, number)
-    with home.storage.reading() as connection:
-        title = active_profile(connection, record.entry.profile).profile.title
-    files.write(out, typeset(receipt_of(record, title, home.configuration.centre.organization)), mode=0o600)
+    record = office.look_up(number)
+    title = office.title_of(record.entry.profile)
+    files.write(out, typeset(receipt_of(record, title, office.organization)), mode=0o600)
 
 
 @click.command(
@@ -114,7 +109,7 @@ def write_receipt(home: Home, session: OperatorSession, number: str, out: Path) 
 @click.option("--out", required=True, type=FILE, help=_("Where to write it."))
 @acting_operator
 @output_option
-def receipt_command(home: Home, session: OperatorSession, number: str, out: Path, output: Output) -> None:
+def receipt_command(office: RegistrationOffice, number: str, out: Path, output: Output) -> None:
     """Write a receipt."""
-    write_receipt(home, session, number, out)
+    write_receipt(office, number, out)
     output.done(_("{out}: the receipt.").format(out=out), {"receipt": str(out)})

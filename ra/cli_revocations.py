@@ -14,7 +14,7 @@ from core.home import Home
 from core.i18n import _
 from ra import revocation_batches as batches
 from ra.applications import digest_of
-from ra.cli_options import FILE, acting_operator
+from ra.cli_options import FILE, acting_here
 from ra.operators import OperatorSession
 from ra.revocation import REASONS
 from ra.revocation_selection import from_list, of_unit, searched
@@ -51,7 +51,7 @@ LINE_HEADINGS = {
     help=_("Why (RFC 5280)."),
 )
 @click.option("--check", "check_only", is_flag=True, help=_("Only show what would be ordered."))
-@acting_operator
+@acting_here
 @output_option
 def revoke_batch_command(
     home: Home,
@@ -101,7 +101,7 @@ def batch_group() -> None:
     help=_("List the orders, the newest first."),
     example="yinxin ra batch list --as wang.review --key wang.pem",
 )
-@acting_operator
+@acting_here
 @output_option
 def list_command(home: Home, session: OperatorSession, output: Output) -> None:
     """List orders."""
@@ -120,7 +120,7 @@ def list_command(home: Home, session: OperatorSession, output: Output) -> None:
     example="yinxin ra batch show R20261101-7A3B9C2D --as wang.review --key wang.pem",
 )
 @click.argument("number")
-@acting_operator
+@acting_here
 @output_option
 def show(home: Home, session: OperatorSession, number: str, output: Output) -> None:
     """Show an order."""
@@ -161,7 +161,7 @@ def show(home: Home, session: OperatorSession, number: str, output: Output) -> N
 )
 @click.argument("number")
 @click.option("--digest", help=_("Only if the order is still the one with this digest, as `show` gives it."))
-@acting_operator
+@acting_here
 @output_option
 def approve(home: Home, session: OperatorSession, number: str, digest: str | None, output: Output) -> None:
     """Approve an order."""
@@ -182,7 +182,7 @@ def approve(home: Home, session: OperatorSession, number: str, digest: str | Non
 )
 @click.argument("number")
 @click.option("--why", required=True, help=_("The reason, for the record."))
-@acting_operator
+@acting_here
 @output_option
 def reject(home: Home, session: OperatorSession, number: str, why: str, output: Output) -> None:
     """Reject an order."""
@@ -195,7 +195,7 @@ def reject(home: Home, session: OperatorSession, number: str, why: str, output: 
 )
 @click.argument("number")
 @click.option("--why", default="", help=_("The reason, for the record."))
-@acting_operator
+@acting_here
 @output_option
 def withdraw(home: Home, session: OperatorSession, number: str, why: str, output: Output) -> None:
     """Withdraw an order."""

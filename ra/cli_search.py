@@ -10,9 +10,9 @@ from core.home import Home
 from core.i18n import _
 from ra import reindexing
 from ra.cli_options import acting_operator
-from ra.operators import OperatorSession
+from ra.office import RegistrationOffice
 from ra.register import PAGE
-from ra.search import By, search
+from ra.search import By
 
 
 @click.command(
@@ -32,12 +32,12 @@ from ra.search import By, search
 @acting_operator
 @output_option
 def search_command(
-    home: Home, session: OperatorSession, what: str, by: str, after: int | None, limit: int, output: Output
+    office: RegistrationOffice, what: str, by: str, after: int | None, limit: int, output: Output
 ) -> None:
     """Find certificates."""
     if what == "-":
         what = sys.stdin.readline()
-    findings = search(home.context, session, By(by), what, after=after, limit=limit)
+    findings = office.search(By(by), what, after=after, limit=limit)
     rows = [
         {**vars(one), "serial": serial_text(one.serial), "decimal": str(one.serial), "expires": one.expires}
         for one in findings.found

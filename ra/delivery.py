@@ -25,8 +25,8 @@ from core.sm2 import curve
 from core.subject import Subject
 from ra.operators import OperatorSession
 from ra.register import Record, StoredCertificate, find_request
-from ra.requests import decide
-from ra.statements import Act
+from ra.requests import decide, submit
+from ra.statements import Act, verify_statement
 
 
 class Form(StrEnum):
@@ -44,6 +44,12 @@ def deliver(context: Context, session: OperatorSession, number: str) -> list[Sto
     """State that the certificates of a request were handed over; the certificates. Once only."""
     decide(context, session, number, Act.DELIVER)
     return find_request(context, number).certificates
+
+
+def delivered(context: Context, message: bytes) -> list[StoredCertificate]:
+    """Carry out the signed statement that a request's certificates were handed over; the certificates."""
+    submit(context, message)
+    return find_request(context, verify_statement(message).statement.subject).certificates
 
 
 def write_certificate(certificate: bytes, chain: Sequence[bytes], form: Form) -> bytes:

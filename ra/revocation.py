@@ -1,8 +1,11 @@
 """Revoking, holding and resuming holders' certificates on an operator's signed order, kept beside the CA's event."""
 
+from dataclasses import dataclass
+
 import sqlalchemy as sa
 
 import ca.revocation
+from ca.register import find
 from ca.state import Reason
 from core.algorithms import SM3
 from core.audit import Event
@@ -15,7 +18,14 @@ from ra.applications import parse_application
 from ra.attribute_applications import parse_attribute_application
 from ra.attribute_records import attribute_requests
 from ra.moves import OvertakenError
-from ra.operators import OperatorSession, admit, authenticate, require_own_branch
+from ra.operators import (
+    OperatorSession,
+    admit,
+    admit_reader,
+    authenticate,
+    require_in_sight,
+    require_own_branch,
+)
 from ra.refusals import RefusedError, refusals_recorded
 from ra.roles import Role, require_role
 from ra.statements import Act, SignedStatement, Statement
@@ -73,6 +83,38 @@ def _order(
         except OvertakenError:
             # Ends: each turn means that another order was carried out, and a revocation is the last.
             continue
+
+
+@dataclass(frozen=True)
+class OrderPlace:
+    """Where the next order about a certificate belongs."""
+
+    authority: str
+    serial: int
+    sequence: int
+    digest: str
+    """SM3 of the certificate."""
+    request: str
+    """The number of the request that it came of."""
+
+    @property
+    def subject(self) -> str:
+        """What the order is about."""
+        return f"{self.authority}/{serial_text(self.serial)}"
+
+
+def next_order(context: Context, session: OperatorSession, serial: str, authority: str | None) -> OrderPlace:
+    """For an operator who may see the certificate with this serial number, decimal or hexadecimal."""
+    found = find(context.storage, serial, authority)
+    with (
+        refusals_recorded(context, "ra.certificate.read", actor=session.name, subject=serial),
+        context.storage.reading() as connection,
+    ):
+        operator = admit_reader(context, connection, session)
+        certificate = _certificate(connection, found.authority, found.serial)
+        require_in_sight(operator, _branch(connection, found.authority, found.serial), serial)
+        sequence = _orders_given(connection, found.authority, found.serial) + 1
+    return OrderPlace(found.authority, found.serial, sequence, SM3.of(certificate).hex(), found.approval_reference)
 
 
 def submit_order(context: Context, message: bytes) -> None:

@@ -109,10 +109,10 @@ def demo(out: Path, output: Output) -> None:
 
 
 @front_door.command(
-    help=_("Run the services named (ca, ocsp, tsa, seals, kmc), or all of them, until interrupted."),
+    help=_("Run the services named (ca, ra, ocsp, tsa, seals, kmc), or all of them, until interrupted."),
     example="yinxin serve\nyinxin serve ocsp",
 )
-@click.argument("services", nargs=-1, type=click.Choice(["ca", "ocsp", "tsa", "seals", "kmc"]))
+@click.argument("services", nargs=-1, type=click.Choice(["ca", "ra", "ocsp", "tsa", "seals", "kmc"]))
 @click.option("--seed", is_flag=True, help=_("If there is no installation yet, make one with sample people and seals."))
 @output_option
 @click.pass_obj

@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -18,14 +18,18 @@ from core.home import Home
 from ra.cli import group
 from ra.statements import verify_statement
 from tests.support.office import BUSINESS, CA_PASSPHRASE, PIN, RESIDENT_ID, Office
+from tests.support.office_server import application, serving
 
 Yinxin = Callable[..., int]
 
 
-@pytest.fixture
-def yinxin(office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Yinxin:
-    """`yinxin ra ARGUMENTS` in the office's home; the exit code."""
+@pytest.fixture(params=["here", "at a distance"])
+def yinxin(
+    office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Yinxin]:
+    """`yinxin ra ARGUMENTS` in the office's home, then from nowhere over HTTP; the exit code."""
     (office.folder / FILE_NAME).write_text("")
+    distant = request.param == "at a distance"
     monkeypatch.setenv("YINXIN_CA_PASSPHRASE", CA_PASSPHRASE.decode())
     monkeypatch.setenv("LANGUAGE", "en")
     monkeypatch.chdir(tmp_path)
@@ -36,15 +40,22 @@ def yinxin(office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Y
     @click.group(cls=Group)
     @click.pass_context
     def front_door(context: click.Context) -> None:
-        context.obj = Home(office.folder, office.clock)
+        context.obj = Home(tmp_path / "nowhere" if distant else office.folder, office.clock)
 
     front_door.add_command(group, "ra")
 
-    def call(*arguments: str, who: str | None = None) -> int:
-        acting = ("--as", who, "--key", str(office.key_file(who)), "--pin-file", "pin") if who else ()
-        return run(front_door, ["ra", *arguments, *acting])
+    def caller(*server: str) -> Yinxin:
+        def call(*arguments: str, who: str | None = None) -> int:
+            acting = ("--as", who, "--key", str(office.key_file(who)), "--pin-file", "pin") if who else ()
+            return run(front_door, ["ra", *server, *arguments, *acting])
 
-    return call
+        return call
+
+    if not distant:
+        yield caller()
+        return
+    with serving(application(office)) as url:
+        yield caller("--server", url)
 
 
 def make_key(yinxin: Yinxin, *more: str) -> None:
@@ -180,7 +191,7 @@ def test_operators_are_appointed_listed_suspended_and_removed(
     assert yinxin("operator", "suspend", "xu.review", who=BUSINESS) == 0
     assert yinxin("operator", "suspend", "xu.review", who=BUSINESS) == 2
     capsys.readouterr()
-    assert yinxin("operator", "list", "--json") == 0
+    assert yinxin("operator", "list", "--json", who=BUSINESS) == 0
     states = {row["operator"]: row["state"] for row in json.loads(capsys.readouterr().out)}
     assert states["xu.review"] == "suspended"
     assert yinxin("operator", "reinstate", "xu.review", who=BUSINESS) == 0
