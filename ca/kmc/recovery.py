@@ -172,7 +172,7 @@ class RecoveryDesk:
         request = progress.request
         statement = Statement(
             act=act,
-            recovery=request.number,
+            subject=request.number,
             sequence=len(progress.statements) + 1,
             digest=progress.digest,
             decision=why,
