@@ -13,6 +13,7 @@ from core.errors import YinxinError
 from core.home import Home
 from core.i18n import _
 from ra import revocation_batches as batches
+from ra import revocation_orders
 from ra.applications import digest_of
 from ra.cli_options import FILE, acting_here
 from ra.operators import OperatorSession
@@ -73,7 +74,7 @@ def revoke_batch_command(
         chosen = of_unit(home.context, session, unit)
     else:
         chosen = searched(home.context, session, By(by), search_for or "")
-    order, lines = batches.draw_up(home.context, session, Reason(reason), chosen)
+    order, lines = revocation_orders.draw_up(home.context, session, Reason(reason), chosen)
     facts = {"reason": reason, "certificates": len(lines), "digest": digest_of(order.canonical())}
     if not output.json:
         _show_lines(output, lines)
@@ -217,11 +218,11 @@ def _publish_at_once(home: Home, session: OperatorSession, names: tuple[str, ...
             )
 
 
-def _show_lines(output: Output, lines: list[batches.Line]) -> None:
+def _show_lines(output: Output, lines: list[revocation_orders.Line]) -> None:
     output.table((_row(line) for line in lines), LINE_HEADINGS)
 
 
-def _row(line: batches.Line) -> dict[str, object]:
+def _row(line: revocation_orders.Line) -> dict[str, object]:
     return {**vars(line), "serial": serial_text(line.serial), "state": line.state.value if line.state else ""}
 
 
