@@ -121,7 +121,7 @@ def test_what_dies_half_way_has_done_nothing_and_is_approved_again(
 
 
 def test_large_orders_go_through_in_pieces_but_one_transaction(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "CHUNK", 2)
+    monkeypatch.setattr(revocation_orders, "CHUNK", 2)
     monkeypatch.setattr(ca.revocation, "BATCH", 2)
     serials = issued(office, 5)
     assert batches.approve(office.context, office.sessions[SHEN], ordered(office, serials)).revoked == 5
