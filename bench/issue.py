@@ -64,10 +64,14 @@ class Workshop:
         activate(context, load_profiles(default_configuration() / "profiles"), actor="bench")
         approval = Approval("ceremony", bytes(32), ("bench",))
         root = workshop.name.replace("issuing", "root")
-        for name, create in ((root, hierarchy.create_root), (workshop.name, hierarchy.create_issuing)):
+        for name in (root, workshop.name):
             subject = Subject.of_service("示范市数字证书认证中心", name)
-            more = {} if create is hierarchy.create_root else {"issuer": root}
-            create(authority, name, CA_KIND[kind], subject, approval=approval, actor="bench", **more)
+            if name == root:
+                hierarchy.create_root(authority, name, CA_KIND[kind], subject, approval=approval, actor="bench")
+            else:
+                hierarchy.create_issuing(
+                    authority, name, CA_KIND[kind], subject, issuer=root, approval=approval, actor="bench"
+                )
         storage.close()
         shutil.copy(folder / DATABASE, folder / "founded.db")
         return workshop

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from ca.authorities import Authority, authority_of, certificate_of, chain_of, find_authority, list_authorities
+from ca.distribution import UNDIVIDED, Distribution, lists_address
 from ca.issuance import Approval, ApprovedRequest, CertificateAuthority, IssuedCertificate
 from ca.records import authorities
 from core.algorithms import KeyKind
@@ -47,9 +48,18 @@ def create_issuing(
     approval: Approval,
     actor: str,
     profile: str = "issuing",
+    shards: int = 1,
+    deltas: bool = False,
 ) -> IssuedCertificate:
-    """Make an authority under another. `YinxinError` if the name is taken or the issuer may not certify it."""
-    return _create(ca, name, kind, subject, issuer, approval=approval, actor=actor, profile=profile)
+    """Make an authority under another. `YinxinError` if the name is taken or the issuer may not certify it.
+
+    Its revocation lists are split into so many shards, with delta CRLs or without, as long as it lives.
+    """
+    address = lists_address(ca.urls) if shards > 1 or deltas else ""
+    distribution = Distribution(shards, deltas, address)
+    return _create(
+        ca, name, kind, subject, issuer, approval=approval, actor=actor, profile=profile, distribution=distribution
+    )
 
 
 def _create(
@@ -62,8 +72,9 @@ def _create(
     approval: Approval,
     actor: str,
     profile: str,
+    distribution: Distribution = UNDIVIDED,
 ) -> IssuedCertificate:
-    _enter(ca, name, kind, subject.name(), issuer)
+    _enter(ca, name, kind, subject.name(), issuer, distribution)
 
     def complete(connection: sa.Connection, results: Sequence[IssuedCertificate]) -> None:
         (result,) = results
@@ -85,7 +96,14 @@ def _create(
     return ca.certify_authority(request, actor=actor, recording=complete)
 
 
-def _enter(ca: CertificateAuthority, name: str, kind: KeyKind, subject: bytes, issuer: str | None) -> None:
+def _enter(
+    ca: CertificateAuthority,
+    name: str,
+    kind: KeyKind,
+    subject: bytes,
+    issuer: str | None,
+    distribution: Distribution,
+) -> None:
     """The authority's key and row, made or, after a ceremony that was cut short, found."""
     with ca.context.storage.reading() as connection:
         existing = find_authority(connection, name)
@@ -119,5 +137,8 @@ def _enter(ca: CertificateAuthority, name: str, kind: KeyKind, subject: bytes, i
                 public_key_info=signer.public_key_info,
                 algorithm=signer.algorithm.name,
                 created_at=ca.context.clock.now(),
+                crl_shards=distribution.shards,
+                crl_deltas=distribution.deltas,
+                crl_address=distribution.address,
             )
         )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ca.records import certificates, events
+from ca.records import authorities, certificates, events
 from ca.state import Move, Reason, State, state_after
 from core.certificates import serial_text
 from core.errors import Kind, YinxinError
@@ -70,6 +70,11 @@ def advance(
     The rows are locked where the database can (PostgreSQL); SQLite's write transactions come one after the other. The
     unique sequence is the last line: two moves from the same state cannot both be kept.
     """
+    if move in (Move.HOLD, Move.RESUME, Move.REVOKE):
+        # A list that reserves its number meanwhile waits: no event before the list's last one is committed after it.
+        connection.execute(
+            sa.select(authorities.c.id).where(authorities.c.id == authority_id).with_for_update(read=True)
+        )
     known = set(
         connection.scalars(
             sa.select(certificates.c.serial)

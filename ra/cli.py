@@ -334,8 +334,11 @@ def revoke(
     home: Home, session: OperatorSession, serial: str, authority: str | None, reason: str, output: Output
 ) -> None:
     """Revoke a certificate."""
+    from ca.crl.cli import publish_at_once
+
     found = find(home.storage, serial, authority)
     revocation.revoke(home.context, session, found.authority, found.serial, Reason(reason))
+    publish_at_once(home, found.authority, Reason(reason), output)
     _tell(output, found.authority, found.serial, "revoked")
 
 

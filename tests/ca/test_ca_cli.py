@@ -180,7 +180,7 @@ def test_lint_of_altered_books(yinxin: Yinxin, centre: TestCentre, clock: FixedC
     assert any("not over the bytes of its intent" in row["finding"] for row in found)
     assert any("nextUpdate" in row["finding"] for row in found)
     assert len(list(inspect_certificates(centre.context))) == 4
-    assert dict(inspect_crls(centre.context)).keys() == {"sm2-issuing"}
+    assert dict(inspect_crls(centre.context)).keys() == {"sm2-issuing.crl"}
 
 
 def commands(command: click.Command) -> list[click.Command]:
