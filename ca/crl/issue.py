@@ -102,15 +102,14 @@ def make(context: Context, key: AuthorityKey, reserved: Reserved) -> None:
     with tempfile.TemporaryFile() as file:
         with context.storage.reading() as connection:
             written = draft(reserved.issuer, reserved.facts, reserved.selection.entries(connection), file)
-            entries = reserved.selection.count(connection)
-        token = lint_crl(written.chunks, reserved.issuer, reserved.facts, entries, context.clock.now())
+        token = lint_crl(written.chunks, reserved.issuer, reserved.facts, written.entries, context.clock.now())
         signature = key.sign_list(token, written.chunks())
         kept = keep(context.storage, reserved.id, assembled(reserved.issuer, written, signature))
     with context.storage.transaction() as connection:
         connection.execute(
             sa.update(crls)
             .where(crls.c.id == reserved.id)
-            .values(entries=entries, size=kept.size, packed_size=kept.packed_size, digest=kept.digest)
+            .values(entries=written.entries, size=kept.size, packed_size=kept.packed_size, digest=kept.digest)
         )
 
 

@@ -93,6 +93,7 @@ class Draft:
     before: bytes
     file: IO[bytes]
     after: bytes
+    entries: int
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes to sign, piece by piece."""
@@ -110,9 +111,10 @@ class Draft:
 
 def draft(issuer: IssuerFacts, facts: CrlFacts, entries: Iterable[Revoked], file: IO[bytes]) -> Draft:
     """TBSCertList version 2. The entries come as a stream and go to the file, which is empty, as they come."""
-    size = 0
-    for encoded in map(encode_entry, entries):
-        size += file.write(encoded)
+    size = count = 0
+    for entry in entries:
+        size += file.write(encode_entry(entry))
+        count += 1
     head = b"".join(
         (
             der.integer(1),
@@ -124,7 +126,7 @@ def draft(issuer: IssuerFacts, facts: CrlFacts, entries: Iterable[Revoked], file
         )
     )
     after = facts.extensions(issuer)
-    return Draft(der.header(der.SEQUENCE, len(head) + size + len(after)) + head, file, after)
+    return Draft(der.header(der.SEQUENCE, len(head) + size + len(after)) + head, file, after, count)
 
 
 # An entry's extensions depend on its reason alone; unspecified is said by leaving it out (5.3.1).

@@ -1,5 +1,6 @@
 """A CertificateList as its bytes say, however long: the entries as they stream by, the rest by `cryptography`."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ from cryptography import x509
 
 from core.asn1 import der
 
-_SEQUENCE, _INTEGER, _UTC_TIME, _GENERALIZED_TIME, _EXTENSIONS = 0x30, 0x02, 0x17, 0x18, 0xA0
+_SEQUENCE, _INTEGER, _EXTENSIONS = 0x30, 0x02, 0xA0
 _WINDOW = 1 << 16
 
 
@@ -107,7 +108,7 @@ def read_tbs(stream: Stream) -> ReadList:
 
 def _read_entries(stream: Stream, size: int, entries: Entries) -> None:
     """Strictly ascending serial numbers; nothing but number, time and the extensions that `kinds` counts."""
-    previous, last_time = b"", b""
+    previous, last_time, latest = b"", b"", b""
     for entry in _elements(stream, size):
         # Every length is below 128: 02 LL serial, 17 0D (or 18 0F) time, extensions.
         end = 4 + entry[3]
@@ -122,12 +123,11 @@ def _read_entries(stream: Stream, size: int, entries: Entries) -> None:
         time = entry[end:after]
         if time != last_time:
             last_time = time
-            moment = _moment(time)
-            if entries.latest is None or moment > entries.latest:
-                entries.latest = moment
+            latest = max(latest, _digits(time))
         kind = entry[after:]
         entries.kinds[kind] = entries.kinds.get(kind, 0) + 1
         entries.count += 1
+    entries.latest = datetime.strptime(latest.decode(), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
 
 
 def _is_positive(number: bytes) -> bool:
@@ -157,13 +157,16 @@ def _elements(stream: Stream, size: int) -> Iterator[bytes]:
             raise ValueError("an entry is cut short")
 
 
-def _moment(time: bytes) -> datetime:
-    digits = time[2:-1]
-    if not digits.isdigit() or time[-1:] != b"Z" or time[:2] not in (b"\x17\x0d", b"\x18\x0f"):
-        raise ValueError("a revocation date is no UTCTime or GeneralizedTime to the second")
-    text = digits.decode()
-    if time[0] == _UTC_TIME:
-        text = ("20" if text < "5" else "19") + text
-    elif "1950" <= text[:4] < "2050":
-        raise ValueError("a revocation date before 2050 is UTCTime (RFC 5280 5.1.2.6)")
-    return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+_CLOCK = rb"(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z"
+_UTC_TIME = re.compile(rb"\x17\x0d[0-9]{2}" + _CLOCK, re.DOTALL)
+# RFC 5280 5.1.2.6: what lies before 2050 is UTCTime.
+_GENERALIZED_TIME = re.compile(rb"\x18\x0f(?!19[5-9]|20[0-4])[0-9]{4}" + _CLOCK, re.DOTALL)
+
+
+def _digits(time: bytes) -> bytes:
+    """A Time as digits that are ordered as the moments are; ValueError if it is none to the second."""
+    if _UTC_TIME.fullmatch(time):
+        return (b"20" if time[2] < 0x35 else b"19") + time[2:-1]
+    if _GENERALIZED_TIME.fullmatch(time):
+        return time[2:-1]
+    raise ValueError("a revocation date is no UTCTime or GeneralizedTime to the second")
