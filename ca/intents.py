@@ -10,6 +10,7 @@ from ca.authorities import Authority
 from ca.history import steps_of
 from ca.records import certificates, keys
 from ca.state import State
+from ca.succession import require_succession
 from core.asn1.names import describe_attributes
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -36,7 +37,8 @@ def require_issuers_in_force(connection: sa.Connection, issuers: Iterable[Author
 def claim_keys(connection: sa.Connection, intents: Sequence["Intent"]) -> None:
     """Note whose each key is. `YinxinError` (conflict) for a key that is in use already.
 
-    Only a retry may bring a key again: the same holder, the same approval, and no result yet.
+    Only a retry may bring a key again: the same holder, the same approval, and no result yet; or a successor of the
+    key's newest certificate, for the same holder.
     """
     digests = [intent.key_digest for intent in intents]
     claims = {row.digest: row for row in connection.execute(sa.select(keys).where(keys.c.digest.in_(digests)))}
@@ -50,6 +52,11 @@ def claim_keys(connection: sa.Connection, intents: Sequence["Intent"]) -> None:
     fresh: dict[bytes, dict[str, object]] = {}
     for intent in intents:
         claim, reference = claims.get(intent.key_digest), intent.request.approval.reference
+        predecessor = intent.request.predecessor
+        if claim and predecessor and intent.key_digest in finished and intent.key_digest not in fresh:
+            require_succession(connection, intent, predecessor)
+            fresh[intent.key_digest] = {}
+            continue
         if intent.key_digest in fresh or (claim and claim.subject != intent.subject):
             raise _in_use(_("the key is certified for another holder"), reference)
         if claim and (claim.approval_reference != reference or intent.key_digest in finished):

@@ -22,6 +22,7 @@ from ca.profiles import Profile
 from ca.records import certificates
 from ca.signing import AuthorityKey
 from ca.state import Move
+from ca.succession import Predecessor
 from core.audit import Event
 from core.certificates import serial_text
 from core.config import UrlSettings
@@ -60,6 +61,8 @@ class ApprovedRequest:
     csr: bytes
     """PKCS#10, DER or PEM."""
     approval: Approval
+    predecessor: Predecessor | None = None
+    """The certificate that it succeeds, whose key it may keep where the profile allows that (`ca.succession`)."""
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,15 @@ class Pointers(_Part):
     """AuthorityInfoAccess, id-ad-caIssuers."""
 
 
+class Renewal(_Part):
+    """How a certificate may be renewed."""
+
+    same_key: bool = False
+    """Whether the successor may keep the key; else a renewal takes a new one."""
+    days: Annotated[int, Field(ge=1, le=3660)] = 90
+    """How long before its end a certificate may be renewed with the same key."""
+
+
 class Profile(_Part):
     """One kind of certificate."""
 
@@ -143,6 +152,7 @@ class Profile(_Part):
     policies: tuple[Oid, ...] = ()
     """certificatePolicies."""
     pointers: Pointers = Pointers()
+    renewal: Renewal = Renewal()
     ocsp_nocheck: bool = False
     """id-pkix-ocsp-nocheck (RFC 6960 4.2.2.2.1)."""
 

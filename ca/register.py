@@ -51,6 +51,7 @@ class Filter:
     """A part of the subject's name."""
     serial: int | None = None
     approval_reference: str | None = None
+    expires_from: datetime | None = None
     expires_before: datetime | None = None
 
     def conditions(self) -> Iterator[sa.ColumnElement[bool]]:
@@ -65,6 +66,8 @@ class Filter:
         yield from (column == value for column, value in equal if value is not None)
         if self.subject is not None:
             yield certificates.c.subject.contains(self.subject, autoescape=True)
+        if self.expires_from is not None:
+            yield certificates.c.not_after >= self.expires_from
         if self.expires_before is not None:
             yield certificates.c.not_after < self.expires_before
 

@@ -1,6 +1,6 @@
 """Revocation: final, or a hold that can be lifted. In force for OCSP in every process when its transaction commits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
@@ -16,10 +16,13 @@ from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
 
-__all__ = ["Reason", "hold", "resume", "revoke"]
+__all__ = ["Reason", "hold", "resume", "revoke", "revoke_all"]
 
 Recording = Callable[[sa.Connection], None]
 """What the caller records in the same transaction."""
+
+BATCH = 500
+"""Rows in one statement; databases limit its parameters."""
 
 # removeFromCRL only stands in delta CRLs, and aACompromise is for attribute authorities (RFC 5280 5.3.1).
 _NO_REVOCATION = (Reason.CERTIFICATE_HOLD, Reason.REMOVE_FROM_CRL, Reason.AA_COMPROMISE)
@@ -46,13 +49,26 @@ def revoke(
     context: Context, authority: str, serial: int, reason: Reason, *, actor: str, recording: Recording | None = None
 ) -> None:
     """Revoke for ever. `YinxinError` (not found, conflict) if there is no such certificate or it is revoked already."""
+    _require_reason(reason)
+    _move(context, authority, serial, Move.REVOKE, reason, actor, recording)
+
+
+def revoke_all(
+    context: Context, connection: sa.Connection, authority: str, serials: Sequence[int], reason: Reason, *, actor: str
+) -> None:
+    """Revoke these certificates of one authority in the caller's transaction: all, or `YinxinError` and none."""
+    _require_reason(reason)
+    for start in range(0, len(serials), BATCH):
+        _move_in(context, connection, authority, serials[start : start + BATCH], Move.REVOKE, reason, actor)
+
+
+def _require_reason(reason: Reason) -> None:
     if reason in _NO_REVOCATION:
         raise YinxinError(
             Kind.INVALID,
             _("{reason} is no reason for a revocation").format(reason=reason),
             remedy=_("to suspend it, put the certificate on hold"),
         )
-    _move(context, authority, serial, Move.REVOKE, reason, actor, recording)
 
 
 def hold(context: Context, authority: str, serial: int, *, actor: str, recording: Recording | None = None) -> None:
@@ -74,11 +90,24 @@ def _move(
     actor: str,
     recording: Recording | None,
 ) -> None:
-    now = context.clock.now()
     with context.storage.transaction() as connection:
-        authority_id = authority_of(connection, authority).id
-        advance(connection, authority_id, [serial], move, at=now, actor=actor, reason=reason)
-        details = {"authority": authority} | ({"reason": reason.value} if reason else {})
-        context.audit.append(connection, Event(f"ca.certificate.{move}", actor, serial_text(serial), details))
+        _move_in(context, connection, authority, [serial], move, reason, actor)
         if recording:
             recording(connection)
+
+
+def _move_in(
+    context: Context,
+    connection: sa.Connection,
+    authority: str,
+    serials: Sequence[int],
+    move: Move,
+    reason: Reason | None,
+    actor: str,
+) -> None:
+    authority_id = authority_of(connection, authority).id
+    advance(connection, authority_id, serials, move, at=context.clock.now(), actor=actor, reason=reason)
+    details = {"authority": authority} | ({"reason": reason.value} if reason else {})
+    context.audit.extend(
+        connection, (Event(f"ca.certificate.{move}", actor, serial_text(serial), details) for serial in serials)
+    )

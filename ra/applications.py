@@ -3,11 +3,13 @@
 import json
 import secrets
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import rfc8785
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
+from ca.state import Reason
 from core.algorithms import SM3
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -25,6 +27,50 @@ def _unhex(value: Any) -> Any:
 
 Hexadecimal = Annotated[bytes, BeforeValidator(_unhex), PlainSerializer(bytes.hex)]
 Label = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+# As browsers check it (WHATWG HTML, valid e-mail address): no blanks, no quotes, nothing that ends a header.
+Email = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$", max_length=254),
+]
+
+
+class Contact(BaseModel):
+    """Where to write about the certificate; never written into it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    email: Email | None = None
+    """The holder's."""
+    unit_email: Email | None = None
+    """Of whoever looks after certificates in the holder's unit."""
+
+
+class Succession(StrEnum):
+    """How a certificate follows another of the same holder (RFC 3647 4.6 to 4.8)."""
+
+    RENEW = "renew"
+    """The same holder, the same key, a new term."""
+    REKEY = "rekey"
+    """The same holder, a new key."""
+    CHANGE = "change"
+    """Changed data of the holder."""
+
+
+class Replaced(BaseModel):
+    """The certificate that the one applied for succeeds, and what becomes of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Succession
+    authority: Label
+    serial: Annotated[str, Field(pattern="^([0-9a-f]{2}){1,20}$")]
+    """Hexadecimal."""
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    """SM3 of the certificate."""
+    revoke: Literal[Reason.SUPERSEDED, Reason.AFFILIATION_CHANGED] | None = None
+    """Revoked for this reason when the successor is issued; none: it holds until its end."""
 
 
 class Application(BaseModel):
@@ -45,6 +91,8 @@ class Application(BaseModel):
     approvals: Annotated[int, Field(ge=1, le=9)]
     """How many persons must approve it: what the profile asks when it is entered."""
     subject: Subject
+    contact: Contact | None = None
+    replaces: Replaced | None = None
     csr: Hexadecimal
     """The PKCS#10 request, DER: the holder's key and the proof of its possession."""
     salt: Hexadecimal

@@ -1,6 +1,7 @@
 """`yinxin ra`: requests from entry to delivery, and the certificates' holds and revocations."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,8 +19,11 @@ from core.home import Home
 from core.i18n import _
 from core.subject import Subject
 from ra import requests, revocation
-from ra.cli_options import FILE, acting_operator, subject_changes, subject_options
+from ra.applications import Contact
+from ra.cli_filters import filter_options, state_option
+from ra.cli_options import FILE, acting_operator, contact_options, subject_changes, subject_options
 from ra.delivery import Form, deliver, export, write_certificate
+from ra.filters import RequestFilter
 from ra.issuance import issue
 from ra.moves import State
 from ra.operators import OperatorSession
@@ -33,6 +37,9 @@ def group() -> None:
     """The group of commands."""
 
 
+group.add_later("renew", "ra.cli_succession:renew_command", _("Apply for a new term of a certificate, with its key."))
+group.add_later("rekey", "ra.cli_succession:rekey_command", _("Apply for a certificate of the same holder's new key."))
+group.add_later("change", "ra.cli_succession:change_command", _("Apply for a certificate with changed data."))
 group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, remove."))
 group.add_later("branch", "ra.cli_branches:branch_group", _("Branches, such as counties: make, list."))
 group.add_later("key", "ra.cli_keys:key_group", _("Keys, at the holder's place."))
@@ -53,6 +60,7 @@ group.add_later("export", "ra.cli_bulk:export_command", _("Write all requests or
 @click.option("--authority", required=True, help=_("The authority that shall issue it."))
 @click.option("--csr", "csr_file", required=True, type=FILE, help=_("The holder's request (PKCS#10, PEM or DER)."))
 @subject_options
+@contact_options
 @acting_operator
 @output_option
 def apply(
@@ -62,6 +70,7 @@ def apply(
     authority: str,
     csr_file: Path,
     subject: Subject,
+    contact: Contact | None,
     output: Output,
 ) -> None:
     """Enter a request."""
@@ -73,6 +82,7 @@ def apply(
         profile=profile,
         subject=subject,
         csr=csr,
+        contact=contact,
         decide_within=timedelta(days=home.configuration.ra.decide_days),
     )
     output.done(
@@ -88,6 +98,7 @@ def apply(
 @click.argument("number")
 @click.option("--csr", "csr_file", type=FILE, help=_("Another request of the holder (PKCS#10, PEM or DER)."))
 @subject_changes
+@contact_options
 @acting_operator
 @output_option
 def amend(
@@ -96,6 +107,7 @@ def amend(
     number: str,
     csr_file: Path | None,
     changed: Callable[[Subject], Subject],
+    contact: Contact | None,
     output: Output,
 ) -> None:
     """Amend a request."""
@@ -106,6 +118,7 @@ def amend(
         number,
         subject=changed(application.subject) if application else None,
         csr=files.read(csr_file) if csr_file else None,
+        contact=contact,
         decide_within=timedelta(days=home.configuration.ra.decide_days),
     )
     output.done(
@@ -116,27 +129,30 @@ def amend(
 
 @group.command(
     name="list",
-    help=_("List requests, page by page, in the order of their entry."),
-    example="yinxin ra list --state entered --as wang.review --key wang.pem",
+    help=_("List requests, page by page, in the order of their entry, or of the acts or the expiry asked for."),
+    example=(
+        "yinxin ra list --state entered --as wang.review --key wang.pem\n"
+        "yinxin ra list --act approve --by wang.review --since 2026-11-01 --as sun.query --key sun.pem"
+    ),
 )
-@click.option("--state", type=click.Choice([state.value for state in State]), help=_("Only requests in this state."))
-@click.option("--profile", help=_("Only requests with this profile."))
+@state_option
 @click.option("--after", metavar="NUMBER", help=_("Go on after this request."))
 @click.option("--limit", type=int, default=PAGE, show_default=True, help=_("Requests on a page."))
 @acting_operator
+@filter_options
 @output_option
 def list_command(
     home: Home,
     session: OperatorSession,
     state: str | None,
-    profile: str | None,
+    wanted: RequestFilter,
     after: str | None,
     limit: int,
     output: Output,
 ) -> None:
     """List requests."""
-    wanted = State(state) if state else None
-    page = list_requests(home.context, session, state=wanted, profile=profile, after=after, limit=limit)
+    wanted = replace(wanted, state=State(state) if state else None)
+    page = list_requests(home.context, session, wanted, after=after, limit=limit)
     headings = {
         "number": _("Number"),
         "state": _("State"),
@@ -275,7 +291,7 @@ def _approved(home: Home, session: OperatorSession) -> list[str]:
     numbers: list[str] = []
     after = None
     while True:
-        page = list_requests(home.context, session, state=State.APPROVED, after=after, limit=1000)
+        page = list_requests(home.context, session, RequestFilter(state=State.APPROVED), after=after, limit=1000)
         numbers += [entry.number for entry in page.entries]
         if (after := page.next) is None:
             return numbers

@@ -1,6 +1,7 @@
 """`yinxin ra template`, `import` and `export`: lists in, lists out."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +17,7 @@ from core.cli import Command, Output, output_option
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
+from ra.cli_filters import filter_options
 from ra.cli_options import FILE, acting_operator
 from ra.examination import Defaults, examine
 from ra.exporting import (
@@ -27,6 +29,7 @@ from ra.exporting import (
     request_records,
     write_export,
 )
+from ra.filters import RequestFilter
 from ra.importing import Examination, Outcome, enter
 from ra.moves import State
 from ra.operators import OperatorSession
@@ -124,7 +127,7 @@ def import_command(
 @click.command(
     cls=Command,
     name="export",
-    help=_("Write all requests or certificates into a file for other programs. Identity numbers are left out."),
+    help=_("Write requests or certificates into a file for other programs. Identity numbers are left out."),
     example=(
         "yinxin ra export certificates --format csv --encoding gb18030 --out certificates.csv "
         "--as sun.query --key sun.pem"
@@ -148,8 +151,8 @@ def import_command(
     help=_("Of CSV; gb18030 is for old office software."),
 )
 @click.option("--state", help=_("Only those in this state."))
-@click.option("--profile", help=_("Only those with this profile."))
 @acting_operator
+@filter_options
 @output_option
 def export_command(
     home: Home,
@@ -159,16 +162,23 @@ def export_command(
     form: str,
     encoding: str,
     state: str | None,
-    profile: str | None,
+    wanted: RequestFilter,
     output: Output,
 ) -> None:
     """Export requests or certificates."""
     if what == "requests":
-        wanted = _state(State, state)
-        headings, rows = REQUEST_HEADINGS, request_records(home.context, session, state=wanted, profile=profile)
+        wanted = replace(wanted, state=_state(State, state))
+        headings, rows = REQUEST_HEADINGS, request_records(home.context, session, wanted)
     else:
-        certificates = Filter(state=_state(CertificateState, state), profile=profile)
-        headings, rows = CERTIFICATE_HEADINGS, certificate_records(home.context, session, certificates)
+        certificates = Filter(
+            state=_state(CertificateState, state),
+            profile=wanted.profile,
+            expires_from=wanted.expires_from,
+            expires_before=wanted.expires_before,
+        )
+        # The expiry is that of each certificate, not of the request's newest.
+        wanted = replace(wanted, expires_from=None, expires_before=None)
+        headings, rows = CERTIFICATE_HEADINGS, certificate_records(home.context, session, certificates, wanted)
     with files.writing(out) as file:
         tracked = output.track(rows, _("Writing"))
         count = write_export(file, headings, tracked, Format(form), encoding=Encoding(encoding))

@@ -17,6 +17,7 @@ from core.home import Home
 from core.i18n import _
 from core.keys import passphrase
 from core.subject import Identity, Subject
+from ra.applications import Contact
 from ra.operators import open_session
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -111,6 +112,28 @@ def _with_subject_options(decorated: Function) -> Function:
         decorated = click.option(f"--{field.replace('_', '-')}", field, help=text)(decorated)
     help_text = _("Read the subject from a TOML or JSON file, with the fields of these options.")
     return click.option("--from", "from_file", type=FILE, help=help_text)(decorated)
+
+
+def contact_options(function: Function) -> Function:
+    """Give the command options for whom to write to, and the parameter `contact`: None if none is given."""
+
+    @functools.wraps(function)
+    def with_contact(*args: Any, email: str | None, unit_email: str | None, **options: Any) -> Any:
+        given = {"email": email, "unit_email": unit_email}
+        contact = None
+        if any(given.values()):
+            try:
+                contact = Contact.model_validate(given)
+            except ValidationError:
+                raise YinxinError(
+                    Kind.INVALID, _("not an e-mail address"), subject=_("contact"), remedy=_("write it as name@host")
+                ) from None
+        return function(*args, contact=contact, **options)
+
+    decorated = click.option("--unit-email", help=_("E-mail address of whoever looks after the unit's certificates."))(
+        with_contact
+    )
+    return click.option("--email", help=_("The holder's e-mail address, for notices; not certified."))(decorated)
 
 
 def build_subject(read: dict[str, Any], given: dict[str, Any], identity: dict[str, Any]) -> Subject:

@@ -12,7 +12,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from ra import records
 from ra.applications import Application, digest_of, parse_application
-from ra.moves import History, State, Version, altered
+from ra.moves import PENDING, History, State, Version, altered
 from ra.operators import Operator, OperatorSession, Roster, require_own_branch
 from ra.statements import Act, SignedStatement, Statement, verify_statement
 
@@ -116,15 +116,15 @@ def append_move(
             sequence=statement.sequence,
             act=statement.act.value,
             operator=statement.operator,
+            branch=dossier.application.branch,
             at=statement.at,
             statement=signed.message,
         )
     )
-    connection.execute(
-        sa.update(records.requests)
-        .where(records.requests.c.id == dossier.id)
-        .values(state=after.state.value, claimed_until=None)
-    )
+    columns: dict[str, Any] = {"state": after.state.value, "claimed_until": None}
+    if after.state not in PENDING:
+        columns["pending_key"] = None
+    connection.execute(sa.update(records.requests).where(records.requests.c.id == dossier.id).values(columns))
     facts = {"state": after.state.value, "digest": statement.digest, "statement": signed.digest, **(details or {})}
     event = Event(f"ra.request.{statement.act.value}", statement.operator, statement.subject, facts)
     context.audit.append(connection, event)

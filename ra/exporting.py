@@ -12,9 +12,9 @@ from typing import IO
 from ca.register import CertificateRecord, Filter, every
 from core.certificates import serial_text
 from core.context import Context
-from ra.moves import State
+from ra.filters import RequestFilter
 from ra.operators import OperatorSession
-from ra.register import MAXIMUM_PAGE, list_requests, visible_among
+from ra.register import EVERYTHING, MAXIMUM_PAGE, list_requests, visible_among
 
 Record = Mapping[str, str]
 
@@ -62,25 +62,28 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """How a cell begins that an office program takes for a formula, full-width signs too (OWASP CSV Injection)."""
 
 
-def request_records(
-    context: Context, session: OperatorSession, *, state: State | None = None, profile: str | None = None
-) -> Iterator[Record]:
-    """The requests that the operator may see, of this state and profile if given, in the order of their entry."""
+def request_records(context: Context, session: OperatorSession, wanted: RequestFilter = EVERYTHING) -> Iterator[Record]:
+    """The requests that the operator may see and that fit, as `list_requests` orders them."""
     after = None
     while True:
-        page = list_requests(context, session, state=state, profile=profile, after=after, limit=MAXIMUM_PAGE)
+        page = list_requests(context, session, wanted, after=after, limit=MAXIMUM_PAGE)
         for entry in page.entries:
             yield {field: str(getattr(entry, field)) for field in REQUEST_HEADINGS}
         if (after := page.next) is None:
             return
 
 
-def certificate_records(context: Context, session: OperatorSession, wanted: Filter | None = None) -> Iterator[Record]:
-    """The certificates of requests that the operator may see, in the order of entry; moments in UTC (ISO 8601)."""
+def certificate_records(
+    context: Context, session: OperatorSession, wanted: Filter | None = None, requests: RequestFilter = EVERYTHING
+) -> Iterator[Record]:
+    """The certificates that fit, of requests that the operator may see and that fit, in the order of entry.
+
+    Moments are in UTC (ISO 8601).
+    """
     found = every(context.storage, wanted or Filter())
     while batch := list(islice(found, MAXIMUM_PAGE)):
         # The others are of services, operators and the centre itself, or of another branch.
-        ours = visible_among(context, session, [record.approval_reference for record in batch])
+        ours = visible_among(context, session, [record.approval_reference for record in batch], requests)
         yield from (_certificate(record) for record in batch if record.approval_reference in ours)
 
 

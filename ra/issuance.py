@@ -22,6 +22,7 @@ from ra.dossiers import Dossier, append_move, next_statement, read_dossier, requ
 from ra.operators import OperatorSession, Roster, admit, authenticate
 from ra.profiles import subscriber_profile
 from ra.refusals import RefusedError, refusals_recorded
+from ra.replacement import check_replacement, predecessor_of, retire_replaced
 from ra.search import index_columns
 from ra.statements import Act, SignedStatement
 
@@ -75,6 +76,7 @@ def _claim(context: Context, orders: Sequence[SignedStatement]) -> list[Approved
             dossier = read_dossier(connection, order.statement.subject, lock=True, roster=roster)
             dossier.after(order.statement, operator)
             require_unclaimed(dossier, now)
+            check_replacement(connection, dossier.application, now)
             claimed[order.statement.subject] = _approved(connection, dossier)
         _set_claims(connection, orders, now + CLAIM)
     return [claimed[order.statement.subject] for order in orders]
@@ -94,7 +96,14 @@ def _approved(connection: sa.Connection, dossier: Dossier) -> ApprovedRequest:
             remedy=_("withdraw it and enter it anew"),
         )
     approval = Approval(application.number, bytes.fromhex(dossier.history.digest), approvers)
-    return ApprovedRequest(application.authority, application.profile, application.subject, application.csr, approval)
+    return ApprovedRequest(
+        application.authority,
+        application.profile,
+        application.subject,
+        application.csr,
+        approval,
+        predecessor_of(application),
+    )
 
 
 def _record(
@@ -112,6 +121,7 @@ def _record(
         operator = roster.operator(order.statement.operator)
         details = {"authority": certificate.authority, "serial": serial_text(certificate.serial)}
         append_move(context, connection, dossier, order, operator, details)
+        retire_replaced(context, connection, dossier.application, operator.name)
         connection.execute(
             sa.insert(records.request_certificates).values(
                 request_id=dossier.id,

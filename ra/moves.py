@@ -25,6 +25,10 @@ class State(StrEnum):
     DELIVERED = "delivered"
 
 
+PENDING = frozenset({State.ENTERED, State.APPROVED})
+"""Under way: their key is theirs alone."""
+
+
 @dataclass(frozen=True)
 class Move:
     """Who may do it, from which states, and where it leads."""

@@ -75,11 +75,19 @@ requests = sa.Table(
     sa.Column("profile", sa.String(64), nullable=False),
     sa.Column("decide_by", UtcDateTime, nullable=True),
     sa.Column("branch", sa.String(64), nullable=False, server_default=""),
+    # SHA-256 of the SPKI while the request is under way, so that no two of them bring the same key (ra.replacement).
+    sa.Column("pending_key", sa.LargeBinary(32), nullable=True, unique=True),
+    # The certificate that it replaces.
+    sa.Column("replaced_authority", sa.String(64), nullable=True),
+    sa.Column("replaced_serial", SerialNumber, nullable=True, index=True),
+    # Null only in what was entered before lists could be narrowed to a unit (ra.reindexing).
+    sa.Column("unit", Utf8, nullable=True),
     # Until then somebody is having it issued (ra.issuance).
     sa.Column("claimed_until", UtcDateTime),
     sa.Index(None, "state", "id"),
     sa.Index(None, "profile", "id"),
     sa.Index(None, "branch", "id"),
+    sa.Index(None, "unit", "id"),
 )
 
 request_versions = sa.Table(
@@ -98,11 +106,15 @@ request_moves = sa.Table(
     sa.Column("request_id", sa.ForeignKey(requests.c.id), nullable=False),
     sa.Column("sequence", sa.Integer, nullable=False),
     sa.Column("act", sa.String(16), nullable=False),
-    sa.Column("operator", sa.String(64), nullable=False, index=True),
+    sa.Column("operator", sa.String(64), nullable=False),
+    sa.Column("branch", sa.String(64), nullable=False, server_default=""),
     sa.Column("at", UtcDateTime, nullable=False),
-    # CMS SignedData, what counts; act, operator and time beside it only help to find it.
+    # CMS SignedData, what counts; act, operator, branch and time beside it only help to find it (ra.filters).
     sa.Column("statement", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("request_id", "sequence"),
+    sa.Index(None, "act", "at", "request_id"),
+    sa.Index(None, "operator", "act", "at", "request_id"),
+    sa.Index(None, "branch", "act", "at", "request_id"),
 )
 
 request_certificates = sa.Table(
@@ -117,13 +129,26 @@ request_certificates = sa.Table(
     sa.Column("holder", Utf8, nullable=True),
     sa.Column("unit", Utf8, nullable=True),
     sa.Column("branch", sa.String(64), nullable=True),
-    sa.Column("not_after", UtcDateTime, nullable=True, index=True),
+    sa.Column("not_after", UtcDateTime, nullable=True),
     sa.Column("sha256", sa.LargeBinary(32), nullable=True, index=True),
+    sa.Column("sha1", sa.LargeBinary(20), nullable=True, index=True),
     sa.Column("sm3", sa.LargeBinary(32), nullable=True, index=True),
     sa.UniqueConstraint("authority", "serial"),
     sa.Index(None, "serial"),
-    sa.Index(None, "holder", "id"),
-    sa.Index(None, "unit", "id"),
+    # With the branch, so that others' certificates are passed over without reading them.
+    sa.Index(None, "holder", "id", "branch"),
+    sa.Index(None, "unit", "id", "branch"),
+    sa.Index(None, "not_after", "request_id"),
+    sa.Index(None, "branch", "not_after", "request_id"),
+)
+
+certificate_identities = sa.Table(
+    "ra_certificate_identities",
+    metadata,
+    # Keyed digest of an identity number of the holder (ra.identities): the number itself is not here.
+    sa.Column("digest", sa.LargeBinary(32), primary_key=True),
+    sa.Column("certificate_id", sa.ForeignKey(request_certificates.c.id), primary_key=True),
+    sa.Index(None, "certificate_id"),
 )
 
 certificate_orders = sa.Table(

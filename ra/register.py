@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,12 +15,14 @@ from core.i18n import _
 from ra import records
 from ra.applications import Application, digest_of, parse_application
 from ra.dossiers import earlier_contents, read_dossier
+from ra.filters import RequestFilter, Selection
 from ra.moves import State
 from ra.operators import Operator, OperatorSession, admit_reader, require_in_sight
 from ra.refusals import RefusedError, refusals_recorded
 from ra.roles import CENTRE
 from ra.statements import SignedStatement, verify_statement
 
+EVERYTHING = RequestFilter()
 PAGE = 50
 MAXIMUM_PAGE = 1000
 
@@ -83,28 +85,21 @@ class Record:
 def list_requests(
     context: Context,
     session: OperatorSession,
+    wanted: RequestFilter = EVERYTHING,
     *,
-    state: State | None = None,
-    profile: str | None = None,
     after: str | None = None,
     limit: int = PAGE,
 ) -> Page:
-    """One page of the requests that the operator may see, of this state and profile if given, after this number."""
+    """One page of the requests that the operator may see and that fit, behind the one of this number.
+
+    In the order of their entry; narrowed by an act or by the expiry, in that order.
+    """
     if not 1 <= limit <= MAXIMUM_PAGE:
         raise YinxinError(Kind.INVALID, _("a page has 1 to {maximum} rows").format(maximum=MAXIMUM_PAGE))
-    table = records.requests
-    query = sa.select(table).order_by(table.c.id).limit(limit + 1)
     now = context.clock.now()
-    if state is not None:
-        query = query.where(_in_state(state, now))
-    if profile is not None:
-        query = query.where(table.c.profile == profile)
     with _reading(context, session) as (connection, operator):
-        if operator.branch != CENTRE:
-            query = query.where(table.c.branch == operator.branch)
-        if after is not None:
-            query = query.where(table.c.id > _row(connection, after).id)
-        rows = connection.execute(query).all()
+        selection = _in_sight(operator, wanted, now)
+        rows = connection.execute(selection.page(connection, after, limit + 1)).all() if selection else []
     entries = [_entry(row, now) for row in rows[:limit]]
     return Page(entries, entries[-1].number if len(rows) > limit else None)
 
@@ -125,14 +120,25 @@ def _reading(context: Context, session: OperatorSession) -> Iterator[tuple[sa.Co
         yield connection, admit_reader(context, connection, session)
 
 
-def visible_among(context: Context, session: OperatorSession, numbers: Collection[str]) -> set[str]:
-    """Those of the numbers that are requests which the operator may see."""
-    table = records.requests
-    query = sa.select(table.c.number).where(table.c.number.in_(numbers))
+def visible_among(
+    context: Context, session: OperatorSession, numbers: Collection[str], wanted: RequestFilter = EVERYTHING
+) -> set[str]:
+    """Those of the numbers that are requests which the operator may see and that fit."""
     with _reading(context, session) as (connection, operator):
-        if operator.branch != CENTRE:
-            query = query.where(table.c.branch == operator.branch)
+        selection = _in_sight(operator, wanted, context.clock.now())
+        if selection is None:
+            return set()
+        query = selection.query(records.requests.c.number).where(records.requests.c.number.in_(numbers))
         return set(connection.scalars(query))
+
+
+def _in_sight(operator: Operator, wanted: RequestFilter, now: datetime) -> Selection | None:
+    """Of the filter, what the operator may see: the centre's see everything, a branch's their own."""
+    if operator.branch != CENTRE:
+        if wanted.branch not in (None, operator.branch):
+            return None
+        wanted = replace(wanted, branch=operator.branch)
+    return Selection(wanted, now)
 
 
 def find_request(context: Context, number: str) -> Record:
@@ -195,19 +201,6 @@ def _application(content: bytes) -> Application | None:
         return parse_application(content)
     except YinxinError:
         return None
-
-
-def _in_state(state: State, now: datetime) -> sa.ColumnElement[bool]:
-    """Requests that nobody decided in time are stored as entered."""
-    table = records.requests
-    late = sa.and_(table.c.decide_by.is_not(None), table.c.decide_by < now)
-    match state:
-        case State.EXPIRED:
-            return sa.and_(table.c.state == State.ENTERED.value, late)
-        case State.ENTERED:
-            return sa.and_(table.c.state == State.ENTERED.value, sa.not_(late))
-        case _:
-            return table.c.state == state.value
 
 
 def _entry(row: sa.Row[Any], now: datetime) -> Entry:

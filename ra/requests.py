@@ -14,12 +14,13 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.subject import Subject
 from ra import records
-from ra.applications import Application, digest_of, new_number, new_salt, parse_application
+from ra.applications import Application, Contact, Replaced, digest_of, new_number, new_salt, parse_application
 from ra.dossiers import Dossier, append_move, next_statement, read_dossier, require_unclaimed, version_of
 from ra.moves import History, OvertakenError, State
 from ra.operators import OperatorSession, admit, authenticate, find_operator
 from ra.profiles import check_application, subscriber_profile
 from ra.refusals import RefusedError, refusals_recorded
+from ra.replacement import check_replacement, hold_key
 from ra.statements import Act, Statement
 
 ELSEWHERE = frozenset({Act.ENTER, Act.AMEND, Act.ISSUE})
@@ -37,12 +38,14 @@ def enter(
     profile: str,
     subject: Subject,
     csr: bytes,
+    contact: Contact | None = None,
+    replaces: Replaced | None = None,
     decide_within: timedelta = DECIDE_WITHIN,
 ) -> str:
     """Enter a request for a certificate of this profile by this authority; its number.
 
     The CSR (DER or PEM) gives the key and proves its possession; nothing else is taken from it. A request that is not
-    decided within `decide_within` expires.
+    decided within `decide_within` expires. `replaces` is given by `ra.succession`.
     """
     with context.storage.reading() as connection:
         approvals = subscriber_profile(connection, profile).approvals
@@ -55,6 +58,8 @@ def enter(
         profile=profile,
         approvals=approvals,
         subject=subject,
+        contact=contact,
+        replaces=replaces,
         csr=parse_csr(csr).encoded,
         salt=new_salt(),
     )
@@ -78,9 +83,10 @@ def amend(
     *,
     subject: Subject | None = None,
     csr: bytes | None = None,
+    contact: Contact | None = None,
     decide_within: timedelta = DECIDE_WITHIN,
 ) -> State:
-    """Put another holder or key into a request that is not issued; it waits for all of its approvals anew."""
+    """Put another holder, key or contact into a request that is not issued; it waits for all of its approvals anew."""
     while True:
         with context.storage.reading() as connection:
             present = read_dossier(connection, number)
@@ -90,6 +96,7 @@ def amend(
             "decide_by": _deadline(context.clock.now(), decide_within),
             "approvals": profile.approvals,
             "subject": subject or present.application.subject,
+            "contact": contact or present.application.contact,
             "csr": parse_csr(csr).encoded if csr is not None else present.application.csr,
             "salt": new_salt(),
         }
@@ -154,6 +161,7 @@ def submit_entry(context: Context, message: bytes, content: bytes) -> State:
                 "other-content", _("the statement does not enter this request"), subject=statement.subject
             )
         check_application(connection, application)
+        check_replacement(connection, application, context.clock.now())
         entry = sa.insert(records.requests).values(
             number=application.number,
             content=content,
@@ -161,6 +169,9 @@ def submit_entry(context: Context, message: bytes, content: bytes) -> State:
             profile=application.profile,
             decide_by=application.decide_by,
             branch=application.branch,
+            replaced_authority=application.replaces.authority if application.replaces else None,
+            replaced_serial=int(application.replaces.serial, 16) if application.replaces else None,
+            unit=application.subject.organization or "",
         )
         try:
             (identifier,) = connection.execute(entry).inserted_primary_key or (0,)
@@ -171,7 +182,9 @@ def submit_entry(context: Context, message: bytes, content: bytes) -> State:
         history = History(application.number, version_of(content, application))
         dossier = Dossier(identifier, content, application, history, None)
         details = {"authority": application.authority, "profile": application.profile}
-        return append_move(context, connection, dossier, signed, operator, details)
+        state = append_move(context, connection, dossier, signed, operator, details)
+        hold_key(connection, identifier, application, context.clock.now())
+        return state
 
 
 def submit_amendment(context: Context, message: bytes, content: bytes) -> State:
@@ -200,7 +213,15 @@ def submit_amendment(context: Context, message: bytes, content: bytes) -> State:
                 subject=before.number,
                 remedy=_("withdraw it, and enter another"),
             )
+        if application.replaces != before.replaces:
+            raise RefusedError(
+                "other-certificate-replaced",
+                _("an amendment does not change which certificate is replaced"),
+                subject=before.number,
+                remedy=_("withdraw it, and enter another"),
+            )
         check_application(connection, application)
+        check_replacement(connection, application, context.clock.now())
         connection.execute(
             sa.insert(records.request_versions).values(
                 request_id=dossier.id, revision=before.revision, content=dossier.content
@@ -209,11 +230,13 @@ def submit_amendment(context: Context, message: bytes, content: bytes) -> State:
         connection.execute(
             sa.update(records.requests)
             .where(records.requests.c.id == dossier.id)
-            .values(content=content, decide_by=application.decide_by)
+            .values(content=content, decide_by=application.decide_by, unit=application.subject.organization or "")
         )
         details = {"revision": application.revision}
         version = version_of(content, application)
-        return append_move(context, connection, dossier, signed, operator, details, version)
+        state = append_move(context, connection, dossier, signed, operator, details, version)
+        hold_key(connection, dossier.id, application, context.clock.now())
+        return state
 
 
 def submit(context: Context, message: bytes) -> State:

@@ -12,6 +12,7 @@ from core.subject import Subject
 from ra import records, requests
 from ra.applications import digest_of, parse_application
 from ra.dossiers import next_statement
+from ra.filters import RequestFilter
 from ra.issuance import issue
 from ra.moves import State
 from ra.refusals import RefusedError
@@ -127,8 +128,10 @@ def test_what_nobody_decides_in_time_expires(office: Office) -> None:
     office.clock.advance(DECIDE_WITHIN + timedelta(minutes=1))
     assert find_request(office.context, waiting).entry.state is State.EXPIRED
     assert find_request(office.context, waiting).intact
-    assert [entry.number for entry in list_requests(office.context, shen, state=State.EXPIRED).entries] == [waiting]
-    assert list_requests(office.context, shen, state=State.ENTERED).entries == []
+    assert [
+        entry.number for entry in list_requests(office.context, shen, RequestFilter(state=State.EXPIRED)).entries
+    ] == [waiting]
+    assert list_requests(office.context, shen, RequestFilter(state=State.ENTERED)).entries == []
     conflict(lambda: requests.approve(office.context, office.sessions["shen.review"], waiting))
     conflict(lambda: amend(office, waiting))
     conflict(lambda: requests.withdraw(office.context, office.sessions["lu.enter"], waiting))

@@ -16,6 +16,7 @@ from ca.state import State as CertificateState
 from core.subject import Subject
 from ra import exporting, requests
 from ra.exporting import CERTIFICATE_HEADINGS, Encoding, Format, certificate_records, defuse, request_records
+from ra.filters import RequestFilter
 from ra.issuance import issue
 from ra.moves import State
 from tests.support.bulk import Yinxin, command_of
@@ -42,8 +43,10 @@ def test_requests_page_by_page(each_office: Office, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(exporting, "MAXIMUM_PAGE", 2)
     everything = each_office.context, each_office.sessions["quan.all"]
     assert [record["number"] for record in request_records(*everything)] == numbers
-    assert [record["number"] for record in request_records(*everything, state=State.ISSUED)] == numbers[:1]
-    assert list(request_records(*everything, profile="unit")) == []
+    assert [record["number"] for record in request_records(*everything, RequestFilter(state=State.ISSUED))] == numbers[
+        :1
+    ]
+    assert list(request_records(*everything, RequestFilter(profile="unit"))) == []
 
 
 def test_certificates_of_holders_only(each_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
