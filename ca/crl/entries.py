@@ -40,7 +40,9 @@ class Selection:
             events.c.authority_id == self.authority_id,
             events.c.id <= self.last_event,
             certificates.c.shard == self.shard,
-            ~sa.exists().where(
+            # Nothing follows a revocation (ca.state), so that the rest need not be looked for.
+            (events.c.state == State.REVOKED.value)
+            | ~sa.exists().where(
                 later.c.authority_id == events.c.authority_id,
                 later.c.serial == events.c.serial,
                 later.c.sequence > events.c.sequence,

@@ -108,7 +108,8 @@ def read_tbs(stream: Stream) -> ReadList:
 
 def _read_entries(stream: Stream, size: int, entries: Entries) -> None:
     """Strictly ascending serial numbers; nothing but number, time and the extensions that `kinds` counts."""
-    previous, last_time, latest = b"", b"", b""
+    previous, latest = b"", b""
+    kinds = entries.kinds
     for entry in _elements(stream, size):
         # Every length is below 128: 02 LL serial, 17 0D (or 18 0F) time, extensions.
         end = 4 + entry[3]
@@ -116,17 +117,20 @@ def _read_entries(stream: Stream, size: int, entries: Entries) -> None:
         if entry[2] != _INTEGER or not _is_positive(serial):
             raise ValueError("a serial number is not a positive INTEGER in the fewest octets")
         # Of positive numbers in the fewest octets, the longer is the greater.
-        if (len(serial), serial) <= (len(previous), previous):
+        if (serial <= previous and len(serial) <= len(previous)) or len(serial) < len(previous):
             raise ValueError(f"{serial.hex()} stands twice or out of order")
         previous = serial
-        after = end + 2 + entry[end + 1]
-        time = entry[end:after]
-        if time != last_time:
-            last_time = time
-            latest = max(latest, _digits(time))
-        kind = entry[after:]
-        entries.kinds[kind] = entries.kinds.get(kind, 0) + 1
-        entries.count += 1
+        time = _TIME.match(entry, end)
+        if time is None:
+            raise ValueError("a revocation date is no UTCTime or GeneralizedTime to the second")
+        digits = time[0][2:-1]
+        if len(digits) == 12:
+            digits = (b"20" if digits < b"5" else b"19") + digits
+        if digits > latest:
+            latest = digits
+        kind = entry[time.end() :]
+        kinds[kind] = kinds.get(kind, 0) + 1
+    entries.count = sum(kinds.values())
     entries.latest = datetime.strptime(latest.decode(), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
 
 
@@ -157,16 +161,8 @@ def _elements(stream: Stream, size: int) -> Iterator[bytes]:
             raise ValueError("an entry is cut short")
 
 
-_CLOCK = rb"(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z"
-_UTC_TIME = re.compile(rb"\x17\x0d[0-9]{2}" + _CLOCK, re.DOTALL)
 # RFC 5280 5.1.2.6: what lies before 2050 is UTCTime.
-_GENERALIZED_TIME = re.compile(rb"\x18\x0f(?!19[5-9]|20[0-4])[0-9]{4}" + _CLOCK, re.DOTALL)
-
-
-def _digits(time: bytes) -> bytes:
-    """A Time as digits that are ordered as the moments are; ValueError if it is none to the second."""
-    if _UTC_TIME.fullmatch(time):
-        return (b"20" if time[2] < 0x35 else b"19") + time[2:-1]
-    if _GENERALIZED_TIME.fullmatch(time):
-        return time[2:-1]
-    raise ValueError("a revocation date is no UTCTime or GeneralizedTime to the second")
+_TIME = re.compile(
+    rb"(?:\x17\x0d[0-9]{2}|\x18\x0f(?!19[5-9]|20[0-4])[0-9]{4})"
+    rb"(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z"
+)
