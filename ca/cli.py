@@ -178,7 +178,7 @@ def certificate(home: Home, serial: str, authority: str | None, out: Path | None
 @click.pass_obj
 def revoke(home: Home, serial: str, authority: str | None, reason: str, output: Output) -> None:
     """Revoke."""
-    from ca.crl.cli import publish_at_once
+    from ca.cli_crl import publish_at_once
 
     record = register.find(home.storage, serial, authority)
     revocation.revoke_own(home.context, record, Reason(reason), actor=actor())
@@ -292,7 +292,13 @@ def reconcile(home: Home, output: Output) -> None:
     output.table(rows, labels)
 
 
-group.add_later("crl", "ca.crl.cli:group", _("Certificate revocation lists."))
+group.add_later("crl", "ca.cli_crl:group", _("Certificate revocation lists."))
+group.add_later("maintain", "ca.cli_services:maintain", _("What the authority does by itself, for a timer."))
+group.add_later(
+    "service-certificates",
+    "ca.cli_services:group",
+    _("Certificates of the centre's own services, which renew themselves."),
+)
 group.add_later("kmc", "ca.kmc.cli:group", _("The key-management centre: escrowed encryption keys and their recovery."))
 
 

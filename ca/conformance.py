@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from core.sm2 import curve
+
+_NO_ENCIPHERMENT_WITH_EC = "pkix.key_usage_value_prohibited_for_ec"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -26,10 +30,15 @@ class Finding:
 
 def lint_certificate(certificate: bytes) -> list[Finding]:
     """Findings at WARNING or above on a certificate (DER) by the rules of RFC 5280."""
+    from asn1crypto import x509
     from pkilint import loader
 
     document = loader.RFC5280CertificateDocumentLoader().load_der_document(certificate)
-    return _findings(_certificate_validator().validate(document.root))
+    found = _findings(_certificate_validator().validate(document.root))
+    if curve.point_of(x509.Certificate.load(certificate).public_key.dump()) is None:
+        return found
+    # RFC 5480 3 is about ECDSA and ECDH; SM2 keys encrypt (GB/T 32918.4), and GM/T 0034 has them say so.
+    return [one for one in found if one.code != _NO_ENCIPHERMENT_WITH_EC]
 
 
 def lint_crl(crl: bytes) -> list[Finding]:

@@ -12,6 +12,9 @@ from core.certificates import serial_text
 from core.errors import Kind, YinxinError
 from core.i18n import _
 
+_EVENTS_LOCK = 0x59584556
+"""Any number that nobody else locks by."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -114,4 +117,14 @@ def advance(
                 "actor": actor,
             }
         )
+    _number_in_order_of_commit(connection)
     connection.execute(sa.insert(events), rows)
+
+
+def _number_in_order_of_commit(connection: sa.Connection) -> None:
+    """So that whoever has seen an event has seen all before it (`ca.status`): from here on one transaction at a time.
+
+    PostgreSQL gives out numbers before it commits; SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_EVENTS_LOCK)))

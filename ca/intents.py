@@ -53,6 +53,9 @@ def claim_keys(connection: sa.Connection, intents: Sequence["Intent"]) -> None:
     for intent in intents:
         claim, reference = claims.get(intent.key_digest), intent.request.approval.reference
         predecessor = intent.request.predecessor
+        use = "encryption" if intent.version.profile.is_encryption else "signing"
+        if claim and claim.use != use:
+            raise _in_use(_("a key that encrypts never signs, and the reverse"), reference)
         if claim and predecessor and intent.key_digest in finished and intent.key_digest not in fresh:
             require_succession(connection, intent, predecessor)
             fresh[intent.key_digest] = {}
@@ -65,6 +68,7 @@ def claim_keys(connection: sa.Connection, intents: Sequence["Intent"]) -> None:
             "digest": intent.key_digest,
             "subject": intent.subject,
             "approval_reference": reference,
+            "use": use,
         }
         fresh[intent.key_digest] = row
     rows = [row for digest, row in fresh.items() if digest not in claims]

@@ -7,7 +7,7 @@ intents in the books, which `ca.reconciliation` presumes issued: no signature is
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -15,10 +15,12 @@ import sqlalchemy as sa
 from ca.activation import ProfileVersion, active_profile
 from ca.authorities import Authority, authority_of, find_authority
 from ca.certificate import CertificateTemplate
+from ca.double import EncryptionHalf, encryption_halves, envelope_of, record_pairs
+from ca.escrow import EncryptionKeys
 from ca.history import advance
 from ca.intents import claim_keys, record_intents, require_issuers_in_force
 from ca.lint import LintedTbs, lint
-from ca.profiles import Profile
+from ca.profiles import Audience, Profile
 from ca.records import certificates
 from ca.signing import AuthorityKey
 from ca.state import Move
@@ -74,6 +76,10 @@ class IssuedCertificate:
     serial: int
     certificate: bytes
     """DER."""
+    encryption: "IssuedCertificate | None" = None
+    """The one beside it, with double certificates."""
+    envelope: bytes = b""
+    """Of an encryption certificate: its private key to the holder's signing key (see `ca.escrow`)."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +108,12 @@ class CertificateAuthority:
         keys: KeyStore,
         urls: UrlSettings,
         *,
+        encryption_keys: EncryptionKeys | None = None,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
+        """`encryption_keys`: where the second keys of double certificates come from."""
         self.context, self.keys, self.urls = context, keys, urls
+        self.encryption_keys = encryption_keys
         self._random = random
         self._templates: dict[tuple[int, int], CertificateTemplate] = {}
 
@@ -128,11 +137,13 @@ class CertificateAuthority:
     ) -> list[IssuedCertificate]:
         if not requests:
             return []
-        intents = self._prepare(requests, of_authorities)
+        wanted = self._prepare(requests, of_authorities)
+        halves = encryption_halves(self.context, wanted, self.encryption_keys, self._template, self._draw_serial)
+        intents = [*wanted, *(half.intent for half in halves if half)]
         # Keys are opened before the intents, so that a wrong passphrase leaves nothing to reconcile.
         keys = {intent.authority.id: AuthorityKey(intent.authority, self.keys) for intent in intents}
         self._commit_intents(intents, actor)
-        issued = [
+        signed = [
             IssuedCertificate(
                 intent.authority.name,
                 intent.version.profile.name,
@@ -141,8 +152,24 @@ class CertificateAuthority:
             )
             for intent in intents
         ]
-        self._commit_results(intents, issued, actor, recording)
+        issued = self._pair_up(signed, halves)
+        self._commit_results(intents, signed, issued, actor, recording)
         return issued
+
+    def _pair_up(
+        self, signed: Sequence[IssuedCertificate], halves: Sequence[EncryptionHalf | None]
+    ) -> list[IssuedCertificate]:
+        """One for each request, the encryption certificate in it: these were signed after the others."""
+        second = iter(signed[len(halves) :])
+        return [
+            one
+            if half is None
+            else replace(
+                one,
+                encryption=replace(next(second), envelope=envelope_of(half, self.encryption_keys, one.certificate)),
+            )
+            for one, half in zip(signed, halves, strict=False)
+        ]
 
     def _prepare(self, requests: Sequence[ApprovedRequest], of_authorities: bool) -> list[Intent]:
         authorities: dict[str, Authority] = {}
@@ -171,7 +198,7 @@ class CertificateAuthority:
         csr.check_possession()
         not_before, not_after = _validity(profile, authority, now)
         subject = request.subject.name()
-        serial = int.from_bytes(SERIAL_PREFIX + self._random(SERIAL_RANDOM_OCTETS), "big")
+        serial = self._draw_serial()
         tbs = self._template(authority, version).tbs(
             serial=serial,
             not_before=not_before,
@@ -183,6 +210,9 @@ class CertificateAuthority:
         token = lint(tbs, profile, authority.limits)
         key_digest = hashlib.sha256(csr.public_key_info).digest()
         return Intent(request, authority, version, serial, token, subject, key_digest, not_before, not_after)
+
+    def _draw_serial(self) -> int:
+        return int.from_bytes(SERIAL_PREFIX + self._random(SERIAL_RANDOM_OCTETS), "big")
 
     def _template(self, authority: Authority, version: ProfileVersion) -> CertificateTemplate:
         key = (authority.id, version.id)
@@ -199,8 +229,14 @@ class CertificateAuthority:
             self.context.audit.extend(connection, (_intent_event(intent, actor) for intent in intents))
 
     def _commit_results(
-        self, intents: Sequence[Intent], issued: Sequence[IssuedCertificate], actor: str, recording: Recording | None
+        self,
+        intents: Sequence[Intent],
+        signed: Sequence[IssuedCertificate],
+        issued: Sequence[IssuedCertificate],
+        actor: str,
+        recording: Recording | None,
     ) -> None:
+        """`signed`: of each intent; `issued`: of each request, the encryption certificates inside."""
         now = self.context.clock.now()
         try:
             with self.context.storage.transaction() as connection:
@@ -214,12 +250,13 @@ class CertificateAuthority:
                     .values(certificate=sa.bindparam("signed")),
                     [
                         {"of_authority": intent.authority.id, "of_serial": intent.serial, "signed": result.certificate}
-                        for intent, result in zip(intents, issued, strict=True)
+                        for intent, result in zip(intents, signed, strict=True)
                     ],
                 )
                 for authority_id, serials in _by_authority(intents).items():
                     advance(connection, authority_id, serials, Move.ISSUE, at=now, actor=actor)
-                self.context.audit.extend(connection, (_result_event(result, actor) for result in issued))
+                self.context.audit.extend(connection, (_result_event(result, actor) for result in signed))
+                record_pairs(connection, list(zip(intents, issued, strict=False)))
                 if recording:
                     recording(connection, issued)
         except (sa.exc.SQLAlchemyError, YinxinError) as error:
@@ -227,8 +264,8 @@ class CertificateAuthority:
                 raise
             raise YinxinError(
                 Kind.UNAVAILABLE,
-                _("{count} certificates were signed, but the result could not be recorded").format(count=len(issued)),
-                subject=", ".join(serial_text(result.serial) for result in issued[:3]),
+                _("{count} certificates were signed, but the result could not be recorded").format(count=len(signed)),
+                subject=", ".join(serial_text(result.serial) for result in signed[:3]),
                 remedy=_("check the database, then run: yinxin ca reconcile; the request can be issued again"),
             ) from error
 
@@ -248,6 +285,13 @@ def _require_audience(profile: Profile, of_authorities: bool) -> None:
         raise YinxinError(
             Kind.FORBIDDEN,
             _("the profile {profile} makes a CA: that takes a ceremony").format(profile=profile.name),
+        )
+    if profile.audience is Audience.ENCRYPTION:
+        raise YinxinError(
+            Kind.FORBIDDEN,
+            _("the profile {profile} is for keys from the key-management centre, beside a signing certificate").format(
+                profile=profile.name
+            ),
         )
     if of_authorities and not profile.is_authority:
         raise YinxinError(Kind.INVALID, _("the profile {profile} makes no CA").format(profile=profile.name))

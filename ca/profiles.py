@@ -40,6 +40,8 @@ class Audience(StrEnum):
     """A service of the centre: OCSP, TSA, seal making."""
     SUBSCRIBER = "subscriber"
     """People and units: through the registration authority."""
+    ENCRYPTION = "encryption"
+    """The second half of double certificates: only beside a signing certificate, for a key that the centre escrows."""
 
 
 # RFC 5280 4.2.1.3: the positions of the bits.
@@ -69,6 +71,7 @@ KeyUsageName = Literal[
     "keyCertSign",
     "cRLSign",
 ]
+_ENCRYPTING = {"keyEncipherment", "dataEncipherment", "keyAgreement"}
 ExtendedKeyUsageName = Literal["clientAuth", "emailProtection", "timeStamping", "OCSPSigning"]
 SubjectField = Literal["country", "province", "locality", "organization", "organizational_unit", "common_name"]
 IdentityField = Literal[
@@ -155,11 +158,18 @@ class Profile(_Part):
     renewal: Renewal = Renewal()
     ocsp_nocheck: bool = False
     """id-pkix-ocsp-nocheck (RFC 6960 4.2.2.2.1)."""
+    encryption: Annotated[str, Field(pattern=f"^({NAME.pattern})?$")] = ""
+    """Profile of the encryption certificate that is issued beside this one (double certificates); empty: none."""
 
     @property
     def is_authority(self) -> bool:
         """Whether the certificate is a CA's."""
         return self.audience is Audience.AUTHORITY
+
+    @property
+    def is_encryption(self) -> bool:
+        """Whether the certificate is for a key from the key-management centre."""
+        return self.audience is Audience.ENCRYPTION
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -169,6 +179,10 @@ class Profile(_Part):
         complaints = {
             "a CA needs keyCertSign, and nobody else may have it (RFC 5280 4.2.1.3)": signs_certificates
             != self.is_authority,
+            "an encryption certificate's key encrypts and does nothing else (GM/T 0034)": self.is_encryption
+            and not _ENCRYPTING.issuperset(self.key_usage.values),
+            "encryption certificates stand beside a signing certificate of people and units": bool(self.encryption)
+            and (self.audience is not Audience.SUBSCRIBER or bool(_ENCRYPTING & set(self.key_usage.values))),
             "only a CA signs CRLs here": "cRLSign" in self.key_usage.values and not self.is_authority,
             "path_length and self_issued are for CAs (RFC 5280 4.2.1.9)": not self.is_authority
             and (self.path_length is not None or self.self_issued),

@@ -98,6 +98,29 @@ keys = sa.Table(
     sa.Column("digest", sa.LargeBinary(32), primary_key=True),
     sa.Column("subject", sa.LargeBinary, nullable=False),
     sa.Column("approval_reference", sa.String(128), nullable=False),
+    sa.Column("use", sa.String(16), nullable=False, server_default="signing"),  # or encryption; never both
+)
+
+pairs = sa.Table(
+    "ca_certificate_pairs",
+    metadata,
+    # Double certificates: the signing certificate and the encryption certificate of one holder.
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("authority_id", BigId, sa.ForeignKey("ca_authorities.id"), nullable=False),
+    sa.Column("signing_serial", SerialNumber, nullable=False),
+    sa.Column("encryption_serial", SerialNumber, nullable=False),
+    sa.Column("key_reference", sa.String(128), nullable=False),  # what the key-management centre knows the key by
+    # True from the revocation until the key-management centre was told (ca.retirement).
+    sa.Column("key_is_due", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.UniqueConstraint("authority_id", "signing_serial"),
+    sa.UniqueConstraint("authority_id", "encryption_serial"),
+    sqlite_autoincrement=True,
+)
+sa.Index(
+    "ix_ca_certificate_pairs_due",
+    pairs.c.id,
+    sqlite_where=pairs.c.key_is_due == sa.true(),
+    postgresql_where=pairs.c.key_is_due == sa.true(),
 )
 
 events = sa.Table(

@@ -6,10 +6,11 @@ import sqlalchemy as sa
 
 from ca.activation import active_profile
 from ca.authorities import authority_of
-from ca.history import advance
+from ca.double import note_revocation, partners_of
+from ca.history import advance, steps_of
 from ca.profiles import Audience
 from ca.register import CertificateRecord
-from ca.state import Move, Reason
+from ca.state import MOVES, Move, Reason
 from core.audit import Event
 from core.certificates import serial_text
 from core.context import Context
@@ -35,7 +36,7 @@ def revoke_own(context: Context, record: CertificateRecord, reason: Reason, *, a
     """
     with context.storage.reading() as connection:
         profile = active_profile(connection, record.profile).profile
-    if profile.audience is Audience.SUBSCRIBER and record.certificate is not None:
+    if profile.audience in (Audience.SUBSCRIBER, Audience.ENCRYPTION) and record.certificate is not None:
         raise YinxinError(
             Kind.FORBIDDEN,
             _("this is a holder's certificate: an operator revokes it"),
@@ -105,9 +106,26 @@ def _move_in(
     reason: Reason | None,
     actor: str,
 ) -> None:
+    """Double certificates stand and fall together, whichever of the two is named."""
     authority_id = authority_of(connection, authority).id
     advance(connection, authority_id, serials, move, at=context.clock.now(), actor=actor, reason=reason)
+    beside = partners_of(connection, authority_id, serials)
+    partners = {
+        partner: serial for partner, serial in beside.items() if _can_move(connection, authority_id, partner, move)
+    }
+    if partners:
+        advance(connection, authority_id, list(partners), move, at=context.clock.now(), actor=actor, reason=reason)
+    if move is Move.REVOKE:
+        note_revocation(connection, authority_id, [*beside, *beside.values()])
     details = {"authority": authority} | ({"reason": reason.value} if reason else {})
-    context.audit.extend(
-        connection, (Event(f"ca.certificate.{move}", actor, serial_text(serial), details) for serial in serials)
-    )
+    events = [Event(f"ca.certificate.{move}", actor, serial_text(serial), details) for serial in serials]
+    for partner, serial in partners.items():
+        about = details | {"with": serial_text(serial)}
+        events.append(Event(f"ca.certificate.{move}", actor, serial_text(partner), about))
+    context.audit.extend(connection, events)
+
+
+def _can_move(connection: sa.Connection, authority_id: int, serial: int, move: Move) -> bool:
+    """Whether the move is open to a certificate: one that was moved alone, by whatever way, stays where it is."""
+    history = steps_of(connection, authority_id, serial)
+    return (history[-1].state if history else None, move) in MOVES

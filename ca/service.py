@@ -3,6 +3,7 @@
 import hashlib
 
 from ca import reconciliation
+from ca.escrow import EncryptionKeys
 from ca.issuance import Approval, ApprovedRequest, CertificateAuthority, IssuedCertificate
 from core.csr import build_csr
 from core.home import Home
@@ -10,10 +11,14 @@ from core.keys.signer import Signer
 from core.subject import Subject
 
 
-def open_authority(home: Home) -> CertificateAuthority:
-    """Ready to issue. What a crash left half done is in the books as presumed issued before anything new is."""
+def open_authority(home: Home, encryption_keys: EncryptionKeys | None = None) -> CertificateAuthority:
+    """Ready to issue. What a crash left half done is in the books as presumed issued before anything new is.
+
+    `encryption_keys`: for double certificates (see `ca.kmc.installation`).
+    """
     reconciliation.reconcile(home.context)
-    return CertificateAuthority(home.context, home.key_store("ca"), home.configuration.urls)
+    urls = home.configuration.urls
+    return CertificateAuthority(home.context, home.key_store("ca"), urls, encryption_keys=encryption_keys)
 
 
 def issue_service_certificate(

@@ -8,11 +8,11 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
-from ca.records import authorities, events, serial_octets
+from ca.records import authorities, certificates, crls, events, serial_octets
 from ca.state import Reason, State
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -44,9 +44,8 @@ class CertificateStatus:
     revoked_at: datetime | None = None
     """When it was held or revoked."""
     reason: Reason | None = None
-
-
-_VALID = CertificateStatus(State.VALID)
+    not_after: datetime | None = None
+    """When the certificate ends, or ended: status is kept for ever."""
 
 
 class StatusReader:
@@ -55,14 +54,29 @@ class StatusReader:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         dialect = storage.engine.dialect
-        query = (
-            sa.select(events.c.state, events.c.at, events.c.reason)
+        self._status = _Prepared(
+            dialect,
+            sa.select(events.c.state, events.c.at, events.c.reason, certificates.c.not_after)
+            .join(
+                certificates,
+                sa.and_(certificates.c.authority_id == events.c.authority_id, certificates.c.serial == events.c.serial),
+            )
             .where(events.c.authority_id == sa.bindparam("issuer"), events.c.serial == sa.bindparam("number"))
-            .order_by(events.c.sequence.desc())
+            .order_by(events.c.sequence.desc()),
         )
-        compiled = query.compile(dialect=dialect)
-        self._statement = str(compiled)
-        self._positions: Sequence[str] | None = compiled.positiontup
+        self._position = _Prepared(dialect, sa.select(sa.func.max(events.c.id)))
+        self._changes = _Prepared(
+            dialect,
+            sa.select(events.c.id, events.c.authority_id, events.c.serial)
+            .where(events.c.id > sa.bindparam("after"))
+            .order_by(events.c.id),
+        )
+        self._next_crl = _Prepared(
+            dialect,
+            sa.select(crls.c.next_update)
+            .where(crls.c.authority_id == sa.bindparam("issuer"), crls.c.crl.is_not(None))
+            .order_by(crls.c.number.desc()),
+        )
         self._moment = UtcDateTime().dialect_impl(dialect).result_processor(dialect, None)
         self._held = threading.local()
 
@@ -76,22 +90,43 @@ class StatusReader:
 
     def status(self, issuer_id: int, serial: int) -> CertificateStatus | None:
         """What holds now; None if this issuer never issued such a certificate."""
-        given = {"issuer": issuer_id, "number": serial_octets(serial)}
-        values: Any = given if self._positions is None else tuple(given[name] for name in self._positions)
-        row = self._row(values)
+        row = self._cursor(self._status, issuer=issuer_id, number=serial_octets(serial)).fetchone()
         if row is None:
             return None
-        state, at, reason = row
+        state, at, reason, not_after = row
+        end = self._utc(not_after)
         if state in (State.VALID, State.PRESUMED):
-            return _VALID
-        moment = self._moment(at) if self._moment else at
-        return CertificateStatus(State(state), moment, Reason(reason) if reason else None)
+            return CertificateStatus(State.VALID, not_after=end)
+        return CertificateStatus(State(state), self._utc(at), Reason(reason) if reason else None, end)
 
-    def _row(self, values: Any) -> Any:
+    def position(self) -> int:
+        """The number of the newest event in the history of all certificates."""
+        (newest,) = self._cursor(self._position).fetchone()
+        return newest or 0
+
+    def changes(self, after: int) -> tuple[int, list[tuple[int, int]]]:
+        """The position now, and (issuer's id, serial number) of every event since an earlier position.
+
+        Events are numbered in the order in which they are committed (`ca.history.advance`): none comes in between.
+        """
+        rows = self._cursor(self._changes, after=after).fetchall()
+        position = rows[-1][0] if rows else after
+        return position, [(issuer_id, int.from_bytes(serial, "big")) for _id, issuer_id, serial in rows]
+
+    def next_crl(self, issuer_id: int) -> datetime | None:
+        """nextUpdate of the CRL published last; None before the first."""
+        row = self._cursor(self._next_crl, issuer=issuer_id).fetchone()
+        return None if row is None else self._utc(row[0])
+
+    def _utc(self, value: Any) -> datetime:
+        moment: Any = self._moment(value) if self._moment else value
+        return cast(datetime, moment)
+
+    def _cursor(self, prepared: "_Prepared", **given: Any) -> Any:
         dialect_error = self._storage.engine.dialect.loaded_dbapi.Error
         for attempt in (1, 2):
             try:
-                return self._connection().execute(self._statement, values).fetchone()
+                return self._connection().execute(prepared.statement, prepared.values(given))
             except (dialect_error, sa.exc.DBAPIError) as error:
                 # A server that was restarted has dropped the held connection; the second try opens a new one.
                 self._forget()
@@ -119,3 +154,16 @@ class StatusReader:
         if connection := getattr(self._held, "connection", None):
             connection.close()
         self._held.connection = None
+
+
+class _Prepared:
+    """A query compiled once."""
+
+    def __init__(self, dialect: sa.Dialect, query: sa.Select[Any]) -> None:
+        compiled = query.compile(dialect=dialect)
+        self.statement = str(compiled)
+        self._positions: Sequence[str] | None = compiled.positiontup
+
+    def values(self, given: dict[str, Any]) -> Any:
+        """Parameters as the driver takes them."""
+        return given if self._positions is None else tuple(given[name] for name in self._positions)

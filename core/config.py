@@ -88,6 +88,16 @@ class OcspSettings(Endpoint):
     port: Port = 8081
     response_hours: Annotated[int, Field(ge=1, le=24 * 7)] = 8
     """How long an answer holds (nextUpdate)."""
+    archive_cutoff: bool = True
+    """Say since when the status of expired certificates is kept (RFC 6960 4.4.4): since the issuer began."""
+    extended_revoked: bool = False
+    """Answer *revoked* instead of *unknown* for what an issuer of ours never issued (RFC 6960 2.2, 4.4.8)."""
+    workers: Annotated[int, Field(ge=0, le=256)] = 0
+    """Processes that answer; 0: one for each core."""
+    cache_mib: Annotated[int, Field(ge=1, le=64 * 1024)] = 64
+    """Memory of each process for answers that still hold."""
+    nonce_per_second: Annotated[int, Field(ge=1)] = 1000
+    """How many answers each process signs for one question only in a second; beyond that it says tryLater."""
 
 
 class TsaSettings(Endpoint):
@@ -106,6 +116,16 @@ class SealsSettings(Endpoint):
     maximum_document_mib: Annotated[int, Field(ge=1, le=1024)] = 64
     timestamper: str = ""
     """The address below which the service finds `/tsa/sm2`, `/tsa/rsa` …; empty: where [tsa] listens."""
+
+
+class KmcSettings(Endpoint):
+    """The key-management centre of double certificates."""
+
+    port: Port = 8086
+    url: str = ""
+    """Where the certificate authority finds the centre; empty: in the home, opened by whoever issues."""
+    retention_days: Annotated[int, Field(ge=1, le=36525)] = 3650
+    """How long the centre keeps a key after its certificate's end."""
 
 
 class UrlSettings(_Section):
@@ -130,6 +150,7 @@ class Configuration(BaseSettings):
     ocsp: OcspSettings = OcspSettings()
     tsa: TsaSettings = TsaSettings()
     seals: SealsSettings = SealsSettings()
+    kmc: KmcSettings = KmcSettings()
     urls: UrlSettings = UrlSettings()
 
     @classmethod

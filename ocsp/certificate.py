@@ -14,7 +14,7 @@ from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
 
 OCSP_SIGNING = "1.3.6.1.5.5.7.3.9"
-OCSP_ACCESS = "1.3.6.1.5.5.7.48.1"
+OCSP_ACCESS, ISSUER_ACCESS = "1.3.6.1.5.5.7.48.1", "1.3.6.1.5.5.7.48.2"
 
 
 class Authority(Protocol):
@@ -46,6 +46,8 @@ class Certificate:
     """Whether its extensions allow it to sign answers about others (RFC 6960 4.2.2.2)."""
     responder_addresses: tuple[str, ...]
     """Where to ask about it (authority information access, RFC 5280 4.2.2.1)."""
+    issuer_addresses: tuple[str, ...]
+    """Where its issuer's certificate is to be had (the same)."""
     signed: bytes
     algorithm_identifier: bytes
     signature: bytes
@@ -65,7 +67,8 @@ class Certificate:
                 body["validity"]["not_before"].native,
                 body["validity"]["not_after"].native,
                 _for_ocsp_signing(certificate),
-                _responder_addresses(certificate),
+                _addresses(certificate, OCSP_ACCESS),
+                _addresses(certificate, ISSUER_ACCESS),
                 body.dump(),
                 certificate["signature_algorithm"].dump(),
                 certificate["signature_value"].native,
@@ -109,10 +112,10 @@ def _for_ocsp_signing(certificate: x509.Certificate) -> bool:
     return purposes is not None and OCSP_SIGNING in {purpose.dotted for purpose in purposes}
 
 
-def _responder_addresses(certificate: x509.Certificate) -> tuple[str, ...]:
+def _addresses(certificate: x509.Certificate, method: str) -> tuple[str, ...]:
     return tuple(
         description["access_location"].native
         for description in certificate.authority_information_access_value or ()
-        if description["access_method"].dotted == OCSP_ACCESS
+        if description["access_method"].dotted == method
         and description["access_location"].name == "uniform_resource_identifier"
     )

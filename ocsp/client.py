@@ -1,10 +1,13 @@
 """The other side: asks any responder about a certificate, and says in words what it answered."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from http.client import HTTPException
+from time import monotonic
+from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.parse import quote, urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from core.algorithms import Digest
 from core.asn1.names import describe_name
@@ -47,25 +50,60 @@ def ask(
     return judge(response, certificate.serial, issuer, clock.now(), nonce)
 
 
-def over_http(url: str) -> Transport:
-    """A responder at an address (RFC 6960 A.1, by POST). `YinxinError` where it cannot be reached."""
+def over_http(url: str, *, get: bool = False) -> Transport:
+    """A responder at an address, asked by POST or by GET (RFC 6960 A.1). `YinxinError` where it cannot be reached."""
+    _require_address(url)
+
+    def bring(request: bytes) -> bytes:
+        headers = {"Accept": "application/ocsp-response"}
+        if get:
+            in_path = f"{url.rstrip('/')}/{quote(b64encode(request), safe='')}"
+            return fetch(Request(in_path, headers=headers))  # noqa: S310 - checked above
+        headers["Content-Type"] = "application/ocsp-request"
+        return fetch(Request(url, request, headers))  # noqa: S310
+
+    return bring
+
+
+def fetch(request: Request | str) -> bytes:
+    """What lies at an address of http or https: once, whole, soon, and nowhere else. `YinxinError` otherwise."""
+    url = request if isinstance(request, str) else request.full_url
+    _require_address(url)
+    deadline = monotonic() + TIMEOUT_SECONDS
+    content = bytearray()
+    try:
+        with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+            while part := answer.read1(65536):
+                content += part
+                if len(content) > MAXIMUM_RESPONSE:
+                    raise _unreachable(url, _("more than {size} octets").format(size=MAXIMUM_RESPONSE))
+                if monotonic() > deadline:
+                    raise _unreachable(url, _("it takes more than {seconds} s").format(seconds=TIMEOUT_SECONDS))
+    except HTTPError as error:
+        if 300 <= error.code < 400:
+            reason = _("it sends on to {address}, which is not followed").format(address=error.headers["Location"])
+            raise _unreachable(url, reason) from error
+        raise _unreachable(url, f"HTTP {error.code} {error.reason}") from error
+    except URLError as error:
+        raise _unreachable(url, str(error.reason)) from error
+    except (OSError, HTTPException, ValueError) as error:
+        raise _unreachable(url, str(error) or type(error).__name__) from error
+    return bytes(content)
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """Who is asked is decided by the certificate or by the person, not by whoever answers."""
+
+    def redirect_request(self, *_arguments: Any) -> None:
+        """None: the redirection is treated as an error."""
+
+
+_opener = build_opener(_NoRedirects)
+
+
+def _require_address(url: str) -> None:
     if urlsplit(url).scheme not in ("http", "https"):
         raise YinxinError(Kind.INVALID, _("not an address of a responder (http, https)"), subject=url)
-
-    def fetch(request: bytes) -> bytes:
-        headers = {"Content-Type": "application/ocsp-request", "Accept": "application/ocsp-response"}
-        try:
-            with urlopen(Request(url, request, headers), timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - checked above
-                content: bytes = answer.read(MAXIMUM_RESPONSE)
-        except HTTPError as error:
-            raise _unreachable(url, f"HTTP {error.code} {error.reason}") from error
-        except URLError as error:
-            raise _unreachable(url, str(error.reason)) from error
-        except (OSError, HTTPException, ValueError) as error:
-            raise _unreachable(url, str(error) or type(error).__name__) from error
-        return content
-
-    return fetch
 
 
 def _unreachable(url: str, reason: str) -> YinxinError:
@@ -85,6 +123,8 @@ def explain(verdict: Verdict) -> str:
             return _("The certificate is good: it was issued, and is not revoked.")
         case Standing.UNKNOWN:
             return _("The responder does not know the certificate: it was never issued, or by somebody else.")
+        case Standing.REVOKED if verdict.never_issued:
+            return _("The certificate was never issued: so the responder calls it revoked since 1970.")
         case Standing.REVOKED if verdict.held:
             return _("The certificate has been on hold since {time}; it may be resumed.").format(time=since)
         case Standing.REVOKED:

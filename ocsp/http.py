@@ -1,4 +1,4 @@
-"""OCSP over HTTP (RFC 6960 appendix A, RFC 5019): a bare WSGI callable; a framework would cost more than the answer.
+"""OCSP over HTTP (RFC 6960 appendix A, RFC 5019): what an exchange means. `connection.py` brings the octets.
 
 Whatever is wrong with a question gets the protocol's own error under HTTP 200, because clients do not read the body of
 another. Only what is no question at all (another method, another media type) gets an error of HTTP.
@@ -8,101 +8,153 @@ told 304 as long as the same answer would be given. That costs no signature, and
 """
 
 from base64 import b64decode
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, UnsupportedMediaType
 from werkzeug.http import http_date, parse_etags, parse_options_header
 
-from core.errors import Kind, YinxinError
-from core.http import problem_response, read_body
+from core.clock import Clock
+from core.http import problem_response
 from core.i18n import _
 from ocsp import response
-from ocsp.request import MAXIMUM_SIZE
-from ocsp.responder import Findings, Responder, refusal_for
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+from ocsp.counters import Count, Counters
+from ocsp.desk import BUSY, Answer, Desk
+from ocsp.response import Refusal
 
 REQUEST_TYPE, RESPONSE_TYPE = "application/ocsp-request", "application/ocsp-response"
-CACHE_TIME = timedelta(minutes=5)
+CACHE_SECONDS = 300
 """How long a cache gives an answer without asking us."""
+METRICS = "/metrics"
 
-Headers = list[tuple[str, str]]
-
-
-def application(responder: Responder) -> "WSGIApplication":
-    """The responder as a WSGI application, at whatever path it is mounted."""
-
-    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        method = environ["REQUEST_METHOD"]
-        if method not in ("GET", "HEAD", "POST"):
-            return problem_response(MethodNotAllowed(["GET", "HEAD", "POST"]))(environ, start_response)
-        if method == "POST" and parse_options_header(environ.get("CONTENT_TYPE"))[0].lower() != REQUEST_TYPE:
-            wrong_type = UnsupportedMediaType(_("A status request is sent as {type}.").format(type=REQUEST_TYPE))
-            return problem_response(wrong_type)(environ, start_response)
-        status, headers, body = _respond(responder, environ)
-        headers.append(("Content-Length", str(len(body))))
-        start_response(f"{status.value} {status.phrase}", headers)
-        return [b"" if method == "HEAD" else body]
-
-    return answer
+_REQUEST_TYPE = REQUEST_TYPE.encode()
 
 
-def _respond(responder: Responder, environ: "WSGIEnvironment") -> tuple[HTTPStatus, Headers, bytes]:
-    content_type = ("Content-Type", RESPONSE_TYPE)
-    uncached = [content_type, ("Cache-Control", "no-store")]
-    try:
-        if environ["REQUEST_METHOD"] == "POST":
-            return HTTPStatus.OK, uncached, responder.find(_body(environ)).response()
-        findings = responder.find(question_in_path(environ.get("PATH_INFO", "")))
-        if findings.nonce is not None or not findings.all_issued:
-            return HTTPStatus.OK, uncached, findings.response()
-        tag = entity_tag(findings, responder.validity)
-        cached = [("ETag", f'"{tag}"'), ("Cache-Control", _directives(findings, responder.validity))]
-        if parse_etags(environ.get("HTTP_IF_NONE_MATCH")).contains_weak(tag):
+@dataclass(slots=True)
+class Exchange:
+    """A request of HTTP, as it was read."""
+
+    method: bytes
+    target: bytes
+    """Path and query, percent-encoded."""
+    body: bytes = b""
+    content_type: bytes = b""
+    if_none_match: bytes = b""
+
+
+class Reply(NamedTuple):
+    """Status line and header fields, but for those of the connection; body."""
+
+    head: bytes
+    body: bytes
+
+
+def reply_head(status: HTTPStatus, fields: Iterable[tuple[str, str]]) -> bytes:
+    """The status line and these header fields."""
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in fields)]
+    return "".join(f"{line}\r\n" for line in lines).encode("latin-1")
+
+
+def problem(error: HTTPException) -> Reply:
+    """What is no question gets an error of HTTP."""
+    document = problem_response(error)
+    fields = [field for field in document.headers if field[0] != "Content-Length"]
+    return Reply(reply_head(HTTPStatus(document.status_code), fields), document.get_data())
+
+
+UNCACHED = reply_head(HTTPStatus.OK, [("Content-Type", RESPONSE_TYPE), ("Cache-Control", "no-store")])
+MALFORMED = Reply(UNCACHED, response.refusal(Refusal.MALFORMED_REQUEST))
+
+
+class Service:
+    """The desks behind one address, and the counters. Threads share it, but `at_once` and `finish` count."""
+
+    def __init__(self, desks: Mapping[bytes, Desk], clock: Clock, counters: Counters) -> None:
+        """`desks`: by the path below which each is asked; b"" is the one for all other paths."""
+        self._root = desks[b""]
+        self._desks = {path: desk for path, desk in desks.items() if path}
+        self._clock = clock
+        self._counters = counters
+
+    def at_once(self, exchange: Exchange) -> Reply | None:
+        """The reply, if none has to be signed for it, nor anything to be read from the books."""
+        if exchange.method == b"POST":
+            if exchange.content_type != _REQUEST_TYPE and not _is_request_type(exchange.content_type):
+                wrong_type = UnsupportedMediaType(_("A status request is sent as {type}.").format(type=REQUEST_TYPE))
+                return problem(wrong_type)
+            kept = self._desk(exchange.target)[0].kept(exchange.body)
+            if kept is None:
+                return None
+            self._counters.add(Count.CACHED)
+            return Reply(UNCACHED, kept.response())
+        if exchange.method not in (b"GET", b"HEAD"):
+            return problem(MethodNotAllowed(["GET", "HEAD", "POST"]))
+        if exchange.target == METRICS.encode():
+            fields = [("Content-Type", "text/plain; version=0.0.4"), ("Cache-Control", "no-store")]
+            return Reply(reply_head(HTTPStatus.OK, fields), self._counters.exposition().encode())
+        desk, path = self._desk(exchange.target)
+        question = question_in_path(path)
+        if question is None:
+            self._counters.add(Count.REFUSED)
+            return MALFORMED
+        kept = desk.kept(question)
+        if kept is None:
+            return None
+        self._counters.add(Count.CACHED)
+        answer = Answer(kept.response(), Count.CACHED, kept.this_update, kept.next_update, desk.tag(kept))
+        return self._cacheable(exchange, answer)
+
+    def answer(self, exchange: Exchange) -> Answer:
+        """The answer where there is no reply at once. It takes time, and is for another thread."""
+        desk, path = self._desk(exchange.target)
+        question = exchange.body if exchange.method == b"POST" else question_in_path(path)
+        return desk.answer(question or b"")
+
+    def finish(self, exchange: Exchange, answer: Answer = BUSY) -> Reply:
+        """The reply with that answer."""
+        self._counters.add(answer.count)
+        return Reply(UNCACHED, answer.response) if exchange.method == b"POST" else self._cacheable(exchange, answer)
+
+    def _desk(self, target: bytes) -> tuple[Desk, bytes]:
+        for prefix, desk in self._desks.items():
+            if target.startswith(prefix) and target[len(prefix) : len(prefix) + 1] in (b"", b"/"):
+                return desk, target[len(prefix) :]
+        return self._root, target
+
+    def _cacheable(self, exchange: Exchange, answer: Answer) -> Reply:
+        """The reply to a GET, with what RFC 5019 6.2 says about caches; no copy is used beyond its nextUpdate."""
+        if not answer.tag:
+            return Reply(UNCACHED, answer.response)
+        left = answer.next_update - int(self._clock.now().timestamp())
+        age = max(0, min(CACHE_SECONDS, self._desk(exchange.target)[0].validity // 2, left))
+        directives = f"max-age={age}, public, no-transform, must-revalidate"
+        fields = [("ETag", f'"{answer.tag}"'), ("Cache-Control", directives)]
+        if exchange.if_none_match and parse_etags(exchange.if_none_match.decode("latin-1")).contains_weak(answer.tag):
             # Without Expires: that of the copy, its nextUpdate, stays in force.
-            return HTTPStatus.NOT_MODIFIED, cached, b""
-        times = [
-            ("Last-Modified", http_date(findings.this_update)),
-            ("Expires", http_date(findings.next_update)),
-        ]
-        return HTTPStatus.OK, [content_type, *cached, *times], findings.response()
-    except Exception as error:  # noqa: BLE001 - the protocol has a word for every failure
-        return HTTPStatus.OK, uncached, response.refusal(refusal_for(error))
+            return Reply(reply_head(HTTPStatus.NOT_MODIFIED, fields), b"")
+        fields += [("Last-Modified", _http_date(answer.this_update)), ("Expires", _http_date(answer.next_update))]
+        return Reply(reply_head(HTTPStatus.OK, [("Content-Type", RESPONSE_TYPE), *fields]), answer.response)
 
 
-def question_in_path(path: str) -> bytes:
-    """OCSPRequest DER from a GET's path: base64, percent-encoded once more where the server left it so.
+def question_in_path(path: bytes) -> bytes | None:
+    """OCSPRequest DER from a GET's path: base64, percent-encoded as the client thought right, even twice.
 
-    `YinxinError` (invalid) if it is not. Leading slashes are those of the address, not of the base64.
+    None if it is not. Leading slashes are those of the address, not of the base64; a query is no part of it.
     """
     try:
-        return b64decode(unquote_to_bytes(path.lstrip("/")), validate=True)
-    except ValueError as error:
-        raise YinxinError(Kind.INVALID, _("the path is not a status request in base64")) from error
+        return b64decode(unquote_to_bytes(unquote_to_bytes(path.partition(b"?")[0])).lstrip(b"/"), validate=True)
+    except ValueError:
+        return None
 
 
-def _body(environ: "WSGIEnvironment") -> bytes:
-    """The request; `YinxinError` (invalid) for what is too long or cut short."""
-    try:
-        return read_body(environ, MAXIMUM_SIZE)
-    except HTTPException as error:
-        raise YinxinError(Kind.INVALID, _("the body is too long, or was cut short")) from error
+def _is_request_type(content_type: bytes) -> bool:
+    return parse_options_header(content_type.decode("latin-1"))[0].lower() == REQUEST_TYPE
 
 
-def entity_tag(findings: Findings, validity: timedelta) -> str:
-    """Changes with what is said, and with every half of an answer's validity.
-
-    So whoever is told that nothing changed holds an answer that is good for another half, or as long as a new one.
-    """
-    return f"{findings.fingerprint[:32]}-{int(findings.this_update.timestamp() / (validity / 2).total_seconds()):x}"
-
-
-def _directives(findings: Findings, validity: timedelta) -> str:
-    """Cache-Control of RFC 5019 6.2; no copy is used beyond its nextUpdate."""
-    age = min(CACHE_TIME, validity / 2, findings.next_update - findings.this_update)
-    return f"max-age={int(age.total_seconds())}, public, no-transform, must-revalidate"
+@lru_cache(maxsize=4096)
+def _http_date(seconds: int) -> str:
+    return http_date(seconds)

@@ -1,8 +1,10 @@
 """Judging an OCSPResponse as RFC 6960 3.2 has a client do, and believing nothing else. Any responder, any algorithm."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import chain
 
 from asn1crypto import ocsp as asn1_ocsp
 
@@ -13,9 +15,10 @@ from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
 from ocsp.certificate import Certificate
 from ocsp.request import NONCE, cert_id, subject_public_key
-from ocsp.response import BASIC, Reason, Refusal
+from ocsp.response import ARCHIVE_CUTOFF, BASIC, Reason, Refusal
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Standing(StrEnum):
@@ -48,6 +51,11 @@ class Verdict:
         """Revoked for the time being: it may be resumed."""
         return self.standing is Standing.REVOKED and self.reason is Reason.CERTIFICATE_HOLD
 
+    @property
+    def never_issued(self) -> bool:
+        """Revoked by the extended definition (RFC 6960 2.2): the responder's word for what it does not know."""
+        return self.held and self.revoked_at == NEVER
+
 
 def judge(response: bytes, serial: int, issuer: Certificate, at: datetime, nonce: bytes | None) -> Verdict:
     """What the response says of the issuer's certificate of this serial number.
@@ -62,6 +70,7 @@ def judge(response: bytes, serial: int, issuer: Certificate, at: datetime, nonce
         _check_signature(basic, responder)
         returned = _nonce(data)
         single = _about(data, serial, issuer)
+        _require_known(data["response_extensions"], single["single_extensions"])
         status = single["cert_status"].chosen
         revoked = status.native if single["cert_status"].name == "revoked" else None
         verdict = Verdict(
@@ -136,6 +145,13 @@ def _nonce(data: asn1_ocsp.ResponseData) -> bytes | None:
             nonce: bytes = extension["extn_value"].parsed.native
             return nonce
     return None
+
+
+def _require_known(*extensions: Iterable[asn1_ocsp.ResponseDataExtension]) -> None:
+    """A critical extension that is not understood may turn round what is said (RFC 5280 4.2)."""
+    for extension in chain.from_iterable(some or () for some in extensions):
+        if extension["critical"].native and extension["extn_id"].dotted not in (NONCE, ARCHIVE_CUTOFF):
+            raise _unbelievable(_("it has a critical extension that is not understood here"))
 
 
 def _about(data: asn1_ocsp.ResponseData, serial: int, issuer: Certificate) -> asn1_ocsp.SingleResponse:

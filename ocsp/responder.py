@@ -8,7 +8,7 @@ that does not trust the signer for one of them refuses that part, as RFC 6960 4.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -19,7 +19,9 @@ from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from ocsp import response
+from ocsp.certificate import Certificate
 from ocsp.delegation import Delegation
+from ocsp.plain import read_plain
 from ocsp.request import CertId, OcspRequest, cert_id, read_request
 from ocsp.response import Letterhead, Reason, Refusal
 from ocsp.status import CertificateStatus, Issuer, StatusSource
@@ -45,11 +47,20 @@ class Findings:
     nonce: bytes | None
     this_update: datetime
     next_update: datetime
+    single_extensions: tuple[bytes, ...]
+    """Of each answer, in the same order; b"" for none."""
+    extensions: bytes
+    """Of the response, beside the nonce's."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it says nothing beyond CertIDs, status and times."""
+        return not (self.extensions or any(self.single_extensions))
 
     @property
     def all_issued(self) -> bool:
         """Whether every certificate asked about exists: *unknown* may be outdated by the next issuance."""
-        return all(status != response.UNKNOWN for _cert_id, status in self.answers)
+        return all(status not in (response.UNKNOWN, response.NOT_ISSUED) for _cert_id, status in self.answers)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -61,34 +72,58 @@ class Findings:
     def response(self) -> bytes:
         """OCSPResponse, signed now."""
         singles = (
-            response.single_response(question.encoded, status, self.this_update, self.next_update)
-            for question, status in self.answers
+            response.single_response(question.encoded, status, self.this_update, self.next_update, extensions)
+            for (question, status), extensions in zip(self.answers, self.single_extensions, strict=True)
         )
         letterhead = self.signatory.letterhead
-        return letterhead.sign(letterhead.response_data(self.this_update, singles, self.nonce))
+        return letterhead.sign(letterhead.response_data(self.this_update, singles, self.nonce, self.extensions))
 
 
 class Responder:
     """Answers requests. Threads share it."""
 
     def __init__(
-        self, source: StatusSource, delegations: Sequence[Delegation], clock: Clock, validity: timedelta
+        self,
+        source: StatusSource,
+        delegations: Sequence[Delegation],
+        clock: Clock,
+        validity: timedelta,
+        next_crl: Callable[[int], datetime | None] = lambda _issuer_id: None,
+        *,
+        archive_cutoff: bool = False,
+        extended_revoked: bool = False,
     ) -> None:
         """`delegations`: where several answer for an issuer, the newest one that is valid signs.
 
-        `validity`: how long an answer holds (nextUpdate). `YinxinError` if there is nobody to sign, or a delegation
-        is by none of the issuers.
+        `validity`: how long an answer holds (nextUpdate). `next_crl`: the nextUpdate of an issuer's CRL; while that is
+        in force, no answer holds for longer. `archive_cutoff`: say of an expired certificate that status is kept for
+        all that its issuer ever issued (RFC 6960 4.4.4, by ETSI EN 319 411-2). `extended_revoked`: what an issuer of
+        ours never issued is *revoked* (RFC 6960 2.2). `YinxinError` if there is nobody to sign, or a delegation is by
+        none of the issuers.
         """
         self._source = source
+        self._next_crl = next_crl
         self._clock = clock
         self.validity = validity
         issuers = source.issuers()
         self._issuers = {
             cert_id(issuer, 0, digest).issuer: issuer.id for issuer in issuers for digest in DIGESTS.values()
         }
-        self._signatories = {issuer.id: _signatories(issuer, delegations) for issuer in issuers}
-        self._default = next(filter(None, self._signatories.values()), ())
-        _require_use(delegations, self._signatories.values())
+        self._known = issuers
+        self._archive_cutoffs = {
+            issuer.id: response.archive_cutoff(Certificate.load(issuer.certificate).not_before)
+            if archive_cutoff
+            else b""
+            for issuer in issuers
+        }
+        self._never_issued = response.NOT_ISSUED if extended_revoked else response.UNKNOWN
+        self.delegate(delegations)
+
+    def delegate(self, delegations: Sequence[Delegation]) -> None:
+        """Sign by these delegations from now on, while requests are answered. `YinxinError` as at the beginning."""
+        signatories = {issuer.id: _signatories(issuer, delegations) for issuer in self._known}
+        _require_use(delegations, signatories.values())
+        self._signatories = signatories
 
     def respond(self, data: bytes) -> bytes:
         """OCSPResponse to an OCSPRequest, whatever the octets are."""
@@ -99,32 +134,53 @@ class Responder:
 
     def find(self, data: bytes) -> Findings:
         """What will be answered; `YinxinError` (invalid) if the octets are no OCSPRequest, (unavailable) otherwise."""
-        request = read_request(data)
+        return self.find_for(read_plain(data) or read_request(data))
+
+    def find_for(self, request: OcspRequest) -> Findings:
+        """What will be answered to a request that was read; `YinxinError` (unavailable) if nothing can be."""
         now = self._clock.now().replace(microsecond=0)
         signatory = self._signatory(request, now)
+        said = [self._say(question, now) for question in request.questions]
         return Findings(
-            tuple((question, self._status(question)) for question in request.questions),
+            tuple((question, status) for question, (status, _extensions) in zip(request.questions, said, strict=True)),
             signatory,
             request.nonce,
             now,
             # What is signed does not outlive the right to sign it.
-            min(now + self.validity, signatory.delegation.certificate.not_after),
+            min(now + self.validity, signatory.delegation.certificate.not_after, *self._next_crls(request, now)),
+            tuple(extensions for _status, extensions in said),
+            # Its absence would say that "revoked" is never said of what was not issued (RFC 6960 4.4.8).
+            response.EXTENDED_REVOKE if any(status == response.NOT_ISSUED for status, _extensions in said) else b"",
         )
 
-    def _status(self, question: CertId) -> bytes:
+    def _next_crls(self, request: OcspRequest, now: datetime) -> Iterable[datetime]:
+        """Ends of the CRLs in force, of the issuers that are asked about."""
+        issuer_ids = {self._issuers.get(question.issuer) for question in request.questions} - {None}
+        ends = (self._next_crl(issuer_id) for issuer_id in issuer_ids if issuer_id is not None)
+        return (end for end in ends if end is not None and end > now)
+
+    def _say(self, question: CertId, now: datetime) -> tuple[bytes, bytes]:
+        """CertStatus and the elements of singleExtensions, DER."""
         issuer_id = self._issuers.get(question.issuer)
-        status = None if issuer_id is None else self._source.status(issuer_id, question.serial)
-        return response.UNKNOWN if status is None else _cert_status(status)
+        if issuer_id is None:
+            return response.UNKNOWN, b""
+        status = self._source.status(issuer_id, question.serial)
+        if status is None:
+            return self._never_issued, b""
+        is_expired = status.not_after is not None and status.not_after < now
+        return _cert_status(status), self._archive_cutoffs[issuer_id] if is_expired else b""
 
     def _signatory(self, request: OcspRequest, now: datetime) -> Signatory:
+        signatories = self._signatories  # once: it may be exchanged meanwhile
         issuer_ids = (self._issuers.get(question.issuer, -1) for question in request.questions)
-        entitled = filter(None, (self._signatories.get(issuer_id, ()) for issuer_id in issuer_ids))
-        candidates = [one for one in next(entitled, self._default) if one.delegation.certificate.valid_at(now)]
+        entitled = filter(None, (signatories.get(issuer_id, ()) for issuer_id in issuer_ids))
+        default = next(filter(None, signatories.values()), ())
+        candidates = [one for one in next(entitled, default) if one.delegation.certificate.valid_at(now)]
         if not candidates:
             raise YinxinError(
                 Kind.UNAVAILABLE,
                 _("no responder certificate is valid now"),
-                remedy=_("issue a new certificate for the OCSP responder and restart it"),
+                remedy=_("see: yinxin ca service-certificates list"),
             )
         return max(candidates, key=lambda one: one.delegation.certificate.not_before)
 
@@ -177,7 +233,7 @@ def _require_use(delegations: Iterable[Delegation], signatories: Iterable[tuple[
         raise YinxinError(
             Kind.UNAVAILABLE,
             _("no valid responder certificate is installed"),
-            remedy=_("issue one with the profile ocsp, and put it into certificates/ocsp in the home folder"),
+            remedy=_("run: yinxin renew ocsp, then have the authority approve: yinxin ca service-certificates list"),
         )
     for delegation in delegations:
         if delegation.certificate.encoded not in used:

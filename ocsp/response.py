@@ -4,7 +4,7 @@ What one signer's responses have in common is encoded once, in a `Letterhead`.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum
 
 from core.algorithms import SHA1
@@ -12,7 +12,7 @@ from core.asn1 import der
 from core.keys.signer import Signer
 from ocsp.request import nonce_extension, subject_public_key
 
-BASIC = "1.3.6.1.5.5.7.48.1.1"
+BASIC, ARCHIVE_CUTOFF = "1.3.6.1.5.5.7.48.1.1", "1.3.6.1.5.5.7.48.1.6"
 
 GOOD = der.implicit(0, der.NULL)
 UNKNOWN = der.implicit(2, der.NULL)
@@ -49,10 +49,26 @@ def revoked(at: datetime, reason: Reason | None) -> bytes:
     return der.implicit(1, der.sequence(der.generalized_time(at), reason_element))
 
 
-def single_response(cert_id: bytes, status: bytes, this_update: datetime, next_update: datetime) -> bytes:
-    """SingleResponse about a CertID (DER, as it was sent)."""
+NOT_ISSUED = revoked(datetime(1970, 1, 1, tzinfo=UTC), Reason.CERTIFICATE_HOLD)
+"""What the extended definition of *revoked* says of a certificate that was never issued (RFC 6960 2.2)."""
+
+
+def archive_cutoff(since: datetime) -> bytes:
+    """Extension: status is kept beyond expiry, of all that was valid since then (RFC 6960 4.4.4)."""
+    return der.sequence(der.oid(ARCHIVE_CUTOFF), der.octet_string(der.generalized_time(since)))
+
+
+EXTENDED_REVOKE = der.sequence(der.oid("1.3.6.1.5.5.7.48.1.9"), der.octet_string(der.NULL))
+"""Extension: *revoked* may mean never issued; never critical (RFC 6960 4.4.8)."""
+
+
+def single_response(
+    cert_id: bytes, status: bytes, this_update: datetime, next_update: datetime, extensions: bytes = b""
+) -> bytes:
+    """SingleResponse about a CertID (DER, as it was sent). `extensions`: the elements of singleExtensions."""
     until = der.explicit(0, der.generalized_time(next_update))
-    return der.sequence(cert_id, status, der.generalized_time(this_update), until)
+    single_extensions = der.explicit(1, der.sequence(extensions)) if extensions else b""
+    return der.sequence(cert_id, status, der.generalized_time(this_update), until, single_extensions)
 
 
 def refusal(status: Refusal) -> bytes:
@@ -68,18 +84,28 @@ class Letterhead:
         self._signer = signer
         # KeyHash is SHA-1 whatever the algorithm of the signature (RFC 6960 4.2.1).
         key_hash = SHA1.of(subject_public_key(signer.public_key_info))
-        self._responder_id = der.explicit(2, der.octet_string(key_hash))
+        self.responder_id = der.explicit(2, der.octet_string(key_hash))
         self._algorithm = signer.algorithm.identifier
-        self._certificates = der.explicit(0, der.sequence(certificate)) if certificate else b""
+        self.certificates = der.explicit(0, der.sequence(certificate)) if certificate else b""
 
-    def response_data(self, produced_at: datetime, singles: Iterable[bytes], nonce: bytes | None) -> bytes:
-        """ResponseData: what gets signed."""
-        extensions = b"" if nonce is None else der.explicit(1, der.sequence(nonce_extension(nonce)))
-        return der.sequence(self._responder_id, der.generalized_time(produced_at), der.sequence(*singles), extensions)
+    def response_data(
+        self, produced_at: datetime, singles: Iterable[bytes], nonce: bytes | None, extensions: bytes = b""
+    ) -> bytes:
+        """ResponseData: what gets signed. `extensions`: elements of responseExtensions, beside the nonce's."""
+        elements = (b"" if nonce is None else nonce_extension(nonce)) + extensions
+        tail = der.explicit(1, der.sequence(elements)) if elements else b""
+        return der.sequence(self.responder_id, der.generalized_time(produced_at), der.sequence(*singles), tail)
+
+    def signature(self, response_data: bytes) -> bytes:
+        """The signer's, over ResponseData."""
+        return self._signer.sign(response_data)
+
+    def enclose(self, response_data: bytes, signature: bytes) -> bytes:
+        """OCSPResponse, successful, with this signature."""
+        basic = der.sequence(response_data, self._algorithm, der.bit_string(signature), self.certificates)
+        response_bytes = der.sequence(der.oid(BASIC), der.octet_string(basic))
+        return der.sequence(der.enumerated(0), der.explicit(0, response_bytes))
 
     def sign(self, response_data: bytes) -> bytes:
         """OCSPResponse, successful, signed."""
-        signature = der.bit_string(self._signer.sign(response_data))
-        basic = der.sequence(response_data, self._algorithm, signature, self._certificates)
-        response_bytes = der.sequence(der.oid(BASIC), der.octet_string(basic))
-        return der.sequence(der.enumerated(0), der.explicit(0, response_bytes))
+        return self.enclose(response_data, self.signature(response_data))

@@ -48,6 +48,11 @@ class CertificateStatus(Protocol):
         """None: not told."""
         ...
 
+    @property
+    def not_after(self) -> datetime | None:
+        """When the certificate ends, or ended; None where that is not known."""
+        ...
+
 
 class StatusSource(Protocol):
     """Tells the status of certificates as it is at the moment of asking."""

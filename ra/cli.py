@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ca.authorities import chain_of
+from ca.encryption_keys import encryption_keys_of, tell_centre
 from ca.register import find
 from ca.service import open_authority
 from ca.state import Reason
@@ -22,12 +23,12 @@ from ra import requests, revocation
 from ra.applications import Contact
 from ra.cli_filters import filter_options, state_option
 from ra.cli_options import FILE, acting_operator, contact_options, subject_changes, subject_options
-from ra.delivery import Form, deliver, export, write_certificate
+from ra.delivery import Form, deliver, export, files_of
 from ra.filters import RequestFilter
 from ra.issuance import issue
 from ra.moves import State
 from ra.operators import OperatorSession
-from ra.register import PAGE, StoredCertificate, list_requests, look_up
+from ra.register import PAGE, list_requests, look_up
 
 BATCH = 200
 
@@ -269,7 +270,7 @@ def issue_command(
     """Issue certificates."""
     if bool(numbers) == approved:
         raise click.UsageError(_("Give the numbers of requests, or --approved."))
-    authority = open_authority(home)
+    authority = open_authority(home, encryption_keys_of(home))
     wanted = _approved(home, session) if approved else list(dict.fromkeys(numbers))
     rows: list[dict[str, object]] = []
     try:
@@ -299,7 +300,7 @@ def _approved(home: Home, session: OperatorSession) -> list[str]:
 
 @group.command(
     name="deliver",
-    help=_("Write the certificate of an issued request, and record that it was handed over."),
+    help=_("Write the certificates of an issued request, and record that they were handed over."),
     example="yinxin ra deliver 20261101-7K3M9QX2 --out zhangsan.pem --form chain --as zhao.make --key zhao.pem",
 )
 @click.argument("number")
@@ -315,21 +316,24 @@ def _approved(home: Home, session: OperatorSession) -> list[str]:
 @output_option
 def deliver_command(home: Home, session: OperatorSession, number: str, out: Path, form: str, output: Output) -> None:
     """Deliver a certificate."""
-    (certificate,) = deliver(home.context, session, number)
+    certificates = deliver(home.context, session, number)
+    certificate = certificates[0]
     try:
-        files.write(out, _written(home, certificate, Form(form)))
+        written = files_of(out, certificates, chain_of(home.storage, certificate.authority), Form(form))
+        for path, content in written.items():
+            files.write(path, content)
     except YinxinError as error:
         remedy = _("the delivery is recorded; get the certificate with: yinxin ra show {number} --export FOLDER")
         raise YinxinError(error.kind, error.what, subject=error.subject, remedy=remedy.format(number=number)) from error
-    output.done(
-        _("{out}: certificate {certificate}").format(out=out, certificate=certificate.label),
-        {"number": number, "certificate": str(out), "serial": serial_text(certificate.serial)},
-    )
-
-
-def _written(home: Home, certificate: StoredCertificate, form: Form) -> bytes:
-    chain = chain_of(home.storage, certificate.authority)
-    return write_certificate(certificate.certificate, chain, form)
+    facts: dict[str, object] = {
+        "number": number,
+        "certificate": str(out),
+        "serial": serial_text(certificate.serial),
+        "beside": [str(path) for path in written if path != out],
+    }
+    output.done(_("{out}: certificate {certificate}").format(out=out, certificate=certificate.label), facts)
+    for path in list(written)[1:]:
+        output.note(str(path))
 
 
 @group.command(
@@ -350,12 +354,15 @@ def revoke(
     home: Home, session: OperatorSession, serial: str, authority: str | None, reason: str, output: Output
 ) -> None:
     """Revoke a certificate."""
-    from ca.crl.cli import publish_at_once
+    from ca.cli_crl import publish_at_once
 
     found = find(home.storage, serial, authority)
     revocation.revoke(home.context, session, found.authority, found.serial, Reason(reason))
     publish_at_once(home, found.authority, Reason(reason), output)
     _tell(output, found.authority, found.serial, "revoked")
+    # A centre elsewhere is told by whoever publishes the CRL: that takes the authority's end of the line.
+    if not home.configuration.kmc.url and (reason := tell_centre(home)):
+        output.warn(_("The key-management centre was not told: {reason}").format(reason=reason))
 
 
 @group.command(

@@ -11,7 +11,7 @@ from core.cli import Group, Output, output_option
 from core.i18n import _
 from core.subject import Subject
 from ra.cli_options import FILE, kind_option, obtain_pin, subject_options
-from ra.delivery import armour_csr, make_key_and_csr, make_pkcs12
+from ra.delivery import armour_csr, keep_encryption_key, make_key_and_csr, make_pkcs12
 
 
 @click.group(cls=Group, help=_("Keys, at the holder's place: make them, and pack them with their certificate."))
@@ -77,3 +77,26 @@ def pkcs12(
     packed = make_pkcs12(key_file, pin, certificates, name=name, new_passphrase=password)
     files.write(out, packed, mode=0o600, replace=False)
     output.done(_("{out}: the key and its certificate.").format(out=out), {"pkcs12": str(out)})
+
+
+@key_group.command(
+    name="open",
+    help=_("Take the encryption key out of what was delivered (CSRResponse or envelope), into an encrypted file."),
+    example=(
+        "yinxin ra key open zhangsan.response --key zhangsan.pem --out zhangsan-encryption-key.pem\n"
+        "yinxin ra key open zhangsan-encryption.p7m --key zhangsan.pem --certificate zhangsan-chain.pem --out key.pem"
+    ),
+)
+@click.argument("delivered", type=FILE)
+@click.option("--key", "key_file", required=True, type=FILE, help=_("The signing key's file."))
+@click.option("--certificate", type=FILE, help=_("The signing certificate; needed with an RSA key."))
+@click.option("--out", required=True, type=FILE, help=_("Where to write the encryption key, under the same PIN."))
+@click.option("--pin-file", type=FILE, help=_("File with the key's passphrase; else YINXIN_PIN, or a prompt."))
+@output_option
+def open_key(
+    delivered: Path, key_file: Path, certificate: Path | None, out: Path, pin_file: Path | None, output: Output
+) -> None:
+    """Open what was delivered."""
+    own = read_certificates(certificate)[0] if certificate else None
+    keep_encryption_key(delivered, key_file, obtain_pin(str(key_file), pin_file), out, certificate=own)
+    output.done(_("{out}: the encryption key.").format(out=out), {"key": str(out)})

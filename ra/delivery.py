@@ -8,13 +8,19 @@ from asn1crypto import pem, x509
 
 from core import files
 from core.algorithms import KeyKind
+from core.asn1.enveloped_key import CsrResponse
 from core.certificates import armour, serial_text
 from core.context import Context
 from core.csr import build_csr
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys import pkcs12
+from core.keys.encryption import encrypt_private_key
+from core.keys.envelope import open_cms
+from core.keys.envelope_reading import envelope_in, open_envelope, require_sm2
 from core.keys.key_file import create_key_file, open_key_file
+from core.keys.private_key import PrivateKey, PycaKey
+from core.sm2 import curve
 from core.subject import Subject
 from ra.operators import OperatorSession
 from ra.register import Record, StoredCertificate, find_request
@@ -48,6 +54,62 @@ def write_certificate(certificate: bytes, chain: Sequence[bytes], form: Form) ->
             return armour([certificate, *chain])
 
 
+def files_of(
+    out: Path, certificates: Sequence[StoredCertificate], chain: Sequence[bytes], form: Form
+) -> dict[Path, bytes]:
+    """What the holder is given, by the path of each file; `out` is that of the (signing) certificate.
+
+    With double certificates the encryption certificate lies beside it, its private key in an envelope, and for SM2
+    holders all of it once more in one file, the CSRResponse of GM/T 0092.
+    """
+    signing, *others = certificates
+    written = {out: write_certificate(signing.certificate, chain, form)}
+    for one in others:
+        beside = out.with_name(f"{out.stem}-encryption{out.suffix}")
+        written[beside] = write_certificate(one.certificate, chain, form)
+        if one.envelope is not None:
+            written[beside.with_suffix(envelope_suffix(one.certificate))] = one.envelope
+            if _is_sm2(one.certificate):
+                response = CsrResponse((signing.certificate,), one.envelope, (one.certificate,))
+                written[out.with_suffix(".response")] = response.encoded()
+    return written
+
+
+def envelope_suffix(certificate: bytes) -> str:
+    """What the file of an envelope is called by: SM2EnvelopedKey or CMS EnvelopedData (RFC 8551 3.2.1)."""
+    return ".env" if _is_sm2(certificate) else ".p7m"
+
+
+def _is_sm2(certificate: bytes) -> bool:
+    return curve.point_of(x509.Certificate.load(certificate).public_key.dump()) is not None
+
+
+def open_encryption_key(data: bytes, key: PrivateKey, certificate: bytes | None = None) -> PrivateKey:
+    """At the holder's place: the encryption key in what was delivered, a CSRResponse or an envelope.
+
+    `key` is the signing key. `certificate` (DER): the signing certificate, which RSA holders need. `YinxinError` if the
+    envelope is for somebody else, or the key is not that of the encryption certificate beside it.
+    """
+    if isinstance(key, PycaKey):
+        if certificate is None:
+            raise YinxinError(
+                Kind.INVALID,
+                _("a CMS envelope is opened with the signing certificate beside the key"),
+                remedy="--certificate",
+            )
+        return open_cms(data, certificate, key)
+    envelope, expected = envelope_in(data)
+    return open_envelope(envelope, require_sm2(key), expected)
+
+
+def keep_encryption_key(
+    delivered: Path, key_file: Path, passphrase: bytes, out: Path, *, certificate: bytes | None = None
+) -> None:
+    """Open what was delivered with the signing key's file, and keep the encryption key in a file under the same PIN."""
+    opened = open_encryption_key(files.read(delivered), open_key_file(key_file, passphrase), certificate)
+    files.write(out, encrypt_private_key(opened, passphrase), mode=0o600, replace=False)
+
+
 def armour_csr(csr: bytes) -> bytes:
     """PEM."""
     armoured: bytes = pem.armor("CERTIFICATE REQUEST", csr)
@@ -63,7 +125,10 @@ def export(record: Record, folder: Path) -> None:
         name = f"{signed.statement.sequence}-{signed.statement.act.value}.p7s"
         files.write(folder / name, signed.message)
     for certificate in record.certificates:
-        files.write(folder / f"{serial_text(certificate.serial)}.pem", armour([certificate.certificate]))
+        name = serial_text(certificate.serial)
+        files.write(folder / f"{name}.pem", armour([certificate.certificate]))
+        if certificate.envelope is not None:
+            files.write(folder / f"{name}{envelope_suffix(certificate.certificate)}", certificate.envelope)
 
 
 def make_key_and_csr(kind: KeyKind, key_file: Path, passphrase: bytes, subject: Subject) -> bytes:

@@ -120,22 +120,31 @@ def _record(
         dossier = read_dossier(connection, order.statement.subject, lock=True, roster=roster)
         operator = roster.operator(order.statement.operator)
         details = {"authority": certificate.authority, "serial": serial_text(certificate.serial)}
+        if certificate.encryption:
+            details["encryption_serial"] = serial_text(certificate.encryption.serial)
         append_move(context, connection, dossier, order, operator, details)
         retire_replaced(context, connection, dossier.application, operator.name)
-        connection.execute(
-            sa.insert(records.request_certificates).values(
-                request_id=dossier.id,
-                authority=certificate.authority,
-                serial=certificate.serial,
-                certificate=certificate.certificate,
-                **index_columns(
-                    certificate.certificate,
-                    dossier.application.subject,
-                    dossier.application.branch,
-                    x509.Certificate.load(certificate.certificate).not_valid_after,
-                ),
-            )
+        for one in (certificate, certificate.encryption):
+            if one is not None:
+                _keep(connection, dossier, one)
+
+
+def _keep(connection: sa.Connection, dossier: Dossier, certificate: IssuedCertificate) -> None:
+    connection.execute(
+        sa.insert(records.request_certificates).values(
+            request_id=dossier.id,
+            authority=certificate.authority,
+            serial=certificate.serial,
+            certificate=certificate.certificate,
+            envelope=certificate.envelope or None,
+            **index_columns(
+                certificate.certificate,
+                dossier.application.subject,
+                dossier.application.branch,
+                x509.Certificate.load(certificate.certificate).not_valid_after,
+            ),
         )
+    )
 
 
 def _release(context: Context, orders: Sequence[SignedStatement]) -> None:

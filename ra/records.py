@@ -125,6 +125,8 @@ request_certificates = sa.Table(
     sa.Column("authority", sa.String(64), nullable=False),
     sa.Column("serial", SerialNumber, nullable=False),
     sa.Column("certificate", sa.LargeBinary, nullable=False),
+    # Of an encryption certificate: its private key, to the holder's signing key alone.
+    sa.Column("envelope", sa.LargeBinary, nullable=True),
     # For finding it (ra.search); null only in what was recorded before there was a search.
     sa.Column("holder", Utf8, nullable=True),
     sa.Column("unit", Utf8, nullable=True),

@@ -56,6 +56,8 @@ class StoredCertificate:
     serial: int
     certificate: bytes
     """DER."""
+    envelope: bytes | None = None
+    """Of an encryption certificate: the private key, to the signing key of the certificate before it."""
 
     @property
     def label(self) -> str:
@@ -175,7 +177,7 @@ def certificates_of(connection: sa.Connection, request_id: int) -> list[StoredCe
     """The certificates that were issued for a request."""
     table = records.request_certificates
     rows = connection.execute(sa.select(table).where(table.c.request_id == request_id).order_by(table.c.id))
-    return [StoredCertificate(row.authority, row.serial, row.certificate) for row in rows]
+    return [StoredCertificate(row.authority, row.serial, row.certificate, row.envelope) for row in rows]
 
 
 def _readable(messages: Sequence[bytes]) -> list[SignedStatement]:

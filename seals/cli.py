@@ -11,6 +11,7 @@ from core.cli import Group, Output, output_option
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
+from core.service.installed import newest_of
 from seals import api_keys, register, use
 from seals.contracts import SUPPORT, SealingSupport, SupportSource
 from seals.levels import Level
@@ -91,10 +92,10 @@ def make(
     """Make a seal."""
     keys = home.key_store("seals")
     certificate, *chain = read_certificates(home.certificates("seals") / f"{key_name}.pem")
-    maker_certificate, *_issuers = read_certificates(home.certificates("seals") / f"{maker_name}.pem")
+    its_maker = newest_of(home, "seals", maker_name)
     png = files.read(picture) if picture else RoundSeal(owner, width_mm, serial=serial).png()
     order = SealOrder(name, owner, SealKind(kind), key_name, certificate, chain, png, width_mm)
-    maker = Maker(keys.signer(maker_name), maker_certificate)
+    maker = Maker(keys.signer(its_maker.key_name), its_maker.certificate)
     made = register.make(home.context, keys, maker, order, actor=ACTOR)
     output.done(
         _("The seal {name} of {owner} is in the register.").format(name=name, owner=owner),

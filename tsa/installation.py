@@ -1,26 +1,26 @@
 """The units of an installation: those whose certificates lie in its home, under the names of their keys."""
 
-from core.certificates import read_certificates
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
+from core.service.installed import newest
 from tsa.authority import TimeStampAuthority
 from tsa.unit import Unit, unit_policy
 
 
 def load_units(home: Home) -> list[Unit]:
-    """A unit for each `certificates/tsa/NAME.pem`; the key is NAME in the authority's key store.
+    """A unit for each certificate of the service in the home, the newest of its name.
 
     SM2 comes first and so is the default. `YinxinError` if there are none, or if a key does not fit its certificate.
     """
     folder = home.certificates("tsa")
     keys = home.key_store("tsa")
     units = []
-    for file in sorted(folder.glob("*.pem")):
-        certificate, *chain = read_certificates(file)
-        signer = keys.signer(file.stem)
+    for one in newest(home, "tsa"):
+        signer = keys.signer(one.key_name)
         policy = unit_policy(home.configuration.tsa.policy, signer)
-        units.append(Unit(file.stem, policy, signer, certificate, chain, home.configuration.tsa.accuracy_seconds))
+        accuracy = home.configuration.tsa.accuracy_seconds
+        units.append(Unit(one.name, policy, signer, one.certificate, list(one.chain), accuracy))
     if not units:
         raise YinxinError(
             Kind.NOT_FOUND,

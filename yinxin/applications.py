@@ -1,4 +1,4 @@
-"""The services as WSGI applications. Each opens the keys of its own authority and no other.
+"""The services as WSGI applications, each with the keys of its own authority. OCSP has a server of its own.
 
 Granian's worker processes call these factories; which home they serve stands in YINXIN_HOME.
 """
@@ -22,11 +22,6 @@ def build(service: str, home: Home) -> "WSGIApplication":
 
             reconciliation.reconcile(home.context)
             return create_ca(home.context)
-        case "ocsp":
-            from ocsp.http import application as create_ocsp
-            from ocsp.service import responder_of
-
-            return create_ocsp(responder_of(home))
         case "tsa":
             from tsa.http import create_app as create_tsa
             from tsa.installation import open_authority
@@ -37,6 +32,11 @@ def build(service: str, home: Home) -> "WSGIApplication":
             from yinxin.wiring import RemoteSupport
 
             return create_seals(home, RemoteSupport(home))
+        case "kmc":
+            from ca.kmc.http import create_app as create_kmc
+            from ca.kmc.installation import handler_of
+
+            return create_kmc(handler_of(home))
         case _:
             raise ValueError(service)
 
@@ -50,11 +50,6 @@ def ca() -> "WSGIApplication":
     return build("ca", _served_home())
 
 
-def ocsp() -> "WSGIApplication":
-    """Certificate status."""
-    return build("ocsp", _served_home())
-
-
 def tsa() -> "WSGIApplication":
     """Time stamps."""
     return build("tsa", _served_home())
@@ -63,3 +58,8 @@ def tsa() -> "WSGIApplication":
 def seals() -> "WSGIApplication":
     """Sealing and verification."""
     return build("seals", _served_home())
+
+
+def kmc() -> "WSGIApplication":
+    """The key-management centre."""
+    return build("kmc", _served_home())

@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -98,10 +99,10 @@ def demo(out: Path, output: Output) -> None:
 
 
 @front_door.command(
-    help=_("Run the services named (ca, ocsp, tsa, seals), or all of them, until interrupted."),
+    help=_("Run the services named (ca, ocsp, tsa, seals, kmc), or all of them, until interrupted."),
     example="yinxin serve\nyinxin serve ocsp",
 )
-@click.argument("services", nargs=-1, type=click.Choice(["ca", "ocsp", "tsa", "seals"]))
+@click.argument("services", nargs=-1, type=click.Choice(["ca", "ocsp", "tsa", "seals", "kmc"]))
 @click.option("--seed", is_flag=True, help=_("If there is no installation yet, make one with sample people and seals."))
 @output_option
 @click.pass_obj
@@ -115,11 +116,48 @@ def serve(home: Home, services: tuple[str, ...], seed: bool, output: Output) -> 
         home = seed_home(home.path, output.note)
     if len(services) == 1:
         serving.become(home, services[0])
-    with serving.Running(home, services or serving.SERVICES) as running:
-        rows = [{"service": name, "url": serving.url(home, name)} for name in services or serving.SERVICES]
+    with serving.Running(home, services or serving.services_of(home)) as running:
+        rows = [{"service": name, "url": serving.url(home, name)} for name in services or serving.services_of(home)]
         output.table(rows, {"service": _("Service"), "url": _("Address")})
         output.note(_("Stop with Ctrl+C."))
         running.wait()
+
+
+@front_door.command(
+    help=_(
+        "Renew the certificates of SERVICE: ask the authority for new ones in time, install what it has issued."
+        " The OCSP service does it by itself; restart the others afterwards."
+    ),
+    example="yinxin renew tsa",
+)
+@click.argument("service", type=click.Choice(["ocsp", "tsa", "seals"]))
+@click.option("--early", is_flag=True, help=_("Ask although the present certificates have time left, or are expired."))
+@output_option
+@click.pass_obj
+def renew(home: Home, service: Literal["ocsp", "tsa", "seals"], early: bool, output: Output) -> None:
+    """One round of a service's renewal."""
+    from core.service.installed import newest
+    from core.service.renewal import fingerprint_of, renew
+    from yinxin.installation import renewable_names
+
+    names = renewable_names(home, service)
+    done = renew(home, service, names=names, early=early)
+    rows: list[dict[str, object]] = [
+        {"name": one.key_name, "not_after": one.not_after, "asked": one.next_key_name in done.asked}
+        | {"installed": one.key_name in done.installed, "next": fingerprint_of(home, service, one)}
+        for one in newest(home, service)
+        if names is None or one.name in names
+    ]
+    output.table(
+        rows,
+        {
+            "name": _("Key"),
+            "not_after": _("Until"),
+            "installed": _("Just installed"),
+            "asked": _("Just asked for"),
+            "next": _("Fingerprint of the next key"),
+        },
+    )
 
 
 @front_door.command(help=_("List what was done, by whom, the newest first."), example="yinxin audit --limit 20")

@@ -14,7 +14,9 @@ import sqlalchemy as sa
 
 from ca import crl, hierarchy
 from ca.activation import activate
+from ca.encryption_keys import make_link
 from ca.issuance import CertificateAuthority
+from ca.kmc.custody import Custodian
 from ca.profiles import load_profiles
 from ca.service import ceremony_approval, issue_service_certificate
 from core import config, files
@@ -32,7 +34,7 @@ from ra import personnel
 from ra.roles import Role
 
 ACTOR = "ceremony"
-AUTHORITIES: tuple[Authority, ...] = ("ca", "ocsp", "tsa", "seals")
+AUTHORITIES: tuple[Authority, ...] = ("ca", "ocsp", "tsa", "seals", "kmc")
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,14 @@ def pin_of(key_file: Path) -> Path:
 def hierarchy_label(kind: KeyKind) -> str:
     """What a hierarchy's authorities, keys and files are called by: `sm2`, `rsa`, `p256`."""
     return kind.value.split("-")[0]
+
+
+def renewable_names(home: Home, keeper: Authority) -> set[str] | None:
+    """The service certificates that this keeper renews; None: all that it has. The seals' folder holds owners' too."""
+    if keeper != "seals":
+        return None
+    labels = [hierarchy_label(kind) for kind in home.configuration.centre.key_kinds]
+    return {f"{label}{service.suffix}" for service in SERVICES if service.keeper == keeper for label in labels}
 
 
 def default_configuration() -> Path:
@@ -152,6 +162,8 @@ class _Founding:
             yield _("hierarchy {name}").format(name=hierarchy_label(kind))
             self._certify_services(ca, kind)
             yield _("service certificates {name}").format(name=hierarchy_label(kind))
+        self._found_key_management_centre(ca)
+        yield _("the key-management centre")
         self._found_administrators(ca)
         yield _("the super and the audit administrator")
 
@@ -228,6 +240,11 @@ class _Founding:
             files.write(
                 self.home.certificates(service.keeper) / f"{key_name}.pem", armour([issued.certificate, *chain])
             )
+
+    def _found_key_management_centre(self, ca: CertificateAuthority) -> None:
+        Custodian(self.home.key_store("kmc")).found()
+        if KeyKind.SM2 in self.home.configuration.centre.key_kinds:
+            make_link(self.home, ca, actor=ACTOR)
 
     def _found_administrators(self, ca: CertificateAuthority) -> None:
         """Their keys and PINs lie in the home until the two persons take them away."""

@@ -11,13 +11,16 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+from ca.kmc.installation import link_certificate
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
+from ocsp.service import responder_of
 from yinxin import applications
 
-SERVICES = ("ca", "ocsp", "tsa", "seals")
+SERVICES = ("ca", "ocsp", "tsa", "seals", "kmc")
 START_SECONDS = 30
+MAINTENANCE_SECONDS = 600
 STOP_SECONDS = 10
 
 
@@ -25,6 +28,11 @@ def address(home: Home, service: str) -> tuple[str, int]:
     """Host and port where the service listens."""
     endpoint = getattr(home.configuration, service)
     return endpoint.host, endpoint.port
+
+
+def services_of(home: Home) -> tuple[str, ...]:
+    """Every service that this home can run: a key-management centre needs an end of the line."""
+    return tuple(name for name in SERVICES if name != "kmc" or link_certificate(home).exists())
 
 
 def url(home: Home, service: str) -> str:
@@ -35,7 +43,7 @@ def url(home: Home, service: str) -> str:
 
 def become(home: Home, service: str) -> None:
     """Turn this process into the service. `YinxinError` if it could not work: better now than at the first request."""
-    applications.build(service, home)
+    _require_working(home, service)
     _require_free(service, *address(home, service))
     os.execve(sys.executable, _arguments(home, service), _environment(home))  # noqa: S606 - that is the point
 
@@ -47,6 +55,7 @@ class Running:
         self._home = home
         self._services = services
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._maintenance: subprocess.Popen[bytes] | None = None
         self._stopping = False
         self._handlers: dict[int, Any] = {}
 
@@ -54,7 +63,7 @@ class Running:
         """Start them, and wait until each accepts connections. From here on a signal to stop is heeded by `wait`."""
         try:
             for service in self._services:
-                applications.build(service, self._home)
+                _require_working(self._home, service)
                 _require_free(service, *address(self._home, service))
             # Not by KeyboardInterrupt: one between a child's start and its entry here would leave the child alone.
             self._handlers = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -74,6 +83,9 @@ class Running:
 
     def __exit__(self, *_exception: object) -> None:
         """Stop them, and what a service that was killed has left behind."""
+        if self._maintenance:
+            self._maintenance.kill()  # it may be interrupted anywhere: the next one goes on
+            self._maintenance.wait()
         for child in self._children.values():
             child.terminate()
         for child in self._children.values():
@@ -87,11 +99,25 @@ class Running:
 
     def wait(self) -> None:
         """Wait until told to stop; `YinxinError` when a service ends by itself."""
+        due = time.monotonic()
         while not self._stopping:
             for service, child in self._children.items():
                 if child.poll() is not None:
                     raise YinxinError(Kind.UNAVAILABLE, _("the service ended by itself"), subject=service)
+            if "ca" in self._services and time.monotonic() >= due:
+                self._maintain()
+                due = time.monotonic() + MAINTENANCE_SECONDS
             time.sleep(0.2)
+
+    def _maintain(self) -> None:
+        """`yinxin ca maintain`, in a process that holds the authority's keys for as long as it takes."""
+        if self._maintenance is None or self._maintenance.poll() is not None:
+            self._maintenance = subprocess.Popen(
+                [sys.executable, "-m", "yinxin", "ca", "maintain"],
+                env=_environment(self._home),
+                stdin=subprocess.DEVNULL,  # what it wants to ask, nobody would answer
+                stdout=subprocess.DEVNULL,
+            )
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -112,6 +138,13 @@ class Running:
         raise YinxinError(Kind.UNAVAILABLE, _("the service did not start"), subject=service)
 
 
+def _require_working(home: Home, service: str) -> None:
+    if service == "ocsp":
+        responder_of(home)
+    else:
+        applications.build(service, home)
+
+
 def _require_free(service: str, host: str, port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -127,6 +160,8 @@ def _require_free(service: str, host: str, port: int) -> None:
 
 
 def _arguments(home: Home, service: str) -> list[str]:
+    if service == "ocsp":
+        return [sys.executable, "-m", "ocsp.server"]
     host, port = address(home, service)
     return [
         sys.executable,

@@ -4,18 +4,15 @@ Asking again with the same reference gives the same pair in a new envelope, so t
 nothing and no pair is doubled.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
-
 import sqlalchemy as sa
 from asn1crypto import x509
 
+from ca.escrow import AllottedKey, KeyRequest
 from ca.kmc import records
 from ca.kmc.custody import Custodian
 from ca.kmc.history import EscrowedKey, advance, find_key, read_key
 from ca.kmc.state import Move, Pool
 from core.algorithms import KeyKind
-from core.asn1 import der
 from core.audit import Event
 from core.context import Context
 from core.errors import Kind, YinxinError
@@ -25,50 +22,14 @@ from core.keys.private_key import PrivateKey, Sm2Key
 from core.sm2 import curve
 
 
-@dataclass(frozen=True)
-class KeyRequest:
-    """What the certificate authority asks for, once a request for double certificates is approved."""
-
-    reference: str
-    """The approved request; at most one pair is ever allotted for it."""
-    holder: bytes
-    """The subject that both certificates bear (Name, DER)."""
-    signing_key: bytes
-    """The holder's (SPKI DER), whose possession was proven."""
-    keep_until: datetime
-    """The end of the term: not destroyed before that."""
-    kind: KeyKind = KeyKind.SM2
-
-    def vouched(self, key_number: str) -> bytes:
-        """What the centre signs about whom the key belongs to."""
-        until = self.keep_until.timestamp()
-        return der.sequence(
-            der.utf8(key_number),
-            der.utf8(self.reference),
-            der.octet_string(self.holder),
-            der.octet_string(self.signing_key),
-            der.integer(round(until * 1_000_000)),
-        )
-
-
-@dataclass(frozen=True)
-class AllottedKey:
-    """An encryption key pair, the private half for its holder alone."""
-
-    number: str
-    public_key_info: bytes
-    """SPKI DER, for the encryption certificate."""
-    envelope: bytes
-    """SM2EnvelopedKey to the holder's SM2 key; for RSA holders CMS EnvelopedData, DER."""
-
-
 def allot(
     context: Context, custodian: Custodian, request: KeyRequest, *, actor: str, certificate: bytes | None = None
 ) -> AllottedKey:
     """A pair for the holder.
 
-    `certificate`: the holder's signing certificate (DER), which CMS needs for RSA holders. `YinxinError` (unavailable)
-    if the spare pool is empty, (conflict) if the reference was used for another key or the pair is no longer active.
+    `certificate`: the holder's signing certificate (DER), without which RSA holders get no envelope yet: ask again once
+    it is signed. `YinxinError` (unavailable) if the spare pool is empty, (conflict) if the reference was used for
+    another key or the pair is no longer active.
     """
     _check(request, certificate)
     with context.storage.transaction() as connection:
@@ -88,6 +49,14 @@ def revoke(context: Context, number: str, *, actor: str, reference: str = "") ->
     with context.storage.transaction() as connection:
         key = find_key(connection, number, lock=True)
         advance(context, connection, key, Move.REVOKE, actor=actor, reference=reference)
+
+
+def revoke_for(context: Context, reference: str, *, actor: str) -> None:
+    """Move the key of a reference to the historical pool; nothing happens if it left the active pool already."""
+    with context.storage.transaction() as connection:
+        key = find_key(connection, find_by_reference(connection, reference), lock=True)
+        if key.pool is Pool.ACTIVE:
+            advance(context, connection, key, Move.REVOKE, actor=actor, reference=reference)
 
 
 def find_by_reference(connection: sa.Connection, reference: str) -> str:
@@ -119,10 +88,6 @@ def _check(request: KeyRequest, certificate: bytes | None) -> None:
             Kind.INVALID,
             _("signing and encryption key of double certificates are of one family"),
             subject=request.reference,
-        )
-    if not is_sm2 and certificate is None:
-        raise YinxinError(
-            Kind.INVALID, _("an RSA holder's signing certificate is needed to deliver to"), subject=request.reference
         )
     if certificate is not None and x509.Certificate.load(certificate).public_key.dump() != request.signing_key:
         raise YinxinError(
@@ -198,4 +163,4 @@ def _allot_new(
 def _enclose(key: PrivateKey, request: KeyRequest, certificate: bytes | None) -> bytes:
     if isinstance(key, Sm2Key):
         return wrap_sm2_key(key, request.signing_key)
-    return wrap_for(key, certificate or b"")
+    return wrap_for(key, certificate) if certificate is not None else b""

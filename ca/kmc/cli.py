@@ -10,13 +10,17 @@ from typing import Any
 
 import click
 
+from ca.encryption_keys import encryption_keys_of, make_link
 from ca.kmc import pools
 from ca.kmc.custody import Custodian
+from ca.kmc.installation import desk_of, officers_folder
 from ca.kmc.recovery import RecoveryDesk
 from ca.kmc.recovery_rules import Path as RecoveryPath
 from ca.kmc.recovery_rules import Progress
 from ca.kmc.state import Pool
-from ca.kmc.statements import Officers, OfficerSession
+from ca.kmc.statements import OfficerSession
+from ca.retirement import retire_keys
+from ca.service import open_authority
 from core import files
 from core.algorithms import KeyKind
 from core.certificates import read_certificates
@@ -49,13 +53,39 @@ def found(home: Home, output: Output) -> None:
     if not home.passphrase_file("kmc").exists() and PASSPHRASE_VARIABLE not in os.environ:
         passphrase.create_file(home.passphrase_file("kmc"))
     Custodian(home.key_store("kmc")).found()
-    officers = str(_officers_folder(home))
+    officers = str(officers_folder(home))
     output.done(
         _("The key-management centre is founded; put its officers' certificates into {folder}.").format(
             folder=officers
         ),
         {"officers": officers},
     )
+
+
+@group.command(
+    help=_("Put the centre on the line: keys and certificates of both ends, to sign messages with."),
+    example="yinxin ca kmc link",
+)
+@output_option
+@click.pass_obj
+def link(home: Home, output: Output) -> None:
+    """Link."""
+    make_link(home, open_authority(home), actor=_actor())
+    certificates = str(home.certificates("kmc"))
+    output.done(_("The line is made; its certificates are in {folder}.").format(folder=certificates), {})
+
+
+@group.command(
+    help=_("Tell the centre which keys are out of use since their certificates were revoked."),
+    example="yinxin ca kmc retire",
+)
+@output_option
+@click.pass_obj
+def retire(home: Home, output: Output) -> None:
+    """Retire."""
+    keys = encryption_keys_of(home)
+    told = retire_keys(home.context, keys) if keys else []
+    output.done(_("{count} keys moved to the historical pool.").format(count=len(told)), {"references": told})
 
 
 @group.command(
@@ -141,7 +171,7 @@ def _acting_officer(function: Function) -> Function:
 
     @functools.wraps(function)
     def acting(home: Home, officer: str, key_file: Path, pin_file: Path | None, **options: Any) -> Any:
-        desk = _desk(home)
+        desk = desk_of(home)
         pin = passphrase.obtain(str(key_file), file=pin_file, variable=PIN_VARIABLE)
         return function(desk=desk, session=desk.officers.open_session(officer, key_file, pin), **options)
 
@@ -242,7 +272,7 @@ def deliver(desk: RecoveryDesk, session: OfficerSession, number: str, out: Path,
 @click.pass_obj
 def show(home: Home, number: str, out: Path | None, output: Output) -> None:
     """Show."""
-    desk = _desk(home)
+    desk = desk_of(home)
     if out:
         files.write(out, desk.envelope_of(number), replace=False)
     _print(desk.progress_of(number), output)
@@ -266,14 +296,14 @@ def inspect(file: Path, key_file: Path, certificate: Path | None, pin_file: Path
     """Inspect."""
     from asn1crypto import x509
 
+    from core.keys.envelope_reading import envelope_in, require_sm2
     from core.keys.envelope_reading import inspect as examine
-    from core.keys.envelope_reading import require_sm2
     from core.keys.key_file import open_key_file
 
-    data = files.read(file)
+    data, inside = envelope_in(files.read(file))
     pin = passphrase.obtain(str(key_file), file=pin_file, variable=PIN_VARIABLE)
     recipient = require_sm2(open_key_file(key_file, pin))
-    expected = x509.Certificate.load(read_certificates(certificate)[0]).public_key.dump() if certificate else None
+    expected = x509.Certificate.load(read_certificates(certificate)[0]).public_key.dump() if certificate else inside
     found = examine(data, recipient, expected)
     facts = {
         "shape": found.shape,
@@ -289,15 +319,6 @@ def inspect(file: Path, key_file: Path, certificate: Path | None, pin_file: Path
     }
     output.details(facts, labels)
     return 0 if found.key is not None else 1
-
-
-def _desk(home: Home) -> RecoveryDesk:
-    officers = Officers.read(_officers_folder(home))
-    return RecoveryDesk(home.context, Custodian(home.key_store("kmc")), officers, tuple(read_certificates(home.trust)))
-
-
-def _officers_folder(home: Home) -> Path:
-    return home.certificates("kmc") / "officers"
 
 
 def _actor() -> str:

@@ -1,16 +1,17 @@
 """The certificate authority's side: encryption key pairs from a key-management centre, here or on another machine.
 
-`EncryptionKeys` is the seam: given an approved request and the holder's signing key, the encryption key's SPKI and the
-envelope. Whoever issues double certificates is handed one, and does not know where the centre stands.
+`ca.escrow.EncryptionKeys` is the seam: given an approved request and the holder's signing key, the encryption key's
+SPKI and the envelope. Whoever issues double certificates is handed one, and does not know where the centre stands.
 """
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from ca.kmc import messages
-from ca.kmc.allotment import AllottedKey, KeyRequest, allot
+from ca.escrow import AllottedKey, KeyRequest
+from ca.kmc import messages, pools
+from ca.kmc.allotment import allot, revoke_for
 from ca.kmc.custody import Custodian
 from ca.kmc.messages import Correspondent
 from core.algorithms import SM3, KeyKind
@@ -24,14 +25,6 @@ from core.keys.signer import Signer
 _NUMBER_SIZE = 16
 
 
-class EncryptionKeys(Protocol):
-    """Where encryption key pairs come from."""
-
-    def allot(self, request: KeyRequest, certificate: bytes | None = None) -> AllottedKey:
-        """A pair for the holder; the same again for the same reference. `certificate` (DER): for RSA holders."""
-        ...
-
-
 @dataclass(frozen=True)
 class LocalCentre:
     """A centre in this process: for small installations, and for the centre's own service."""
@@ -39,10 +32,17 @@ class LocalCentre:
     context: Context
     custodian: Custodian
     actor: str
+    retention: timedelta = pools.RETENTION
 
     def allot(self, request: KeyRequest, certificate: bytes | None = None) -> AllottedKey:
-        """A pair for the holder."""
-        return allot(self.context, self.custodian, request, actor=self.actor, certificate=certificate)
+        """A pair for the holder; made now if there is none to spare."""
+        pools.provide(self.context, self.custodian, request, actor=self.actor)
+        kept = replace(request, keep_until=request.keep_until + self.retention)
+        return allot(self.context, self.custodian, kept, actor=self.actor, certificate=certificate)
+
+    def revoke(self, reference: str) -> None:
+        """Move the key of a reference to the historical pool."""
+        revoke_for(self.context, reference, actor=self.actor)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class RemoteCentre:
     clock: Clock
 
     def allot(self, request: KeyRequest, certificate: bytes | None = None) -> AllottedKey:  # noqa: ARG002
-        """A pair for an SM2 holder. `keep_until` is taken for the end of the certificate; the centre adds its term."""
+        """A pair for an SM2 holder."""
         if request.kind is not KeyKind.SM2:
             raise YinxinError(
                 Kind.UNSUPPORTED, _("only SM2 keys travel in GM/T 0014 messages here"), subject=request.reference

@@ -9,8 +9,9 @@ from datetime import timedelta
 
 from asn1crypto import x509
 
-from ca.kmc import messages
-from ca.kmc.allotment import KeyRequest, allot, find_by_reference, revoke
+from ca.escrow import KeyRequest
+from ca.kmc import messages, pools
+from ca.kmc.allotment import allot, find_by_reference, revoke_for
 from ca.kmc.history import EscrowedKey, advance, find_key
 from ca.kmc.messages import Correspondent
 from ca.kmc.recovery import RecoveryDesk
@@ -23,8 +24,6 @@ from core.keys.signer import Signer
 
 REQUEST_LIFETIME = timedelta(minutes=10)
 """How far a request's time may be from ours."""
-RETENTION = timedelta(days=3650)
-"""How long a key is kept after its certificate's end, unless the centre is told otherwise."""
 
 _ERROR_NUMBERS = {kind: number for number, kind in enumerate(Kind, start=1)}
 """errNo by kind of error, in the order of `core.errors.Kind`: GM/T 0014 leaves the numbers to the centre."""
@@ -39,7 +38,7 @@ class Handler:
     centre: Correspondent
     authorities: Mapping[str, Correspondent]
     """The authorities that may ask, by name: with certificates of keys for this line, which are not CA keys."""
-    retention: timedelta = RETENTION
+    retention: timedelta = pools.RETENTION
 
     def answer(self, data: bytes) -> bytes:
         """KMRespond to a CARequest; whatever is wrong becomes ErrorPkgRespond."""
@@ -92,6 +91,7 @@ class Handler:
             user["user_public_key"].dump(),
             user["not_after"].native + self.retention,
         )
+        pools.provide(self.desk.context, self.desk.custodian, request, actor=authority)
         allotted = allot(self.desk.context, self.desk.custodian, request, actor=authority)
         with self.desk.context.storage.reading() as connection:
             key = find_key(connection, allotted.number)
@@ -108,9 +108,7 @@ class Handler:
 
     def _revoke(self, authority: str, asked: structures.RevokeKey) -> bytes:
         number = asked["user_cert_no"].native
-        with self.desk.context.storage.reading() as connection:
-            key = find_by_reference(connection, _reference(authority, number))
-        revoke(self.desk.context, key, actor=authority, reference=_reference(authority, number))
+        revoke_for(self.desk.context, _reference(authority, number), actor=authority)
         return messages.revoke_message(number)
 
     def _give(self, tag: int, escrowed: EscrowedKey, certificate_number: int, recipient: bytes) -> bytes:

@@ -3,10 +3,11 @@
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from ca.escrow import KeyRequest
 from ca.kmc import records
 from ca.kmc.custody import Custodian
 from ca.kmc.history import EscrowedKey, advance, find_key
@@ -20,6 +21,8 @@ from core.keys.private_key import generate as generate_key
 
 ESCROWED_KINDS = (KeyKind.SM2, KeyKind.RSA_2048, KeyKind.RSA_3072, KeyKind.RSA_4096)
 """Keys that encrypt; ECDSA keys are for signing, and signing keys are never escrowed."""
+RETENTION = timedelta(days=3650)
+"""How long a key is kept after its certificate's end, unless the centre is told otherwise."""
 BATCH = 100
 """Keys in one transaction."""
 
@@ -83,6 +86,17 @@ def refill(context: Context, custodian: Custodian, kind: KeyKind, level: Level, 
     if present >= level.least:
         return []
     return list(generate(context, custodian, kind, level.full - present, actor=actor))
+
+
+def provide(context: Context, custodian: Custodian, request: KeyRequest, *, actor: str) -> None:
+    """Make a key for a request that would find no spare one: nobody waits for the next refill."""
+    keys, allotments = records.keys.c, records.allotments.c
+    served = sa.select(allotments.id).where(allotments.reference == request.reference)
+    spare = sa.select(keys.id).where(keys.kind == request.kind.value, keys.pool == Pool.SPARE.value).limit(1)
+    with context.storage.reading() as connection:
+        if any(connection.scalar(query) is not None for query in (served, spare)):
+            return
+    list(generate(context, custodian, request.kind, 1, actor=actor))
 
 
 def statistics(context: Context) -> list[PoolCount]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from asn1crypto import core as asn1
 from asn1crypto import keys as asn1_keys
+from asn1crypto import x509
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
@@ -54,6 +55,18 @@ def open_envelope(data: bytes, recipient: Sm2Key, public_key_info: bytes | None 
             remedy=_("do not use it; ask for the key again"),
         )
     return found.key
+
+
+def envelope_in(data: bytes) -> tuple[bytes, bytes | None]:
+    """The envelope in a CSRResponse and the key (SPKI DER) of the certificate beside it; other data as it is."""
+    try:
+        response = structures.parse_csr_response(data)
+    except YinxinError:
+        return data, None
+    if response.envelope is None:
+        raise YinxinError(Kind.INVALID, _("a response with a signing certificate only: there is no second key in it"))
+    key: bytes = x509.Certificate.load(response.encryption_certificates[0]).public_key.dump()
+    return response.envelope, key
 
 
 def require_sm2(key: PrivateKey) -> Sm2Key:

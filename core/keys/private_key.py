@@ -133,6 +133,22 @@ def generate(kind: KeyKind) -> PrivateKey:
     return PycaKey(ec.generate_private_key(_CURVES[kind]), kind.default_algorithm)
 
 
+def kind_of(public_key_info: bytes) -> KeyKind:
+    """Of which kind a key (SPKI, DER) is; `YinxinError` (unsupported) if it is none that we make."""
+    if curve.point_of(public_key_info) is not None:
+        return KeyKind.SM2
+    try:
+        key = serialization.load_der_public_key(public_key_info)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    for kind in KeyKind:
+        if isinstance(key, rsa.RSAPublicKey) and _RSA_SIZES.get(kind) == key.key_size:
+            return kind
+        if isinstance(key, ec.EllipticCurvePublicKey) and kind in _CURVES and _CURVES[kind].name == key.curve.name:
+            return kind
+    raise YinxinError(Kind.UNSUPPORTED, _("a kind of key that is not made here"))
+
+
 def from_pkcs8(data: bytes) -> PrivateKey:
     """The key in a clear PrivateKeyInfo; `YinxinError` if it is damaged or of a kind that we do not use."""
     try:

@@ -47,6 +47,11 @@ class KeyStore:
             self._open[name] = open_key_file(path, self._secret())
         return self._open[name]
 
+    def remove(self, name: str) -> None:
+        """Forget a key for ever; its file may be gone already."""
+        self._open.pop(name, None)
+        self._path(name).unlink(missing_ok=True)
+
     def __contains__(self, name: str) -> bool:
         """Whether there is a key of this name."""
         return self._path(name).exists()

@@ -9,7 +9,8 @@ import click
 import pytest
 
 from ca.cli import group
-from ca.kmc.allotment import AllottedKey, allot
+from ca.escrow import AllottedKey
+from ca.kmc.allotment import allot
 from ca.kmc.custody import Custodian
 from core.certificates import armour
 from core.cli import Group, run

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ca.escrow import EncryptionKeys
 from ca.kmc import messages
-from ca.kmc.client import EncryptionKeys, LocalCentre, RemoteCentre, certificate_number
+from ca.kmc.client import LocalCentre, RemoteCentre, certificate_number
 from ca.kmc.handler import Handler
 from ca.kmc.messages import Correspondent
 from ca.kmc.recovery_rules import Path as RecoveryPath
@@ -114,8 +115,8 @@ def test_revocation_over_the_line(line: Line) -> None:
     line.client.allot(request)
     line.client.revoke(request.reference)
     assert pools_of(line) == {Pool.HISTORICAL: 1}
-    with pytest.raises(YinxinError, match="refuses"):
-        line.client.revoke(request.reference)
+    line.client.revoke(request.reference)  # an answer may be lost
+    assert pools_of(line) == {Pool.HISTORICAL: 1}
     with pytest.raises(YinxinError, match="no key was allotted"):
         line.client.revoke("unknown")
 
@@ -191,7 +192,7 @@ def test_several_requests_stand_each_for_itself(line: Line, clock: FixedClock) -
     message = messages.sign_message(asked, line.client.signer, line.client.sender, at=clock.now(), task_number=7)
     respond, signed = messages.parse_message(line.handler.answer(message), structures.KsRespond)
     messages.check_signature(signed, line.handler.centre)
-    assert [one.name for one in respond["responds"]] == ["error", "error", "apply", "error", "error"]
+    assert [one.name for one in respond["responds"]] == ["error", "error", "apply", "apply", "error"]
     assert respond["task_number"].native == 7
 
 

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ca.escrow import KeyRequest
 from ca.kmc import pools, records
-from ca.kmc.allotment import KeyRequest, allot, find_by_reference, holder_of, revoke
+from ca.kmc.allotment import allot, find_by_reference, holder_of, revoke
 from ca.kmc.history import find_key
 from ca.kmc.pools import Level
 from ca.kmc.state import MOVES, Move, Pool
@@ -167,14 +168,15 @@ def test_rsa_holders(centre: Centre, clock: FixedClock, tmp_path: Path) -> None:
     until = clock.now() + timedelta(days=1)
     request = KeyRequest("R", holder.name, holder.key.public_key_info, until, KeyKind.RSA_2048)
     wrong: list[tuple[KeyRequest, bytes | None]] = [
-        (request, None),
         (replace(request, kind=KeyKind.SM2), None),
         (request, party("张三").certificate),
     ]
     for asked, certificate in wrong:
         with pytest.raises(YinxinError):
             allot(centre.context, centre.custodian, asked, actor="ca", certificate=certificate)
+    early = allot(centre.context, centre.custodian, request, actor="ca")  # the certificate is not signed yet
     allotted = allot(centre.context, centre.custodian, request, actor="ca", certificate=holder.certificate)
+    assert (early.envelope, early.number) == (b"", allotted.number)
     assert isinstance(holder.key, PycaKey)
     opened = open_cms(allotted.envelope, holder.certificate, holder.key)
     assert opened.public_key_info == allotted.public_key_info

@@ -9,8 +9,9 @@ import pytest
 import sqlalchemy as sa
 from asn1crypto import cms as asn1_cms
 
+from ca.escrow import AllottedKey
 from ca.kmc import pools, records
-from ca.kmc.allotment import AllottedKey, revoke
+from ca.kmc.allotment import revoke
 from ca.kmc.custody import KeptKey
 from ca.kmc.recovery_rules import Path as RecoveryPath
 from ca.kmc.recovery_rules import RecoveryRequest, Stage, replay

@@ -43,11 +43,14 @@ def test_all_profiles_of_the_house_are_activated_in_seconds(context: Context) ->
         "operator",
         "unit",
         "staff",
+        "unit-encryption",
+        "staff-encryption",
+        "kmc-link",
     }
     begin = time.process_time()
     versions = activate(context, given_profiles, actor="admin")
     assert time.process_time() - begin < 4
-    assert [version.version for version in versions] == [1] * 8
+    assert [version.version for version in versions] == [1] * 11
     begin = time.process_time()
     assert activate(context, given_profiles, actor="admin") == versions
     assert time.process_time() - begin < 0.5
@@ -88,7 +91,7 @@ def test_a_changed_file_becomes_a_new_version(each_storage: Storage, monkeypatch
 def test_certificates_keep_the_version_that_made_them(centre: TestCentre, monkeypatch: pytest.MonkeyPatch) -> None:
     tried(monkeypatch)
     first = centre.issue()
-    activate(centre.context, [staff(validity_days=30)], actor="admin")
+    activate(centre.context, [staff(validity_days=30, encryption="")], actor="admin")
     second = centre.issue()
     with centre.context.storage.reading() as connection:
         query = sa.select(certificates.c.serial, profiles.c.version).join(

@@ -82,4 +82,4 @@ def test_intents_are_shown_as_what_they_are(centre: TestCentre, monkeypatch: pyt
     reconcile(centre.context)
     (record,) = page(centre.context.storage, Filter(approval_reference="R-1"))
     assert record.state is State.PRESUMED
-    assert record.approvers == ("李四",)
+    assert record.approvers == ("李四", "王五")

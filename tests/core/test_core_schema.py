@@ -9,7 +9,15 @@ from alembic.runtime.migration import MigrationContext
 from core.errors import YinxinError
 from core.storage import Storage, metadata
 
-RECORDS = ("core.audit", "ca.records", "ca.kmc.records", "ra.records", "tsa.records", "seals.records")
+RECORDS = (
+    "core.audit",
+    "core.service.records",
+    "ca.records",
+    "ca.kmc.records",
+    "ra.records",
+    "tsa.records",
+    "seals.records",
+)
 
 
 def test_migrations_make_the_tables_of_every_module(each_storage: Storage) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,15 @@ from cryptography.x509 import ocsp as pyca_ocsp
 from core.algorithms import SHA1, SHA256, SHA384, SHA512, SM3
 from core.asn1 import der
 from ocsp.request import MAXIMUM_QUESTIONS, MAXIMUM_SIZE, NONCE, CertId, build_request, cert_id
+from ocsp.responder import Responder
 from ocsp.response import Reason, Refusal
 from tests.support import ocsp_judges as judges
 from tests.support import pki
 from tests.support.ocsp_world import (
+    EXPIRED,
+    EXPIRED_REVOKED,
     HELD,
+    LONG_AGO,
     LONG_SERIAL,
     NEVER_ISSUED,
     NOW,
@@ -40,6 +45,9 @@ class Case:
     signed_by: Callable[[World], pki.Party] = lambda world: world.town.responder
     one_issuer: bool = True
     """OpenSSL believes a delegated responder for one issuer at a time."""
+    responder: Callable[[World], Responder] = lambda world: world.responder
+    extensions: tuple[str, ...] = ()
+    """OIDs of the extensions that the answer has beside the nonce: of single answers, then of the whole."""
 
 
 def questions(*serials: int, **options: bytes) -> Callable[[World], bytes]:
@@ -125,7 +133,20 @@ def other_responder(world: World) -> pki.Party:
     return world.other.responder
 
 
+def archiving(world: World) -> Responder:
+    """As configured by default."""
+    return world.open(archive_cutoff=True)
+
+
+def extending(world: World) -> Responder:
+    """With the extended definition of revoked."""
+    return world.open(extended_revoked=True)
+
+
 MALFORMED = Refusal.MALFORMED_REQUEST
+ARCHIVE_CUTOFF, EXTENDED_REVOKE = "1.3.6.1.5.5.7.48.1.6", "1.3.6.1.5.5.7.48.1.9"
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""When the extended definition has a certificate revoked that was never issued (RFC 6960 2.2)."""
 CRITICAL = True
 
 STATUS = [
@@ -256,13 +277,98 @@ FORM = [
     ),
     Case("a response", lambda world: world.responder.respond(questions(VALID)(world)), MALFORMED),
 ]
-CASES = [*STATUS, *IDENTITY, *SEVERAL, *NONCES, *FORM]
+EXPIRED_CERTIFICATES = [
+    Case("expired: its last status, for ever", questions(EXPIRED), "good"),
+    Case(
+        "expired: and since when such status is kept",
+        questions(EXPIRED),
+        "good",
+        responder=archiving,
+        extensions=(ARCHIVE_CUTOFF,),
+    ),
+    Case(
+        "revoked, then expired: it stays revoked",
+        questions(EXPIRED_REVOKED),
+        "revoked keyCompromise",
+        responder=archiving,
+        extensions=(ARCHIVE_CUTOFF,),
+    ),
+    Case("in force: nothing is said of archives", questions(VALID), "good", responder=archiving),
+    Case(
+        "one in force, one expired",
+        questions(VALID, EXPIRED),
+        "good, good",
+        responder=archiving,
+        extensions=(ARCHIVE_CUTOFF,),
+    ),
+]
+EXTENDED_DEFINITION = [
+    Case(
+        "never issued: revoked since 1970, by configuration only",
+        questions(NEVER_ISSUED),
+        "revoked certificateHold",
+        responder=extending,
+        extensions=(EXTENDED_REVOKE,),
+    ),
+    Case(
+        "never issued, with a nonce",
+        questions(NEVER_ISSUED, nonce=bytes(32)),
+        "revoked certificateHold",
+        responder=extending,
+        extensions=(EXTENDED_REVOKE,),
+    ),
+    Case("issued: the definition changes nothing", questions(VALID), "good", responder=extending),
+    Case(
+        "a foreign issuer: unknown all the same",
+        one(lambda world: about(world.town.stranger, VALID)),
+        "unknown",
+        first_responder,
+        False,
+        responder=extending,
+    ),
+]
+PREFERENCES = [
+    Case(
+        "preferred signature algorithms (RFC 6960 4.4.7): the issuer's own is used, which its clients must know anyway",
+        with_extensions(
+            extension(
+                "1.3.6.1.5.5.7.48.1.8",
+                der.sequence(der.sequence(der.sequence(der.oid("1.2.840.10045.4.3.3")))),
+            )
+        ),
+        "good",
+    ),
+    Case(
+        "service locator of one question (4.4.6): answered by us",
+        raw(
+            lambda request: request_of(
+                der.sequence(
+                    der.sequence(
+                        request[2:],
+                        der.explicit(0, der.sequence(extension("1.3.6.1.5.5.7.48.1.7", der.sequence(der.sequence())))),
+                    )
+                )
+            )
+        ),
+        "good",
+    ),
+]
+CASES = [
+    *STATUS,
+    *IDENTITY,
+    *SEVERAL,
+    *NONCES,
+    *FORM,
+    *EXPIRED_CERTIFICATES,
+    *EXTENDED_DEFINITION,
+    *PREFERENCES,
+]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 def test_answer(world: World, case: Case, tmp_path: Path) -> None:
     request = case.ask(world)
-    response = world.responder.respond(request)
+    response = case.responder(world).respond(request)
     assert judges.findings(response) == []
     if isinstance(case.answer, Refusal):
         assert response == bytes((0x30, 3, 0x0A, 1, case.answer))
@@ -271,12 +377,12 @@ def test_answer(world: World, case: Case, tmp_path: Path) -> None:
     signer = case.signed_by(world)
     assert judges.enclosed_certificates(response) == [signer.certificate]
     judges.check_signature(response, request if case.one_issuer else None, signer, NOW, tmp_path)
-    _check_repetition(request, response)
+    _check_repetition(request, response, case.extensions)
     _check_times(response)
 
 
-def _check_repetition(request: bytes, response: bytes) -> None:
-    """CertIDs octet by octet and in their order; the nonce, and nothing else."""
+def _check_repetition(request: bytes, response: bytes, expected: tuple[str, ...]) -> None:
+    """CertIDs octet by octet and in their order; the nonce, and nothing else; nothing critical."""
     asked, answered = judges.request_body(request), judges.basic(response)["tbs_response_data"]
     assert [single["cert_id"].dump() for single in answered["responses"]] == [
         question["req_cert"].dump() for question in asked["request_list"]
@@ -284,7 +390,12 @@ def _check_repetition(request: bytes, response: bytes) -> None:
     nonces = [
         item["extn_value"].dump() for item in asked["request_extensions"] or () if item["extn_id"].dotted == NONCE
     ]
-    assert [item["extn_value"].dump() for item in answered["response_extensions"] or ()] == nonces
+    returned = list(answered["response_extensions"] or ())
+    assert [item["extn_value"].dump() for item in returned if item["extn_id"].dotted == NONCE] == nonces
+    others = [item for single in answered["responses"] for item in single["single_extensions"] or ()]
+    others += [item for item in returned if item["extn_id"].dotted != NONCE]
+    assert tuple(item["extn_id"].dotted for item in others) == expected
+    assert not any(item["critical"].native for item in (*returned, *others))
 
 
 def _check_times(response: bytes) -> None:
@@ -292,7 +403,7 @@ def _check_times(response: bytes) -> None:
     assert loaded.produced_at_utc == NOW
     for single in loaded.responses:
         assert (single.this_update_utc, single.next_update_utc) == (NOW, NOW + VALIDITY)
-        assert single.revocation_time_utc in (None, YESTERDAY)
+        assert single.revocation_time_utc in (None, YESTERDAY, NEVER)
 
 
 def test_enough_cases() -> None:
@@ -305,3 +416,18 @@ def test_by_key_with_sha1(world: World) -> None:
     loaded = pyca_ocsp.load_der_ocsp_response(response)
     assert loaded.responder_name is None
     assert loaded.responder_key_hash == cert_id(named(world.town.responder), 1, SHA1).issuer_key_hash
+
+
+def test_since_when_status_is_kept(world: World) -> None:
+    """Since the issuer began: of what it issued, nothing is ever forgotten (ETSI EN 319 411-2)."""
+    response = archiving(world).respond(questions(EXPIRED)(world))
+    (single,) = judges.basic(response)["tbs_response_data"]["responses"]
+    (kept,) = single["single_extensions"]
+    assert kept["extn_value"].parsed.native == LONG_AGO
+
+
+def test_the_second_after_the_last(world: World) -> None:
+    """A certificate is valid at its notAfter, and expired a second later."""
+    world.clock.advance(timedelta(seconds=1))
+    (single,) = judges.basic(archiving(world).respond(questions(VALID)(world)))["tbs_response_data"]["responses"]
+    assert len(single["single_extensions"]) == 1

@@ -1,12 +1,10 @@
 """The command: asking a responder and understanding it, answering files, opening an installation's responder."""
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import click
 import pytest
@@ -24,12 +22,12 @@ from core.home import Home
 from core.keys import passphrase
 from core.subject import Subject
 from ocsp.cli import group
-from ocsp.http import application
 from ocsp.request import build_request, cert_id
 from ocsp.response import Refusal, refusal
 from ocsp.service import load_delegations, responder_of
 from tests.support import ocsp_judges as judges
 from tests.support.ca import TestCentre, pooled_key
+from tests.support.ocsp_server import desk, served
 from tests.support.ocsp_world import NOW, new_storage
 from tests.support.pki import Party
 
@@ -104,20 +102,10 @@ def place(founded: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     return founded
 
 
-class Quiet(WSGIRequestHandler):
-    def log_message(self, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
 def address(place: Place) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, application(responder_of(place.home)), handler_class=Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(place.home.clock, {b"": desk(responder_of(place.home), place.home.clock)}) as client:
+        yield f"{client.url}/"
 
 
 CHECKS = [("good", 0, "is good"), ("held", 1, "on hold since"), ("revoked", 1, "other hands")]
@@ -136,7 +124,7 @@ def test_check_here(place: Place, name: str, code: int, words: str, capfd: pytes
 def test_check_over_http(
     place: Place, address: str, name: str, code: int, words: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ("check", place.file(name), "--issuer", str(place.issuer), "--url", address, "--digest", "sm3")
+    arguments = ("check", place.file(name), "--issuer", str(place.issuer), "--url", address, "--hash", "sm3")
     assert place.run(*arguments) == code
     assert words in capfd.readouterr().out
 

@@ -63,7 +63,7 @@ def test_what_two_do_at_once_happens_one_after_the_other(each_office: Office) ->
     assert acts(office, number) == [Act.ENTER, Act.APPROVE]
 
     # The same reviewer twice, where two are asked for: counts once.
-    stricter = load_profile(PROFILES / "unit.toml").model_copy(update={"approvals": 2})
+    stricter = load_profile(PROFILES / "unit.toml").model_copy(update={"approvals": 2, "encryption": ""})
     activate(office.context, [stricter], actor="ceremony")
     number = office.enter(profile="unit", subject=UNIT)
     outcomes = at_once(office, lambda c: requests.approve(c, shen, number), lambda c: requests.approve(c, shen, number))

@@ -52,8 +52,8 @@ def issue_it(office: Office, number: str) -> None:
         raise
 
 
-def need_two_approvals(office: Office) -> None:
-    stricter = load_profile(PROFILES / "unit.toml").model_copy(update={"approvals": 2})
+def need_two_approvals(office: Office, needed: int = 2) -> None:
+    stricter = load_profile(PROFILES / "unit.toml").model_copy(update={"approvals": needed, "encryption": ""})
     activate(office.context, [stricter], actor="ceremony")
 
 
@@ -273,7 +273,7 @@ def test_a_request_cannot_ask_for_fewer_approvals_than_its_profile(office: Offic
 
 def test_a_profile_made_stricter_binds_requests_that_wait(office: Office) -> None:
     number = office.approved(profile="unit", subject=UNIT)
-    need_two_approvals(office)
+    need_two_approvals(office, needed=3)
     refused("too-few-approvals", lambda: issue_it(office, number))
 
 

@@ -50,7 +50,7 @@ def founded(founded: Office, tmp_path_factory: pytest.TempPathFactory) -> Office
     folder = tmp_path_factory.mktemp("brief") / "office"
     shutil.copytree(founded.folder, folder)
     brief = folder / "staff.toml"
-    text = (PROFILES / "staff.toml").read_text()
+    text = (PROFILES / "staff.toml").read_text().replace('encryption = "staff-encryption"', "")
     brief.write_text(text.replace("validity_days = 1096", f"validity_days = {DAYS}").replace('"rsa", "p256"', ""))
     office = Office(folder, Storage(f"sqlite:///{folder / 'yinxin.db'}"), FixedClock(NOW), dict(founded.sessions))
     activate(office.context, [load_profile(brief)], actor="ceremony")
@@ -150,7 +150,12 @@ def test_where_the_profile_forbids_it_no_key_is_certified_again(office: Office, 
     number = succession.renew(office.context, office.sessions[LU], "sm2-issuing", serial)
     requests.approve(office.context, office.sessions[SHEN], number)
     strict = tmp_path / "staff.toml"
-    text = (PROFILES / "staff.toml").read_text().replace("same_key = true", "same_key = false")
+    text = (
+        (PROFILES / "staff.toml")
+        .read_text()
+        .replace('encryption = "staff-encryption"', "")
+        .replace("same_key = true", "same_key = false")
+    )
     strict.write_text(text.replace('"rsa", "p256"', ""))
     activate(office.context, [load_profile(strict)], actor="ceremony")
     assert "certified again" in conflict(

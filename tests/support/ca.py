@@ -65,6 +65,8 @@ class TestCentre:
     context: Context
     keys: MemoryKeyStore = field(default_factory=MemoryKeyStore)
     counter: "itertools.count[int]" = field(default_factory=itertools.count)
+    double: bool = False
+    """With encryption certificates beside the others, for which there must be a key-management centre."""
 
     def __post_init__(self) -> None:
         self.ca = CertificateAuthority(self.context, self.keys, URLS)
@@ -73,7 +75,8 @@ class TestCentre:
         """All the profiles of the house, without the specimens: activation has tests of its own."""
         with self.context.storage.transaction() as connection:
             for profile in load_profiles(PROFILES):
-                activation._activate(connection, self.context, profile, "test")
+                single = profile if self.double else profile.model_copy(update={"encryption": ""})
+                activation._activate(connection, self.context, single, "test")
         return self
 
     def build(self, *kinds: KeyKind) -> "TestCentre":
@@ -108,7 +111,7 @@ class TestCentre:
         number = next(self.counter)
         subject = subject or make_subject(profile, f"张三{number}")
         key = key or generate(KeyKind.SM2)
-        approval = Approval(reference or f"R{number}", hashlib.sha256(b"approved").digest(), ("李四",))
+        approval = Approval(reference or f"R{number}", hashlib.sha256(b"approved").digest(), ("李四", "王五"))
         return ApprovedRequest(authority, profile, subject, build_csr(key, subject.name()), approval)
 
     def issue(self, profile: str = "staff", **options: object) -> IssuedCertificate:

@@ -6,8 +6,9 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
+from ca.escrow import AllottedKey, KeyRequest
 from ca.kmc import pools
-from ca.kmc.allotment import AllottedKey, KeyRequest, allot
+from ca.kmc.allotment import allot
 from ca.kmc.custody import Custodian
 from ca.kmc.recovery import RecoveryDesk
 from ca.kmc.statements import Officers, OfficerSession

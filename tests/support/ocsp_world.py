@@ -21,6 +21,7 @@ YESTERDAY = NOW - timedelta(days=1)
 VALIDITY = timedelta(hours=8)
 
 VALID, HELD, REVOKED_PLAIN, NEVER_ISSUED = 0x1001, 0x1002, 0x1003, 0x9999
+EXPIRED, EXPIRED_REVOKED = 0x1004, 0x1005
 LONG_SERIAL = 0x7F << 152 | 1
 REVOKED = {reason: 0x2000 + reason for reason in Reason}
 
@@ -39,6 +40,7 @@ class Status:
     state: str
     revoked_at: datetime | None = None
     reason: Why | None = None
+    not_after: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -149,15 +151,28 @@ class World:
             for authority in (town.root, town.issuing):
                 number = self.books.add(authority)
                 for serial in (VALID, LONG_SERIAL):
-                    self.books.statuses[number, serial] = Status("valid")
+                    self.books.statuses[number, serial] = Status("valid", not_after=NOW)
                 self.books.statuses[number, HELD] = Status("held", YESTERDAY, Why(Reason.CERTIFICATE_HOLD))
+                self.books.statuses[number, EXPIRED] = Status("valid", not_after=YESTERDAY)
+                self.books.statuses[number, EXPIRED_REVOKED] = Status(
+                    "revoked", YESTERDAY, Why(Reason.KEY_COMPROMISE), not_after=YESTERDAY
+                )
                 self.books.statuses[number, REVOKED_PLAIN] = Status("revoked", YESTERDAY)
                 for reason, serial in REVOKED.items():
                     self.books.statuses[number, serial] = Status("revoked", YESTERDAY, Why(reason))
-        delegations = [
-            delegation(party) for town in (self.town, self.other) for party in (town.responder, town.root_responder)
-        ]
-        self.responder = Responder(self.books, delegations, self.clock, VALIDITY)
+        self.responder = self.open()
+
+    def open(self, *, archive_cutoff: bool = False, extended_revoked: bool = False) -> Responder:
+        """The responder of both towns, configured so."""
+        parties = [party for town in (self.town, self.other) for party in (town.responder, town.root_responder)]
+        return Responder(
+            self.books,
+            [delegation(party) for party in parties],
+            self.clock,
+            VALIDITY,
+            archive_cutoff=archive_cutoff,
+            extended_revoked=extended_revoked,
+        )
 
 
 TOWNS = {kind: Town(kind) for kind in (KeyKind.SM2, KeyKind.RSA_2048)}

@@ -38,6 +38,7 @@ class Party:
         kind: KeyKind = KeyKind.SM2,
         key: PrivateKey | None = None,
         ocsp_url: str = "",
+        nocheck: bool = False,
         not_before: datetime,
         days: int = 3650,
     ) -> "Party":
@@ -45,7 +46,9 @@ class Party:
         key = key or generate(kind)
         self.issued += 1
         serial = 1000 + self.issued
-        return _certify(common_name, key, self, serial, authority, usages, extended, not_before, days, ocsp_url)
+        return _certify(
+            common_name, key, self, serial, authority, usages, extended, not_before, days, ocsp_url, nocheck
+        )
 
     def crl(self, this_update: datetime, revoked: dict[int, datetime] | None = None, days: int = 30) -> bytes:
         """A CRL of this party."""
@@ -83,6 +86,7 @@ def _certify(
     not_before: datetime,
     days: int,
     ocsp_url: str = "",
+    nocheck: bool = False,
 ) -> Party:
     name = encode_name((("C", "CN"), ("O", "Test"), ("CN", common_name)))
     signer = issuer.key if issuer else key
@@ -98,6 +102,8 @@ def _certify(
     if ocsp_url:
         location = der.sequence(der.oid("1.3.6.1.5.5.7.48.1"), der.implicit(6, der.ia5(ocsp_url)))
         extensions.append(_extension("1.3.6.1.5.5.7.1.1", der.sequence(location)))
+    if nocheck:
+        extensions.append(_extension("1.3.6.1.5.5.7.48.1.5", der.NULL))
     tbs = der.sequence(
         der.explicit(0, der.integer(2)),
         der.integer(serial),

@@ -118,11 +118,12 @@ def test_no_private_key_lies_in_a_seeded_home_in_clear(seeded_home: Path) -> Non
     places = {seeded_home / f"keys/{name}": seeded_home / f"passphrases/{name}" for name in installation.AUTHORITIES}
     places[seeded_home / "people"] = seeded_home / "people/pin"
     keys = [key for folder, secret in places.items() for key in keys_in(folder, [secret.read_bytes().strip()])]
-    # Each hierarchy: two authorities, two responders, time stamps, seal maker, unit, two of the staff; three people.
-    assert len(keys) == 2 * 9 + 3
+    # Each hierarchy: two authorities, two responders, time stamps, seal maker, unit, two of the staff; four people;
+    # the key-management centre's two, and both ends of the line to it.
+    assert len(keys) == 2 * 9 + 4 + 4
     pins = [pin.read_bytes().strip() for pin in (seeded_home / "administrators").glob("*.pin")]
     keys += keys_in(seeded_home / "administrators", pins)
-    assert len(keys) == 2 * 9 + 3 + 2
+    assert len(keys) == 2 * 9 + 4 + 4 + 2
     assert found_in(seeded_home, map(secret_octets, keys)) == []
     folders = {"ca", "ocsp", "tsa", "seals", "staff", "operators", "administrators"}
     for file in seeded_home.rglob("*"):
@@ -199,9 +200,8 @@ def test_postgresql_from_init_to_ocsp(yinxin: Yinxin, tmp_path: Path, postgresql
     home = seed_home(tmp_path / "house", lambda _made: None)
     assert not (home.path / "yinxin.db").exists()
     with postgresql.connect() as connection:
-        serial = connection.execute(
-            sa.select(certificates.c.serial).where(certificates.c.subject.contains("张三"))
-        ).scalar_one()
+        query = sa.select(certificates.c.serial).where(certificates.c.subject.contains("张三"))
+        serial, _encryption = connection.scalars(query.order_by(certificates.c.id)).all()
     issuer = Certificate.load(certificate_of(home.storage, "sm2-issuing"))
     answer = responder_of(home).respond(build_request([cert_id(issuer, serial, SM3)]))
     assert judge(answer, serial, issuer, SystemClock().now(), None).standing is Standing.GOOD

@@ -171,7 +171,8 @@ def test_a_revocation_by_another_process_is_seen_within_a_second(
     serving: Serving, house: Path, yinxin: Yinxin, rsa: dict[str, Path]
 ) -> None:
     listed = yinxin("--home", house, "ca", "certificates", "--authority", "rsa-issuing", "--subject", "李四", "--json")
-    (row,) = json.loads(listed.out)["certificates"] if listed.out.startswith("{") else json.loads(listed.out)
+    rows = json.loads(listed.out)["certificates"] if listed.out.startswith("{") else json.loads(listed.out)
+    row, _encryption = rows
     question = (
         *("-url", serving.url("ocsp"), "-issuer", rsa["issuing"], "-CAfile", rsa["root"]),
         *("-serial", f"0x{row['serial']}"),
@@ -200,7 +201,7 @@ def test_told_to_stop_they_all_stop(serving: Serving) -> None:
 def test_a_service_whose_process_ends_takes_the_others_with_it(house: Path) -> None:
     with Serving(house, "ca", "ocsp") as running:
         children = running.descendants()
-        os.kill(next(pid for pid in children if listens_as(pid, "yinxin.applications:ocsp")), signal.SIGKILL)
+        os.kill(next(pid for pid in children if listens_as(pid, "ocsp.server")), signal.SIGKILL)
         running.exit_code = 2
         assert running.process.wait(STOP_SECONDS) == 2
         assert gone(children)

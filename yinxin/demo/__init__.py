@@ -12,6 +12,7 @@ from pathlib import Path
 from asn1crypto import pem, x509
 
 from ca import crl
+from ca.encryption_keys import tell_centre
 from ca.hierarchy import certificate_of
 from ca.state import Reason
 from core import files
@@ -26,7 +27,8 @@ from ocsp.judgement import Standing, judge
 from ocsp.request import build_request, cert_id
 from ocsp.service import responder_of
 from ra import revocation
-from ra.delivery import make_pkcs12
+from ra.delivery import Form, files_of, keep_encryption_key, make_pkcs12
+from ra.register import StoredCertificate
 from tsa.installation import open_authority
 from tsa.request import MessageImprint, TimeStampRequest
 from yinxin import installation, sample
@@ -80,17 +82,18 @@ class _Demonstration:
             self.home = installation.create(self.folder / "home")
             self.seeding = Seeding(self.home, self.folder / "people")
             came_out(_("hierarchies: {names}").format(names=", ".join(self.labels)))
-        with step(_("Appoint an administrator, and by the administrator two operators")) as came_out:
+        with step(_("Appoint an administrator, and by the administrator three operators")) as came_out:
             self.seeding.appoint_operators()
-            came_out(f"{cast.ENTERER}, {cast.REVIEWER}")
+            came_out(f"{cast.ENTERER}, {cast.REVIEWER}, {cast.SECOND_REVIEWER}")
         with step(_("Enter the requests of the unit and its staff")) as came_out:
             self.seeding.apply()
             came_out(_("{count} requests").format(count=len(self.seeding.numbers)))
-        with step(_("Approve them, by the other operator")):
+        with step(_("Approve them, by the other operators: staff by one, a unit by two")):
             self.seeding.approve()
-        with step(_("Issue the certificates")) as came_out:
+        with step(_("Issue the certificates, for signing and for encryption")) as came_out:
             self.seeding.issue()
-            came_out(_("{count} certificates").format(count=len(self.seeding.certificates)))
+            made = len(self.seeding.certificates) + len(self.seeding.encryption)
+            came_out(_("{count} certificates").format(count=made))
             self._write_certificates()
         with step(_("Deliver Zhang San's keys as PKCS#12")):
             self._write_keys()
@@ -145,22 +148,33 @@ class _Demonstration:
         for label in self.labels:
             csr = pem.armor("CERTIFICATE REQUEST", self.seeding.csrs[label, "zhangsan"])
             files.write(self.out / "requests" / f"{label}-zhangsan.csr", csr)
+        for (label, holder), one in self.seeding.encryption.items():
+            write(self.out / "certs" / f"{label}-{holder}-encryption.pem", one.certificate)
 
     def _write_keys(self) -> None:
         password = passphrase.create_file(self.out / "keys" / "password.txt")
         for label in self.labels:
-            certificates = [
-                self.seeding.certificates[label, "zhangsan"],
-                *(certificate_of(self.home.storage, f"{label}-{rank}") for rank in ("issuing", "root")),
+            chain = [certificate_of(self.home.storage, f"{label}-{rank}") for rank in ("issuing", "root")]
+            signing, second = self.seeding.certificates[label, "zhangsan"], self.seeding.encryption[label, "zhangsan"]
+            signing_key = self.seeding.key_file(label, "zhangsan")
+            pair = [
+                StoredCertificate(second.authority, 0, signing),
+                StoredCertificate(second.authority, second.serial, second.certificate, second.envelope),
             ]
-            store = make_pkcs12(
-                self.seeding.key_file(label, "zhangsan"),
-                self.seeding.pin,
-                certificates,
-                name="张三",
-                new_passphrase=password,
-            )
-            files.write(self.out / "keys" / f"{label}-zhangsan.p12", store, mode=0o600)
+            delivered = files_of(self.out / "delivered" / f"{label}-zhangsan.pem", pair, chain, Form.PEM)
+            for path, content in delivered.items():
+                files.write(path, content)
+            (envelope,) = (path for path in delivered if path.suffix in (".env", ".p7m"))
+            encryption_key = signing_key.with_name(f"{label}-zhangsan-encryption.pem")
+            keep_encryption_key(envelope, signing_key, self.seeding.pin, encryption_key, certificate=signing)
+            for name, key_file, certificate in (
+                ("zhangsan", signing_key, signing),
+                ("zhangsan-encryption", encryption_key, second.certificate),
+            ):
+                store = make_pkcs12(
+                    key_file, self.seeding.pin, [certificate, *chain], name="张三", new_passphrase=password
+                )
+                files.write(self.out / "keys" / f"{label}-{name}.p12", store, mode=0o600)
 
     def _write_time_stamps(self, document: bytes) -> None:
         authority = open_authority(self.home)
@@ -212,6 +226,7 @@ class _Demonstration:
                 self._serial(label, holder),
                 Reason.CESSATION_OF_OPERATION,
             )
+        tell_centre(self.home)
 
     def _publish_crls(self) -> None:
         hours = self.home.configuration.ca.crl_hours

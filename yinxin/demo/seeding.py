@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ca.encryption_keys import encryption_keys_of
 from ca.hierarchy import chain_of
+from ca.issuance import IssuedCertificate
 from ca.service import open_authority
 from core.algorithms import KeyKind
 from core.certificates import read_certificates
@@ -15,6 +17,7 @@ from core.keys import passphrase
 from core.keys.key_file import create_key_file
 from core.subject import Subject
 from ra import issuance, personnel, requests
+from ra.moves import State
 from ra.operators import OperatorSession, open_session
 from ra.roles import Role
 from seals import register
@@ -40,12 +43,14 @@ class Seeding:
     kinds: dict[str, KeyKind] = field(init=False)
     certificates: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """By hierarchy and holder (`unit`, `zhangsan`, `lisi`), DER."""
+    encryption: dict[tuple[str, str], IssuedCertificate] = field(default_factory=dict)
+    """Of the same, the encryption certificates with their envelopes."""
     csrs: dict[tuple[str, str], bytes] = field(default_factory=dict)
     numbers: list[str] = field(default_factory=list)
     """Of the requests, in the order of their entry."""
 
     def __post_init__(self) -> None:
-        self.ca = open_authority(self.home)
+        self.ca = open_authority(self.home, encryption_keys_of(self.home))
         self.kinds = {hierarchy_label(kind): kind for kind in self.home.configuration.centre.key_kinds}
         self.pin = passphrase.create_file(self.folder / PIN_FILE)
         self.sessions: dict[str, OperatorSession] = {}
@@ -68,6 +73,7 @@ class Seeding:
         self._appoint(founder, cast.ADMINISTRATOR, {Role.BUSINESS})
         self._appoint(cast.ADMINISTRATOR, cast.ENTERER, {Role.ENTER})
         self._appoint(cast.ADMINISTRATOR, cast.REVIEWER, {Role.REVIEW, Role.MAKE})
+        self._appoint(cast.ADMINISTRATOR, cast.SECOND_REVIEWER, {Role.REVIEW})
 
     def _appoint(self, administrator: str, name: str, roles: set[Role]) -> None:
         label, kind = next(iter(self.kinds.items()))
@@ -107,9 +113,11 @@ class Seeding:
                 self.numbers.append(number)
 
     def approve(self) -> None:
-        """Each request, by the second operator."""
+        """Each request, by another operator than the one who entered it; a unit's by two."""
         for number in self.numbers:
-            requests.approve(self.home.context, self.sessions[cast.REVIEWER], number)
+            for reviewer in (cast.REVIEWER, cast.SECOND_REVIEWER):
+                if requests.approve(self.home.context, self.sessions[reviewer], number) is State.APPROVED:
+                    break
 
     def issue(self) -> None:
         """Every approved request, in one batch."""
@@ -117,6 +125,8 @@ class Seeding:
         places = [(label, holder) for label in self.kinds for holder in self.holders]
         for place, certificate in zip(places, issued, strict=True):
             self.certificates[place] = certificate.certificate
+            if certificate.encryption:
+                self.encryption[place] = certificate.encryption
 
     def make_seals(self) -> Iterator[str]:
         """A seal of the unit in each hierarchy; its name in the register."""

@@ -11,6 +11,7 @@ from ca.authorities import Authority, authority_of, list_authorities
 from ca.cli import actor
 from ca.crl.checking import check_in_force
 from ca.crl.publication import URGENT, PublishedCrl
+from ca.encryption_keys import tell_centre
 from ca.state import Reason
 from core import files
 from core.cli import Group, Output, output_option
@@ -63,6 +64,8 @@ def publish(home: Home, authorities: tuple[str, ...], hours: int | None, delta: 
             output.warn(str(failure))
         failed = bool(failures)
     output.table([_facts(one) for one in published], _HEADINGS)
+    if reason := tell_centre(home):
+        output.warn(_("The key-management centre was not told: {reason}").format(reason=reason))
     return 1 if failed else 0
 
 

@@ -1,0 +1,245 @@
+"""One connection of HTTP/1.1 (RFC 9112): httptools parses, this keeps order, limits and time.
+
+Replies leave in the order of the requests, also where a client sends several without waiting, and one of them has to be
+signed first. What is no HTTP, too large or too slow is told so where that can be, and the connection closed.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from email.utils import formatdate
+from functools import partial
+from http import HTTPStatus
+from typing import cast
+
+import httptools
+
+from ocsp.http import MALFORMED, Exchange, Reply, Service, reply_head
+from ocsp.pool import SigningPool
+from ocsp.request import MAXIMUM_SIZE
+
+MAXIMUM_HEAD = 64 * 1024
+"""Octets of request line and header fields: a GET may carry a whole request, in base64 and percent-encoded."""
+MAXIMUM_WAITING = 64
+"""Requests that a client may send ahead."""
+MAXIMUM_HEADS = 1024
+REQUEST_SECONDS = 10
+"""From a request's first octet to its last."""
+IDLE_SECONDS = 75
+"""Between two requests; more than the 60 of nginx, so that it is the proxy that closes."""
+
+
+class Clockwork:
+    """What the connections of a process share: the time, the header field that tells it, and who is connected."""
+
+    def __init__(self, service: Service, pool: SigningPool, limit: int) -> None:
+        self.service = service
+        self.pool = pool
+        self.limit = limit
+        """Connections at a time."""
+        self.connections: set[Connection] = set()
+        self.stopping = False
+        self.now = 0.0
+        """Seconds, monotonic, to the second."""
+        self._date = b""
+        self._heads: dict[tuple[bytes, int, bool], bytes] = {}
+
+    def tick(self, now: float) -> None:
+        """Once a second: tell the time, and close what took too long."""
+        self.now = now
+        self._date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
+        self._heads.clear()
+        for connection in [one for one in self.connections if one.deadline < now]:
+            connection.give_up()
+
+    def head(self, beginning: bytes, size: int, stays: bool) -> bytes:
+        """A reply up to its body. Few differ within a second."""
+        head = self._heads.get((beginning, size, stays))
+        if head is None:
+            length = b"" if beginning.startswith(b"HTTP/1.1 304 ") else b"Content-Length: %d\r\n" % size
+            # Said also where it stays, for clients of HTTP/1.0 that have asked for it (RFC 9112 9.3).
+            connection = b"Connection: keep-alive\r\n" if stays else b"Connection: close\r\n"
+            head = b"".join((beginning, self._date, length, connection, b"\r\n"))
+            if len(self._heads) < MAXIMUM_HEADS:
+                self._heads[beginning, size, stays] = head
+        return head
+
+    def stop(self) -> None:
+        """Close what is idle now, and all else after its reply."""
+        self.stopping = True
+        for connection in list(self.connections):
+            connection.close_when_idle()
+
+
+class Connection(asyncio.Protocol):
+    """A client."""
+
+    def __init__(self, clockwork: Clockwork) -> None:
+        self._clockwork = clockwork
+        self._service = clockwork.service
+        self._transport: asyncio.Transport
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[tuple[Exchange | Reply, bool]] = deque()
+        """Requests read and not yet answered, and whether the connection stays; a Reply where there is only one."""
+        self._signing = False
+        self._closing = False
+        self._begun = False
+        self._octets = 0
+        self._start_afresh()
+        self.deadline = clockwork.now + REQUEST_SECONDS
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """From asyncio."""
+        self._transport = cast(asyncio.Transport, transport)
+        if len(self._clockwork.connections) >= self._clockwork.limit or self._clockwork.stopping:
+            self._closing = True
+            transport.close()
+            return
+        self._clockwork.connections.add(self)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """From asyncio."""
+        self._closing = True
+        self._waiting.clear()
+        self._clockwork.connections.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        """From asyncio."""
+        if self._closing:
+            return
+        if not self._begun:
+            self._begun = True
+            self.deadline = self._clockwork.now + REQUEST_SECONDS
+        self._octets += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refuse(HTTPStatus.NOT_IMPLEMENTED)  # no other protocol is spoken here
+        except httptools.HttpParserError:
+            self._refuse(HTTPStatus.BAD_REQUEST)
+        else:
+            if self._in_head and self._octets > MAXIMUM_HEAD:
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def pause_writing(self) -> None:
+        """From asyncio: the client does not take its replies. Until it does, nothing more is read."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """From asyncio."""
+        self._transport.resume_reading()
+
+    def _start_afresh(self) -> None:
+        self._target = b""
+        self._content_type = b""
+        self._if_none_match = b""
+        self._expects = False
+        self._body = b""
+        self._in_head = True
+
+    def on_url(self, url: bytes) -> None:
+        """From httptools, in parts."""
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """From httptools."""
+        match len(name):
+            case 12 if name.lower() == b"content-type":
+                self._content_type = value
+            case 13 if name.lower() == b"if-none-match":
+                self._if_none_match = value
+            case 6 if name.lower() == b"expect":
+                self._expects = value.lower() == b"100-continue"
+
+    def on_headers_complete(self) -> None:
+        """From httptools."""
+        self._in_head = False
+        if self._expects and not self._waiting and not self._signing and self._parser.get_http_version() == "1.1":
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        """From httptools, in parts."""
+        if not self._closing:
+            self._body = self._body + body if self._body else body
+            if len(self._body) > MAXIMUM_SIZE:
+                self._enter(MALFORMED, False)
+
+    def on_message_complete(self) -> None:
+        """From httptools."""
+        if self._closing:
+            return
+        parser = self._parser
+        target = self._target
+        if not target.startswith(b"/"):
+            target = httptools.parse_url(target).path or b"/"  # absolute form (RFC 9112 3.2.2)
+        exchange = Exchange(parser.get_method(), target, self._body, self._content_type, self._if_none_match)
+        stays = parser.should_keep_alive() and not self._clockwork.stopping
+        self._octets = 0
+        self._begun = False
+        self._start_afresh()
+        self._enter(exchange, stays)
+
+    def _enter(self, exchange: Exchange | Reply, stays: bool) -> None:
+        if not stays:
+            self._closing = True  # nothing that comes after it is read
+        if self._signing:
+            self._waiting.append((exchange, stays))
+            if len(self._waiting) == MAXIMUM_WAITING:
+                self._transport.pause_reading()
+        else:
+            self._begin(exchange, stays)
+
+    def _begin(self, exchange: Exchange | Reply, stays: bool) -> None:
+        if isinstance(exchange, Reply):
+            self._write(exchange, stays)
+            return
+        reply = self._service.at_once(exchange)
+        if reply is None:
+            self._signing = self._clockwork.pool.submit(partial(self._sign, exchange, stays))
+            if self._signing:
+                return
+            reply = self._service.finish(exchange)
+        self._write(reply, stays, body=exchange.method != b"HEAD")
+
+    def _sign(self, exchange: Exchange, stays: bool) -> Callable[[], None]:
+        """In a thread of the pool."""
+        answer = self._service.answer(exchange)
+
+        def finish() -> None:
+            reply = self._service.finish(exchange, answer)
+            self._signing = False
+            self._write(reply, stays, body=exchange.method != b"HEAD")
+            if len(self._waiting) >= MAXIMUM_WAITING:
+                self._transport.resume_reading()
+            while self._waiting and not self._signing:
+                self._begin(*self._waiting.popleft())
+
+        return finish
+
+    def _write(self, reply: Reply, stays: bool, *, body: bool = True) -> None:
+        if self._transport.is_closing():
+            return
+        head = self._clockwork.head(reply.head, len(reply.body), stays)
+        self._transport.write(head + reply.body if body else head)
+        self.deadline = self._clockwork.now + IDLE_SECONDS
+        if not stays:
+            self._transport.close()
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        self._enter(Reply(reply_head(status, []), b""), False)
+
+    def give_up(self) -> None:
+        """Time is up."""
+        if self._begun and not self._signing and not self._closing:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        else:
+            self._transport.abort()
+
+    def abort(self) -> None:
+        """Close without a word."""
+        self._transport.abort()
+
+    def close_when_idle(self) -> None:
+        """The service stops."""
+        if not (self._begun or self._signing or self._waiting):
+            self._transport.close()

@@ -1,0 +1,117 @@
+"""Where questions are answered: at once with what was signed before and still holds, else by asking the responder.
+
+What is kept is true: the feed says what has changed, and when nothing is known of changes, nothing is given out. An
+answer is signed anew when half of its time has gone. Those halves begin at another moment for each certificate, lest
+all be due at once, and at the same in every process, so that caches are told the same by each.
+"""
+
+from dataclasses import dataclass
+from zlib import crc32
+
+from core.algorithms import SHA256
+from core.clock import Clock
+from ocsp import response
+from ocsp.allowance import Allowance
+from ocsp.cache import AnswerCache, Kept
+from ocsp.counters import Count
+from ocsp.feed import Feed
+from ocsp.plain import read_plain
+from ocsp.request import read_request
+from ocsp.responder import Findings, Responder, refusal_for
+from ocsp.response import Refusal
+
+
+@dataclass(frozen=True)
+class Answer:
+    """OCSPResponse, and what HTTP may say of it. Times in seconds since 1970."""
+
+    response: bytes
+    count: Count
+    this_update: int = 0
+    next_update: int = 0
+    tag: str = ""
+    """Changes when another answer would be given; empty: for this question only, not to be cached by others."""
+
+
+TRY_LATER = response.refusal(Refusal.TRY_LATER)
+BUSY = Answer(TRY_LATER, Count.BUSY)
+
+
+class Desk:
+    """Threads share it."""
+
+    def __init__(
+        self, responder: Responder, clock: Clock, allowance: Allowance, cache: AnswerCache, feed: Feed | None = None
+    ) -> None:
+        """Without a feed nothing is kept. The allowance is for what is signed for one question only."""
+        self._responder = responder
+        self._clock = clock
+        self._allowance = allowance
+        self._cache = cache
+        self._feed = feed
+        self.validity = int(responder.validity.total_seconds())
+        """Seconds."""
+
+    def kept(self, data: bytes) -> Kept | None:
+        """The answer to this OCSPRequest that was signed before, if it holds still."""
+        if self._feed is None or not self._feed.trusted:
+            return None
+        return self._cache.get(data, self._clock.now().timestamp())
+
+    def answer(self, data: bytes) -> Answer:
+        """The answer to this OCSPRequest from the books, signed now; the protocol's error if there can be none."""
+        try:
+            generation = self._cache.generation
+            plain = read_plain(data)
+            request = plain or read_request(data)
+            findings = None
+            if plain and plain.nonce is None:
+                findings = self._responder.find_for(plain)
+                if findings.is_plain:
+                    return self._sign_and_keep(data, findings, generation)
+            if not self._allowance.take():
+                return Answer(TRY_LATER, Count.LIMITED)
+            return self._sign_once(findings or self._responder.find_for(request))
+        except Exception as error:  # noqa: BLE001 - the protocol has a word for every failure
+            return Answer(response.refusal(refusal_for(error)), Count.REFUSED)
+
+    def _sign_and_keep(self, data: bytes, findings: Findings, generation: int) -> Answer:
+        unsigned = _unsigned(findings)
+        this_update, next_update = unsigned.this_update, unsigned.next_update
+        kept = unsigned._replace(
+            fresh_until=min(self._end_of_half(unsigned), this_update + (next_update - this_update) // 2),
+            signature=unsigned.letterhead.signature(unsigned.response_data()),
+        )
+        if self._feed is not None:
+            self._cache.put(data, kept, generation)
+        return Answer(kept.response(), Count.SIGNED, this_update, next_update, self.tag(kept))
+
+    def _sign_once(self, findings: Findings) -> Answer:
+        if len(findings.answers) > 1:
+            return Answer(findings.response(), Count.SIGNED_ONCE)
+        unsigned, nonce = _unsigned(findings), findings.nonce or b""
+        signature = unsigned.letterhead.signature(unsigned.response_data(nonce))
+        return Answer(unsigned._replace(signature=signature).response(nonce), Count.SIGNED_ONCE)
+
+    def tag(self, kept: Kept) -> str:
+        """An entity tag: changes with what is said, and with every half of an answer's validity.
+
+        So whoever is told that nothing changed holds an answer that is good for another half, or for as long as a new
+        one would be. Empty for *unknown*, which may be outdated by the next issuance.
+        """
+        if kept.status == response.UNKNOWN:
+            return ""
+        said = SHA256.of(SHA256.of(kept.letterhead.certificates) + kept.cert_id + kept.status).hex()[:32]
+        full = kept.next_update - kept.this_update == self.validity
+        return f"{said}-{self._end_of_half(kept):x}" if full else f"{said}-{kept.next_update:x}"
+
+    def _end_of_half(self, kept: Kept) -> int:
+        half = self.validity // 2
+        offset = crc32(kept.cert_id) % half
+        return ((kept.this_update + offset) // half + 1) * half - offset
+
+
+def _unsigned(findings: Findings) -> Kept:
+    ((question, status),) = findings.answers
+    times = int(findings.this_update.timestamp()), int(findings.next_update.timestamp())
+    return Kept(findings.signatory.letterhead, question.encoded, status, *times, fresh_until=0, signature=b"")

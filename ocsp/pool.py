@@ -1,0 +1,68 @@
+"""The few threads that sign for a loop: signatures let go of the interpreter's lock, the loop goes on meanwhile."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[], Callable[[], None]]
+"""Done in a thread; what it returns is then called in the loop."""
+
+
+class SigningPool:
+    """Works in the order of their coming, and no more at a time than can be done soon."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, threads: int, limit: int) -> None:
+        self._loop = loop
+        self._limit = limit
+        self._open = 0
+        self._works: SimpleQueue[Work | None] = SimpleQueue()
+        self._done: list[Callable[[], None]] = []
+        self._handing_over = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._run, name=f"ocsp-signing-{number}", daemon=True) for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, work: Work) -> bool:
+        """Have it done; False if too much waits already."""
+        if self._open >= self._limit:
+            return False
+        self._open += 1
+        self._works.put(work)
+        return True
+
+    def stop(self) -> None:
+        """Finish what was begun, and end the threads."""
+        for _thread in self._threads:
+            self._works.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        while (work := self._works.get()) is not None:
+            try:
+                finish = work()
+            except Exception:
+                log.exception("a work of the signing pool failed")
+                finish = _nothing
+            with self._handing_over:
+                first = not self._done
+                self._done.append(finish)
+            if first:  # one call for whatever is done until the loop comes to it
+                self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        with self._handing_over:
+            done, self._done = self._done, []
+        self._open -= len(done)
+        for finish in done:
+            finish()
+
+
+def _nothing() -> None:
+    pass

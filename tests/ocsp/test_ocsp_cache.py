@@ -1,0 +1,101 @@
+"""Kept answers: what is put in comes out, until it is old, forgotten or in the way of the bound."""
+
+import sys
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from core.algorithms import KeyKind
+from ocsp import response
+from ocsp.cache import AnswerCache, Kept
+from ocsp.request import build_request
+from ocsp.response import Letterhead
+from tests.support.ocsp_world import TOWNS, about
+
+TOWN = TOWNS[KeyKind.SM2]
+LETTERHEADS = [Letterhead(party.key, party.certificate) for party in (TOWN.responder, TOWN.root_responder)]
+
+
+def question(serial: int) -> bytes:
+    return build_request([about(TOWN.issuing, serial)])
+
+
+def kept(serial: int, signature: bytes = b"signature", fresh_until: int = 1000, by: int = 0) -> Kept:
+    cert_id = about(TOWN.issuing, serial).encoded
+    return Kept(LETTERHEADS[by], cert_id, response.GOOD, 500, 2000, fresh_until, signature)
+
+
+def test_gives_what_was_put_in() -> None:
+    cache = AnswerCache(1_000_000)
+    for serial, by in ((1, 0), (1 << 150, 1)):
+        cache.put(question(serial), kept(serial, by=by), cache.generation)
+        assert cache.get(question(serial), 999) == kept(serial, by=by)
+        assert cache.get(question(serial), 1000) is None  # time for a new one
+    assert cache.get(question(2), 0) is None
+    assert cache.get(b"", 0) is None
+
+
+def test_what_was_read_before_a_change_is_not_kept_after_it() -> None:
+    cache = AnswerCache(1_000_000)
+    before = cache.generation
+    cache.forget([question(7)])
+    cache.put(question(1), kept(1), before)
+    assert cache.get(question(1), 0) is None
+
+
+@pytest.mark.parametrize("limit", [1, 10_000, 200_000])
+def test_is_bounded_whatever_comes(limit: int) -> None:
+    cache = AnswerCache(limit)
+    for serial in range(1, 2_000):
+        cache.put(question(serial), kept(serial), cache.generation)
+        assert cache.size <= limit
+    room = limit // (len(question(1_999)) + 100)
+    assert (len(cache) > room // 4) if room > 64 else True
+    cache.clear()
+    assert (cache.size, len(cache)) == (0, 0)
+
+
+def test_the_size_told_is_the_size_used() -> None:
+    """Not less than what Python needs for the entries alone."""
+    cache = AnswerCache(100_000_000)
+    for serial in range(1, 1_000):
+        cache.put(question(serial), kept(serial, bytes(72)), cache.generation)
+    drawers = cache._drawers
+    used = sum(sys.getsizeof(drawer) for drawer in drawers)
+    used += sum(sys.getsizeof(part) for drawer in drawers for entry in drawer.items() for part in entry)
+    assert used <= cache.size * 1.2  # dictionaries grow in steps
+
+
+class Keeping(RuleBasedStateMachine):
+    """Against a dictionary: the cache may forget by itself, but never says anything else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cache = AnswerCache(6_000)
+        self.model: dict[bytes, Kept] = {}
+
+    @rule(serial=st.integers(1, 40), signature=st.binary(min_size=1, max_size=80), stale=st.booleans())
+    def put(self, serial: int, signature: bytes, stale: bool) -> None:
+        answer = kept(serial, signature)
+        self.cache.put(question(serial), answer, self.cache.generation - stale)
+        if not stale:
+            self.model[question(serial)] = answer
+
+    @rule(serials=st.sets(st.integers(1, 40), max_size=3))
+    def forget(self, serials: set[int]) -> None:
+        self.cache.forget(map(question, serials))
+        for serial in serials:
+            self.model.pop(question(serial), None)
+            assert self.cache.get(question(serial), 0) is None
+
+    @invariant()
+    def never_says_anything_else(self) -> None:
+        for asked in map(question, range(1, 41)):
+            assert self.cache.get(asked, 0) in (None, self.model.get(asked))
+        assert self.cache.size <= 6_000
+
+
+TestKeeping = Keeping.TestCase
+TestKeeping.settings = settings(max_examples=12, stateful_step_count=20)

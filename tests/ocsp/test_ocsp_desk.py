@@ -1,0 +1,266 @@
+"""The desk and its feed: answers are kept only while they are known to be true, and never for longer than they say."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.algorithms import DIGESTS, KeyKind
+from core.asn1 import der
+from core.errors import Kind, YinxinError
+from ocsp.allowance import Allowance
+from ocsp.cache import AnswerCache
+from ocsp.counters import Count
+from ocsp.desk import Answer, Desk
+from ocsp.feed import TRUSTED, Feed
+from ocsp.request import build_request
+from ocsp.responder import Responder
+from ocsp.response import Refusal, refusal
+from tests.support import ocsp_judges as judges
+from tests.support.ocsp_world import (
+    NEVER_ISSUED,
+    TOWNS,
+    VALID,
+    VALIDITY,
+    Status,
+    Why,
+    World,
+    about,
+    delegation,
+)
+
+NONCE = b"0123456789abcdef"
+
+
+@dataclass
+class Monotonic:
+    """Time that stands still."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Ledger:
+    """Changes as the books tell them."""
+
+    log: list[tuple[int, int]] = field(default_factory=list)
+    next_crls: dict[int, datetime] = field(default_factory=dict)
+    broken: bool = False
+
+    def position(self) -> int:
+        return len(self.log)
+
+    def changes(self, after: int) -> tuple[int, Iterable[tuple[int, int]]]:
+        if self.broken:
+            raise YinxinError(Kind.UNAVAILABLE, "the database does not answer")
+        return len(self.log), self.log[after:]
+
+    def next_crl(self, issuer_id: int) -> datetime | None:
+        return self.next_crls.get(issuer_id)
+
+
+class Place:
+    """A desk with everything around it."""
+
+    def __init__(self, world: World, *, rate: int = 1_000) -> None:
+        self.world = world
+        self.ledger = Ledger()
+        self.monotonic = Monotonic()
+        self.cache = AnswerCache(1_000_000)
+        self.feed = Feed(self.ledger, world.books.known, self.cache, self.monotonic)
+        party = world.town.responder
+        self.responder = Responder(
+            world.books, [delegation(party)], world.clock, VALIDITY, next_crl=self.ledger.next_crl
+        )
+        self.desk = Desk(self.responder, world.clock, Allowance(rate, self.monotonic), self.cache, self.feed)
+        self.feed.look()
+
+    def asked(self, serial: int = VALID, nonce: bytes | None = None) -> bytes:
+        return build_request([about(self.world.town.issuing, serial)], nonce)
+
+    def change(self, serial: int, status: Status) -> None:
+        self.world.books.statuses[2, serial] = status
+        self.ledger.log.append((2, serial))
+
+    def answer(self, serial: int = VALID) -> Answer:
+        return self.desk.answer(self.asked(serial))
+
+    def kept(self, serial: int = VALID) -> list[str] | None:
+        kept = self.desk.kept(self.asked(serial))
+        return None if kept is None else judges.statuses(kept.response())
+
+
+@pytest.fixture
+def place(world: World) -> Place:
+    return Place(world)
+
+
+def test_what_was_signed_is_given_again(place: Place, tmp_path: Path) -> None:
+    assert place.kept() is None
+    answer = place.answer()
+    kept = place.desk.kept(place.asked())
+    assert kept and kept.response() == answer.response
+    at = place.world.clock.now()
+    judges.check_signature(answer.response, None, place.world.town.responder, at, tmp_path)
+    assert judges.findings(answer.response) == []
+    assert answer.count is Count.SIGNED
+
+
+def test_a_change_is_answered_after_the_next_look(place: Place) -> None:
+    moves = [("held", Why(6)), ("valid", None), ("revoked", Why(1))]
+    said = []
+    for state, reason in moves:
+        place.answer()
+        place.change(VALID, Status(state, place.world.clock.now(), reason))
+        place.feed.look()
+        assert place.kept() is None
+        said += judges.statuses(place.answer().response)
+    assert said == ["revoked certificateHold", "good", "revoked keyCompromise"]
+
+
+def test_a_certificate_that_was_unknown_and_is_issued(place: Place) -> None:
+    assert judges.statuses(place.answer(NEVER_ISSUED).response) == ["unknown"]
+    assert place.kept(NEVER_ISSUED) == ["unknown"]
+    place.change(NEVER_ISSUED, Status("valid"))
+    place.feed.look()
+    assert judges.statuses(place.answer(NEVER_ISSUED).response) == ["good"]
+
+
+@given(st.sampled_from(sorted(DIGESTS)), st.integers(1, (1 << 160) - 1), st.booleans())
+def test_every_way_to_ask_is_forgotten(name: str, serial: int, parameters: bool) -> None:
+    """Whatever can be kept can be told from issuer and serial number."""
+    (town,) = (town for town in TOWNS.values() if town.kind is KeyKind.SM2)
+    issuing, digest = town.issuing, DIGESTS[name]
+    question = about(issuing, serial, digest).encoded
+    if not parameters:
+        hashes = question[len(der.sequence(der.oid(digest.oid), der.NULL)) + (2 if question[1] < 0x80 else 3) :]
+        question = der.sequence(der.sequence(der.oid(digest.oid)), hashes)
+    asked = der.sequence(der.sequence(der.sequence(der.sequence(question))))
+    place = SHARED.setdefault("place", Place(World(town, TOWNS[KeyKind.RSA_2048])))
+    place.monotonic.now += 10
+    place.feed.look()
+    place.desk.answer(asked)
+    assert place.desk.kept(asked)
+    place.change(serial, Status("revoked", place.world.clock.now()))
+    place.feed.look()
+    assert place.desk.kept(asked) is None
+    assert judges.statuses(place.desk.answer(asked).response) == ["revoked"]
+
+
+SHARED: dict[str, Place] = {}
+
+
+def test_nothing_kept_is_given_when_changes_cannot_be_known(place: Place) -> None:
+    place.answer()
+    place.ledger.broken = True
+    place.change(VALID, Status("revoked", place.world.clock.now()))
+    place.monotonic.now += TRUSTED / 2
+    with pytest.raises(YinxinError):
+        place.feed.look()
+    assert place.kept() == ["good"]  # as of the last look, less than a second ago
+    place.monotonic.now += TRUSTED / 2
+    assert place.kept() is None
+    assert judges.statuses(place.answer().response) == ["revoked"]
+    place.ledger.broken = False
+    place.feed.look()
+    assert place.kept() is None  # what was signed meanwhile may be of before the change
+    place.answer()
+    assert place.kept() == ["revoked"]
+
+
+def test_a_look_holds_from_its_beginning(place: Place) -> None:
+    """A database that takes long to answer does not make the answer newer."""
+    slow = place.ledger.changes
+
+    def changes(after: int) -> tuple[int, Iterable[tuple[int, int]]]:
+        place.monotonic.now += TRUSTED
+        return slow(after)
+
+    place.answer()
+    place.ledger.changes = changes  # type: ignore[method-assign]
+    place.feed.look()
+    assert place.kept() is None
+
+
+def test_a_status_read_before_a_change_and_signed_after_it_is_not_kept(world: World) -> None:
+    place = Place(world)
+    sign = world.town.responder.key.sign
+
+    class Slow:
+        algorithm, public_key_info = world.town.responder.key.algorithm, world.town.responder.key.public_key_info
+
+        def sign(self, data: bytes) -> bytes:
+            place.change(VALID, Status("revoked", world.clock.now()))
+            place.feed.look()
+            return sign(data)
+
+    slow = delegation(world.town.responder)
+    object.__setattr__(slow, "signer", Slow())
+    responder = Responder(world.books, [slow], world.clock, VALIDITY)
+    desk = Desk(responder, world.clock, Allowance(1), place.cache, place.feed)
+    assert judges.statuses(desk.answer(place.asked()).response) == ["good"]
+    assert desk.kept(place.asked()) is None
+
+
+def test_signed_anew_when_half_of_its_time_is_gone(place: Place) -> None:
+    step, first = timedelta(minutes=7), place.answer()
+    signed = [first]
+    for _time in range(200):
+        place.world.clock.advance(step)
+        if place.kept() is None:
+            signed.append(place.answer())
+        assert place.world.clock.now().timestamp() + VALIDITY.total_seconds() / 2 <= signed[-1].next_update
+    assert len({answer.tag for answer in signed}) == len(signed) > 4
+
+
+@pytest.mark.parametrize("hours", [1, 7])
+def test_no_answer_holds_for_longer_than_the_crl(place: Place, hours: int) -> None:
+    clock = place.world.clock
+    place.answer()
+    end = clock.now() + timedelta(hours=hours)
+    place.ledger.next_crls[2] = end
+    place.feed.look()
+    assert place.kept() is None  # that answer would hold for longer
+    while clock.now() < end:
+        kept = place.desk.kept(place.asked())
+        until = kept.next_update if kept else place.answer().next_update
+        assert until == end.timestamp()
+        clock.advance(timedelta(minutes=11))
+    # One that is out of date says nothing any more.
+    assert place.answer().next_update == (clock.now() + VALIDITY).timestamp()
+
+
+def test_a_later_crl_is_another_answer_for_caches(place: Place) -> None:
+    """Whoever is told that nothing changed must not be left with an answer that ends earlier than a new one."""
+    place.ledger.next_crls[2] = place.world.clock.now() + timedelta(hours=5)
+    before = place.answer().tag
+    place.ledger.next_crls[2] += timedelta(hours=1)
+    assert place.answer().tag not in ("", before)
+
+
+def test_the_costly_is_limited(world: World) -> None:
+    place = Place(world, rate=3)
+    nonced = place.asked(nonce=NONCE)
+    several = build_request([about(world.town.issuing, VALID)] * 2)
+    counts = [place.desk.answer(question).count for question in (nonced, several, nonced, nonced, several)]
+    assert counts == [Count.SIGNED_ONCE] * 3 + [Count.LIMITED] * 2
+    assert place.desk.answer(nonced).response == refusal(Refusal.TRY_LATER)
+    assert place.answer().count is Count.SIGNED  # the common question is not
+    place.monotonic.now += 1
+    assert place.desk.answer(nonced).count is Count.SIGNED_ONCE
+
+
+def test_nonces_are_never_kept(place: Place) -> None:
+    nonced = place.asked(nonce=NONCE)
+    for _time in range(2):
+        answer = place.desk.answer(nonced)
+        assert judges.basic(answer.response)["tbs_response_data"].native["response_extensions"]
+        assert place.desk.kept(nonced) is None
+    assert len(place.cache) == 0
