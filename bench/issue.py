@@ -27,7 +27,7 @@ from core.keys.store import KeyStore
 from core.keys.verification import verify
 from core.storage import Storage
 from core.subject import Identity, Subject
-from ra.cli import BATCH
+from ra.office import MAXIMUM_ORDERS
 from yinxin.installation import default_configuration
 
 CA_KIND = {KeyKind.SM2: KeyKind.SM2, KeyKind.RSA_2048: KeyKind.RSA_3072}
@@ -55,7 +55,7 @@ class Workshop:
 
     @classmethod
     def build(cls, kind: KeyKind, folder: Path) -> "Workshop":
-        requests = [_request(kind, number) for number in range(BATCH)]
+        requests = [_request(kind, number) for number in range(MAXIMUM_ORDERS)]
         workshop = cls(kind, folder, requests)
         storage = Storage(f"sqlite:///{folder / DATABASE}")
         storage.migrate()
@@ -116,7 +116,7 @@ def _request(kind: KeyKind, number: int) -> ApprovedRequest:
 
 def _measured(workshop: Workshop) -> list[float]:
     works: tuple[Callable[[], float], ...] = (
-        lambda: workshop.issue(workshop.requests, batch=BATCH),
+        lambda: workshop.issue(workshop.requests, batch=MAXIMUM_ORDERS),
         lambda: workshop.issue(workshop.requests[: SINGLES + 1], batch=1),
         workshop.raw,
     )
@@ -134,7 +134,7 @@ def main() -> None:
         rows.append(row(f"{label}_batch_vs_raw", batch, "per s", peer, raw))
         if kind is KeyKind.SM2:
             rows.append(row(f"{label}_single_vs_raw", single, "per s", peer, raw))
-    report("issue", f"Issuing certificates, in batches of {BATCH} and one by one", rows)
+    report("issue", f"Issuing certificates, in batches of {MAXIMUM_ORDERS} and one by one", rows)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from functools import cached_property
 import sqlalchemy as sa
 from cryptography import x509
 
+from ca.books import AuthorityKind
 from ca.certificate import IssuerFacts
 from ca.distribution import Distribution
 from ca.lint import IssuerLimits
@@ -18,9 +19,10 @@ from core.storage import Storage
 
 @dataclass(frozen=True)
 class Authority(IssuerFacts):
-    """One CA."""
+    """One CA, or attribute authority."""
 
     id: int
+    kind: AuthorityKind
     issuer_id: int | None
     """None: a root, which issued its own certificate."""
     serial: int | None
@@ -51,6 +53,7 @@ def _authority(row: sa.Row[tuple[object, ...]]) -> Authority:
         public_key_info=row.public_key_info,
         algorithm=ALGORITHMS[row.algorithm],
         id=row.id,
+        kind=AuthorityKind(row.kind),
         issuer_id=row.issuer_id,
         serial=row.serial,
         certificate=row.certificate,
@@ -64,11 +67,20 @@ def find_authority(connection: sa.Connection, name: str) -> Authority | None:
     return _authority(row) if row else None
 
 
-def authority_of(connection: sa.Connection, name: str) -> Authority:
-    """The authority of this name. `YinxinError` (not found) if there is none, or none with a certificate."""
+def authority_of(connection: sa.Connection, name: str, kind: AuthorityKind | None = None) -> Authority:
+    """The authority of this name, and kind if given. `YinxinError` (not found) if none has a certificate."""
     authority = find_authority(connection, name)
     if authority is None or authority.certificate is None:
         raise YinxinError(Kind.NOT_FOUND, _("no such authority"), subject=name, remedy=_("see: yinxin ca list"))
+    if kind is not None and authority.kind is not kind:
+        raise YinxinError(
+            Kind.INVALID,
+            _("this authority does not issue certificates")
+            if kind is AuthorityKind.CERTIFICATES
+            else _("this authority does not issue attribute certificates"),
+            subject=name,
+            remedy=_("see: yinxin ca list"),
+        )
     return authority
 
 

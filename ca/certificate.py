@@ -19,7 +19,7 @@ SUBJECT_KEY_IDENTIFIER, KEY_USAGE, BASIC_CONSTRAINTS = "2.5.29.14", "2.5.29.15",
 CRL_DISTRIBUTION_POINTS, CERTIFICATE_POLICIES = "2.5.29.31", "2.5.29.32"
 AUTHORITY_KEY_IDENTIFIER, EXTENDED_KEY_USAGE, FRESHEST_CRL = "2.5.29.35", "2.5.29.37", "2.5.29.46"
 AUTHORITY_INFO_ACCESS, OCSP_NOCHECK = "1.3.6.1.5.5.7.1.1", "1.3.6.1.5.5.7.48.1.5"
-_AD_OCSP, _AD_CA_ISSUERS = "1.3.6.1.5.5.7.48.1", "1.3.6.1.5.5.7.48.2"
+AD_OCSP, _AD_CA_ISSUERS = "1.3.6.1.5.5.7.48.1", "1.3.6.1.5.5.7.48.2"
 
 _VERSION_3 = der.explicit(0, der.integer(2))
 
@@ -66,17 +66,22 @@ def extension(dotted: str, value: bytes, *, critical: bool = False) -> bytes:
     return der.sequence(der.oid(dotted), der.TRUE if critical else b"", der.octet_string(value))
 
 
+def authority_key_identifier(public_key_info: bytes) -> bytes:
+    """AuthorityKeyIdentifier with the key's identifier alone (RFC 5280 4.2.1.1)."""
+    return der.sequence(der.implicit(0, der.octet_string(key_identifier(public_key_info))))
+
+
+def crl_distribution_points(address: str) -> bytes:
+    """CRLDistributionPoints with one full name (RFC 5280 4.2.1.13)."""
+    name = der.implicit(6, der.ia5(address))
+    return der.sequence(der.sequence(der.explicit(0, der.implicit(0, der.sequence(name)))))
+
+
 def crl_address(urls: UrlSettings, issuer: IssuerFacts, shard: int = 0) -> str:
     """Where this authority's CRL (of this shard) is served."""
     if issuer.distribution.address:
         return issuer.distribution.location(issuer.name, shard)
     return f"{lists_address(urls)}/{list_name(issuer.name)}"
-
-
-def distribution_points(address: str) -> bytes:
-    """CRLDistributionPoints with one full name."""
-    name = der.sequence(der.implicit(6, der.ia5(address)))
-    return der.sequence(der.sequence(der.explicit(0, der.implicit(0, name))))
 
 
 def certificate_address(urls: UrlSettings, authority: str) -> str:
@@ -89,7 +94,7 @@ class CertificateTemplate:
 
     def __init__(self, profile: Profile, issuer: IssuerFacts, urls: UrlSettings) -> None:
         self._issuer_part = issuer.algorithm.identifier + issuer.subject
-        authority = der.sequence(der.implicit(0, der.octet_string(key_identifier(issuer.public_key_info))))
+        authority = authority_key_identifier(issuer.public_key_info)
         self._authority_key = extension(AUTHORITY_KEY_IDENTIFIER, authority)
         self._distribution = issuer.distribution
         self._facts = profile, issuer, urls
@@ -154,13 +159,13 @@ def _fixed_extensions(profile: Profile, issuer: IssuerFacts, urls: UrlSettings, 
         purposes = der.sequence(*(der.oid(EXTENDED_KEY_USAGES[name]) for name in profile.extended_key_usage.values))
         parts.append(extension(EXTENDED_KEY_USAGE, purposes, critical=profile.extended_key_usage.critical))
     if profile.pointers.crl:
-        parts.append(extension(CRL_DISTRIBUTION_POINTS, distribution_points(crl_address(urls, issuer, shard))))
+        parts.append(extension(CRL_DISTRIBUTION_POINTS, crl_distribution_points(crl_address(urls, issuer, shard))))
         if issuer.distribution.deltas:
             freshest = issuer.distribution.location(issuer.name, shard, delta=True)
-            parts.append(extension(FRESHEST_CRL, distribution_points(freshest)))
+            parts.append(extension(FRESHEST_CRL, crl_distribution_points(freshest)))
     access = []
     if profile.pointers.ocsp:
-        access.append(der.sequence(der.oid(_AD_OCSP), der.implicit(6, der.ia5(urls.ocsp))))
+        access.append(der.sequence(der.oid(AD_OCSP), der.implicit(6, der.ia5(urls.ocsp))))
     if profile.pointers.issuer:
         address = der.implicit(6, der.ia5(certificate_address(urls, issuer.name)))
         access.append(der.sequence(der.oid(_AD_CA_ISSUERS), address))

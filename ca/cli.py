@@ -1,7 +1,5 @@
 """`yinxin ca`: look at authorities, certificates, lists and profiles; publish, activate, reconcile, inspect."""
 
-import getpass
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from asn1crypto import pem
 
 from ca import crl as revocation_lists
 from ca import register, revocation
+from ca.account import local_account
 from ca.authorities import Authority, chain_of, list_authorities
 from ca.register import CertificateRecord, Filter
 from ca.state import Reason, State
@@ -181,7 +180,7 @@ def revoke(home: Home, serial: str, authority: str | None, reason: str, output: 
     from ca.cli_crl import publish_at_once
 
     record = register.find(home.storage, serial, authority)
-    revocation.revoke_own(home.context, record, Reason(reason), actor=actor())
+    revocation.revoke_own(home.context, record, Reason(reason), actor=local_account())
     publish_at_once(home, record.authority, Reason(reason), output)
     output.done(
         _("{serial} of {authority} is revoked, for ever.").format(
@@ -268,7 +267,7 @@ def activate(home: Home, paths: tuple[Path, ...], output: Output) -> None:
 
     given = [load_profile(path) for path in paths] if paths else load_profiles(home.profiles)
     with output.progress(_("Trying the profiles")):
-        versions = put_to_use(home.context, given, actor=actor())
+        versions = put_to_use(home.context, given, actor=local_account())
     rows = [{"name": one.profile.name, "version": one.version} for one in versions]
     output.table(rows, {"name": _("Profile"), "version": _("Version")})
 
@@ -283,7 +282,7 @@ def reconcile(home: Home, output: Output) -> None:
     """Reconcile."""
     from ca.reconciliation import reconcile as presume
 
-    presumed = presume(home.context, actor=actor())
+    presumed = presume(home.context, actor=local_account())
     rows = [
         {"serial": serial_text(one.serial), "authority": one.authority, "approval": one.approval_reference}
         for one in presumed
@@ -300,14 +299,6 @@ group.add_later(
     _("Certificates of the centre's own services, which renew themselves."),
 )
 group.add_later("kmc", "ca.kmc.cli:group", _("The key-management centre: escrowed encryption keys and their recovery."))
-
-
-def actor() -> str:
-    """Who runs this command, for the books."""
-    try:
-        return f"local:{getpass.getuser()}"
-    except (KeyError, OSError):  # in containers, an account may have a number and no name
-        return f"local:{os.getuid()}"
 
 
 def _authority_facts(home: Home, authority: Authority) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from ca import crl as lists
+from ca.account import local_account
 from ca.authorities import Authority, authority_of, list_authorities
-from ca.cli import actor
 from ca.crl.checking import check_in_force
 from ca.crl.publication import URGENT, PublishedCrl
 from ca.encryption_keys import tell_centre
@@ -54,10 +54,10 @@ def publish(home: Home, authorities: tuple[str, ...], hours: int | None, delta: 
     if authorities:
         for authority in _named(home, authorities):
             terms = lists.terms_of(settings, authority, hours)
-            published += lists.publish(home.context, keys, authority.name, terms, full=not delta, actor=actor())
+            published += lists.publish(home.context, keys, authority.name, terms, full=not delta, actor=local_account())
         failed = False
     else:
-        outcomes = list(lists.publish_due(home.context, keys, settings, actor=actor()))
+        outcomes = list(lists.publish_due(home.context, keys, settings, actor=local_account()))
         published = [outcome for outcome in outcomes if isinstance(outcome, PublishedCrl)]
         failures = [outcome for outcome in outcomes if isinstance(outcome, YinxinError)]
         for failure in failures:
@@ -114,7 +114,7 @@ def check(home: Home, authorities: tuple[str, ...], output: Output) -> int:
     return 1 if any(row["findings"] for row in rows) else 0
 
 
-def publish_at_once(home: Home, authority: str, reason: Reason, output: Output) -> None:
+def publish_at_once(home: Home, authority: str, reason: Reason, output: Output, *, actor: str = "") -> None:
     """After a revocation of which those who rely on lists must learn at once, as far as this process has the key.
 
     The revocation stands in any case, and makes the list due: the next `publish` fulfils it.
@@ -126,7 +126,7 @@ def publish_at_once(home: Home, authority: str, reason: Reason, output: Output) 
             output.note(_("The CRL is due; it is published where the CA's keys are: yinxin ca crl publish"))
             return
         outcomes = lists.publish_due(
-            home.context, home.key_store("ca"), home.configuration.ca, only=authority, actor=actor()
+            home.context, home.key_store("ca"), home.configuration.ca, only=authority, actor=actor or local_account()
         )
         for outcome in outcomes:
             if isinstance(outcome, YinxinError):

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from ca.activation import active_profile
 from ca.authorities import Authority, authority_of, certificate_of, chain_of, find_authority, list_authorities
+from ca.books import AuthorityKind
 from ca.distribution import UNDIVIDED, Distribution, lists_address
 from ca.issuance import Approval, ApprovedRequest, CertificateAuthority, IssuedCertificate
+from ca.profiles import Audience
 from ca.records import authorities
 from core.algorithms import KeyKind
 from core.audit import Event
@@ -21,7 +24,15 @@ from core.i18n import _
 from core.keys.signer import Signer
 from core.subject import Subject
 
-__all__ = ["Authority", "certificate_of", "chain_of", "create_issuing", "create_root", "list_authorities"]
+__all__ = [
+    "Authority",
+    "certificate_of",
+    "chain_of",
+    "create_attribute_authority",
+    "create_issuing",
+    "create_root",
+    "list_authorities",
+]
 
 
 def create_root(
@@ -62,6 +73,31 @@ def create_issuing(
     )
 
 
+def create_attribute_authority(
+    ca: CertificateAuthority,
+    name: str,
+    kind: KeyKind,
+    subject: Subject,
+    *,
+    issuer: str,
+    approval: Approval,
+    actor: str,
+    profile: str = "attribute-authority",
+) -> IssuedCertificate:
+    """Make an attribute authority (RFC 5755 4.5). `YinxinError` as for `create_issuing`."""
+    return _create(
+        ca,
+        name,
+        kind,
+        subject,
+        issuer,
+        approval=approval,
+        actor=actor,
+        profile=profile,
+        issues=AuthorityKind.ATTRIBUTES,
+    )
+
+
 def _create(
     ca: CertificateAuthority,
     name: str,
@@ -72,9 +108,11 @@ def _create(
     approval: Approval,
     actor: str,
     profile: str,
+    issues: AuthorityKind = AuthorityKind.CERTIFICATES,
     distribution: Distribution = UNDIVIDED,
 ) -> IssuedCertificate:
-    _enter(ca, name, kind, subject.name(), issuer, distribution)
+    _require_profile(ca, profile, issues)
+    _enter(ca, name, kind, subject.name(), issuer, issues, distribution)
 
     def complete(connection: sa.Connection, results: Sequence[IssuedCertificate]) -> None:
         (result,) = results
@@ -96,20 +134,31 @@ def _create(
     return ca.certify_authority(request, actor=actor, recording=complete)
 
 
+def _require_profile(ca: CertificateAuthority, name: str, issues: AuthorityKind) -> None:
+    """Return if the profile makes an authority of this kind; else `YinxinError`, before a key is made."""
+    with ca.context.storage.reading() as connection:
+        audience = active_profile(connection, name).profile.audience
+    if issues is AuthorityKind.CERTIFICATES and audience is not Audience.AUTHORITY:
+        raise YinxinError(Kind.INVALID, _("the profile {profile} makes no CA").format(profile=name))
+    if issues is AuthorityKind.ATTRIBUTES and audience is not Audience.ATTRIBUTES:
+        raise YinxinError(Kind.INVALID, _("the profile {profile} makes no attribute authority").format(profile=name))
+
+
 def _enter(
     ca: CertificateAuthority,
     name: str,
     kind: KeyKind,
     subject: bytes,
     issuer: str | None,
+    issues: AuthorityKind,
     distribution: Distribution,
 ) -> None:
     """The authority's key and row, made or, after a ceremony that was cut short, found."""
     with ca.context.storage.reading() as connection:
         existing = find_authority(connection, name)
         if issuer is not None:
-            authority_of(connection, issuer)  # before a key is made
-    if existing and (existing.certificate is not None or existing.subject != subject):
+            authority_of(connection, issuer, AuthorityKind.CERTIFICATES)  # before a key is made
+    if existing and (existing.certificate is not None or (existing.subject, existing.kind) != (subject, issues)):
         raise YinxinError(
             Kind.CONFLICT,
             _("there is an authority of this name already"),
@@ -132,6 +181,7 @@ def _enter(
         connection.execute(
             sa.insert(authorities).values(
                 name=name,
+                kind=issues.value,
                 issuer_id=authority_of(connection, issuer).id if issuer else None,
                 subject=subject,
                 public_key_info=signer.public_key_info,

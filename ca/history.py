@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ca.records import authorities, certificates, events
+from ca.books import CERTIFICATES, Books
 from ca.state import Move, Reason, State, state_after
 from core.certificates import serial_text
 from core.errors import Kind, YinxinError
@@ -28,8 +28,9 @@ class Step:
     actor: str
 
 
-def steps_of(connection: sa.Connection, authority_id: int, serial: int) -> list[Step]:
+def steps_of(connection: sa.Connection, authority_id: int, serial: int, books: Books = CERTIFICATES) -> list[Step]:
     """Every event of a certificate, in order."""
+    events = books.events
     rows = connection.execute(
         sa.select(events)
         .where(events.c.authority_id == authority_id, events.c.serial == serial)
@@ -48,8 +49,9 @@ def steps_of(connection: sa.Connection, authority_id: int, serial: int) -> list[
     ]
 
 
-def latest_event() -> sa.ColumnElement[bool]:
+def latest_event(books: Books = CERTIFICATES) -> sa.ColumnElement[bool]:
     """The condition that an event is its certificate's last."""
+    events = books.events
     later = events.alias("later")
     return ~sa.exists().where(
         later.c.authority_id == events.c.authority_id,
@@ -67,22 +69,19 @@ def advance(
     at: datetime,
     actor: str,
     reason: Reason | None = None,
+    books: Books = CERTIFICATES,
 ) -> None:
     """Make the move on every certificate, or `YinxinError` (conflict) and on none; the caller's transaction decides.
 
     The rows are locked where the database can (PostgreSQL); SQLite's write transactions come one after the other. The
     unique sequence is the last line: two moves from the same state cannot both be kept.
     """
-    if move in (Move.HOLD, Move.RESUME, Move.REVOKE):
-        # A list that reserves its number meanwhile waits: no event before the list's last one is committed after it.
-        connection.execute(
-            sa.select(authorities.c.id).where(authorities.c.id == authority_id).with_for_update(read=True)
-        )
+    issued, events = books.issued, books.events
     known = set(
         connection.scalars(
-            sa.select(certificates.c.serial)
-            .where(certificates.c.authority_id == authority_id, certificates.c.serial.in_(serials))
-            .order_by(certificates.c.serial)
+            sa.select(issued.c.serial)
+            .where(issued.c.authority_id == authority_id, issued.c.serial.in_(serials))
+            .order_by(issued.c.serial)
             .with_for_update()
         )
     )

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from ca.activation import ProfileVersion, active_profile
 from ca.authorities import Authority, authority_of, find_authority
+from ca.books import AuthorityKind
 from ca.certificate import CertificateTemplate
 from ca.double import EncryptionHalf, encryption_halves, envelope_of, record_pairs
 from ca.escrow import EncryptionKeys
@@ -273,7 +274,7 @@ class CertificateAuthority:
 def _issuer(connection: sa.Connection, name: str, profile: Profile) -> Authority:
     """The authority that issues; for a root's own certificate, one that has none yet."""
     if not profile.self_issued:
-        return authority_of(connection, name)
+        return authority_of(connection, name, AuthorityKind.CERTIFICATES)
     authority = find_authority(connection, name)
     if authority is None or authority.certificate is not None:
         raise YinxinError(Kind.CONFLICT, _("a root issues its own certificate once, when it is created"), subject=name)
@@ -281,7 +282,7 @@ def _issuer(connection: sa.Connection, name: str, profile: Profile) -> Authority
 
 
 def _require_audience(profile: Profile, of_authorities: bool) -> None:
-    if profile.is_authority and not of_authorities:
+    if profile.takes_ceremony and not of_authorities:
         raise YinxinError(
             Kind.FORBIDDEN,
             _("the profile {profile} makes a CA: that takes a ceremony").format(profile=profile.name),
@@ -293,7 +294,7 @@ def _require_audience(profile: Profile, of_authorities: bool) -> None:
                 profile=profile.name
             ),
         )
-    if of_authorities and not profile.is_authority:
+    if of_authorities and not profile.takes_ceremony:
         raise YinxinError(Kind.INVALID, _("the profile {profile} makes no CA").format(profile=profile.name))
 
 

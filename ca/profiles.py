@@ -36,6 +36,8 @@ class Audience(StrEnum):
 
     AUTHORITY = "authority"
     """A CA itself: only a ceremony (`ca.hierarchy`)."""
+    ATTRIBUTES = "attributes"
+    """An attribute authority: only a ceremony, too."""
     SERVICE = "service"
     """A service of the centre: OCSP, TSA, seal making."""
     SUBSCRIBER = "subscriber"
@@ -167,6 +169,11 @@ class Profile(_Part):
         return self.audience is Audience.AUTHORITY
 
     @property
+    def takes_ceremony(self) -> bool:
+        """Whether the certificate makes an authority, of certificates or of attributes."""
+        return self.audience in (Audience.AUTHORITY, Audience.ATTRIBUTES)
+
+    @property
     def is_encryption(self) -> bool:
         """Whether the certificate is for a key from the key-management centre."""
         return self.audience is Audience.ENCRYPTION
@@ -179,11 +186,13 @@ class Profile(_Part):
         complaints = {
             "a CA needs keyCertSign, and nobody else may have it (RFC 5280 4.2.1.3)": signs_certificates
             != self.is_authority,
+            "only an authority signs CRLs here": "cRLSign" in self.key_usage.values and not self.takes_ceremony,
+            "an attribute authority signs attribute certificates (RFC 5755 4.5)": self.audience is Audience.ATTRIBUTES
+            and "digitalSignature" not in self.key_usage.values,
             "an encryption certificate's key encrypts and does nothing else (GM/T 0034)": self.is_encryption
             and not _ENCRYPTING.issuperset(self.key_usage.values),
             "encryption certificates stand beside a signing certificate of people and units": bool(self.encryption)
             and (self.audience is not Audience.SUBSCRIBER or bool(_ENCRYPTING & set(self.key_usage.values))),
-            "only a CA signs CRLs here": "cRLSign" in self.key_usage.values and not self.is_authority,
             "path_length and self_issued are for CAs (RFC 5280 4.2.1.9)": not self.is_authority
             and (self.path_length is not None or self.self_issued),
             "a TSA has the one critical purpose timeStamping (RFC 3161 2.3)": "timeStamping" in extended.values

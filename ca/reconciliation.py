@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from ca.books import ALL_BOOKS, Books
 from ca.history import advance
-from ca.records import authorities, certificates, events
+from ca.records import authorities
 from ca.state import Move
 from core.audit import Event
 from core.certificates import serial_text
@@ -27,33 +28,36 @@ def reconcile(context: Context, *, actor: str = "system") -> list[Presumed]:
     To be called when services start. Doing it again does nothing. An intent whose process still lives is confirmed by
     its result afterwards.
     """
-    orphans = (
-        sa.select(certificates.c.authority_id, certificates.c.serial, certificates.c.approval_reference)
-        .add_columns(authorities.c.name)
-        .join(authorities, authorities.c.id == certificates.c.authority_id)
-        .where(
-            certificates.c.certificate.is_(None),
-            ~sa.exists().where(
-                events.c.authority_id == certificates.c.authority_id, events.c.serial == certificates.c.serial
-            ),
-        )
-        .order_by(certificates.c.id)
-    )
     with context.storage.transaction() as connection:
-        rows = connection.execute(orphans).all()
-        now = context.clock.now()
-        for row in rows:
-            advance(connection, row.authority_id, [row.serial], Move.PRESUME, at=now, actor=actor)
-        context.audit.extend(
-            connection,
-            (
-                Event(
-                    "ca.certificate.presume",
-                    actor,
-                    serial_text(row.serial),
-                    {"authority": row.name, "approval": row.approval_reference},
-                )
-                for row in rows
-            ),
+        return [one for books in ALL_BOOKS for one in _presume(context, connection, books, actor)]
+
+
+def _presume(context: Context, connection: sa.Connection, books: Books, actor: str) -> list[Presumed]:
+    issued, events = books.issued, books.events
+    orphans = (
+        sa.select(issued.c.authority_id, issued.c.serial, issued.c.approval_reference)
+        .add_columns(authorities.c.name)
+        .join(authorities, authorities.c.id == issued.c.authority_id)
+        .where(
+            issued.c.certificate.is_(None),
+            ~sa.exists().where(events.c.authority_id == issued.c.authority_id, events.c.serial == issued.c.serial),
         )
+        .order_by(issued.c.id)
+    )
+    rows = connection.execute(orphans).all()
+    now = context.clock.now()
+    for row in rows:
+        advance(connection, row.authority_id, [row.serial], Move.PRESUME, at=now, actor=actor, books=books)
+    context.audit.extend(
+        connection,
+        (
+            Event(
+                f"{books.subject}.presume",
+                actor,
+                serial_text(row.serial),
+                {"authority": row.name, "approval": row.approval_reference},
+            )
+            for row in rows
+        ),
+    )
     return [Presumed(row.name, row.serial, row.approval_reference) for row in rows]

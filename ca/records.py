@@ -35,6 +35,7 @@ authorities = sa.Table(
     metadata,
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("name", sa.String(64), nullable=False, unique=True),
+    sa.Column("kind", sa.String(16), nullable=False, server_default="certificates"),  # ca.books.AuthorityKind
     sa.Column("issuer_id", BigId, sa.ForeignKey("ca_authorities.id"), nullable=True),  # null: its own issuer
     sa.Column("subject", sa.LargeBinary, nullable=False),
     sa.Column("public_key_info", sa.LargeBinary, nullable=False),

@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 import sqlalchemy as sa
 
 from ca.activation import active_profile
-from ca.authorities import authority_of
+from ca.attributes.register import require_revocable
+from ca.authorities import Authority, authority_of
+from ca.books import ATTRIBUTES, AuthorityKind
 from ca.double import note_revocation, partners_of
 from ca.history import advance, steps_of
 from ca.profiles import Audience
@@ -59,8 +61,13 @@ def revoke_all(
 ) -> None:
     """Revoke these certificates of one authority in the caller's transaction: all, or `YinxinError` and none."""
     _require_reason(reason)
+    authority_id = authority_of(connection, authority).id
     for start in range(0, len(serials), BATCH):
-        _move_in(context, connection, authority, serials[start : start + BATCH], Move.REVOKE, reason, actor)
+        chunk = serials[start : start + BATCH]
+        if start:  # one of them may have gone with its partner in an earlier chunk
+            chunk = [serial for serial in chunk if _can_move(connection, authority_id, serial, Move.REVOKE)]
+        if chunk:
+            _move_in(context, connection, authority, chunk, Move.REVOKE, reason, actor)
 
 
 def _require_reason(reason: Reason) -> None:
@@ -106,8 +113,12 @@ def _move_in(
     reason: Reason | None,
     actor: str,
 ) -> None:
+    issuer = authority_of(connection, authority)
+    if issuer.kind is AuthorityKind.ATTRIBUTES:
+        _move_attributes(context, connection, issuer, serials, move, reason, actor)
+        return
     """Double certificates stand and fall together, whichever of the two is named."""
-    authority_id = authority_of(connection, authority).id
+    authority_id = issuer.id
     advance(connection, authority_id, serials, move, at=context.clock.now(), actor=actor, reason=reason)
     beside = partners_of(connection, authority_id, serials)
     partners = {
@@ -129,3 +140,21 @@ def _can_move(connection: sa.Connection, authority_id: int, serial: int, move: M
     """Whether the move is open to a certificate: one that was moved alone, by whatever way, stays where it is."""
     history = steps_of(connection, authority_id, serial)
     return (history[-1].state if history else None, move) in MOVES
+
+
+def _move_attributes(
+    context: Context,
+    connection: sa.Connection,
+    issuer: Authority,
+    serials: Sequence[int],
+    move: Move,
+    reason: Reason | None,
+    actor: str,
+) -> None:
+    """Attribute certificates stand by themselves, and those that have no status are not moved."""
+    require_revocable(connection, issuer.id, serials)
+    now = context.clock.now()
+    advance(connection, issuer.id, serials, move, at=now, actor=actor, reason=reason, books=ATTRIBUTES)
+    details = {"authority": issuer.name} | ({"reason": reason.value} if reason else {})
+    events = [Event(f"{ATTRIBUTES.subject}.{move}", actor, serial_text(serial), details) for serial in serials]
+    context.audit.extend(connection, events)

@@ -12,7 +12,8 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from ca.records import authorities, certificates, crls, events, serial_octets
+from ca.books import CERTIFICATES, Books
+from ca.records import authorities, crls, serial_octets
 from ca.state import Reason, State
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -33,6 +34,13 @@ class Issuer:
     """Name DER, as certificates name their issuer: what CertID.issuerNameHash is over (RFC 6960 4.1.1)."""
     public_key_info: bytes
     """SPKI DER."""
+    certifier: "Issuer | None" = None
+    """Of an attribute authority: the CA that certified it."""
+
+    @property
+    def delegator(self) -> "Issuer":
+        """Who certifies responders for it (RFC 6960 4.2.2.2): for an attribute authority, which cannot, its CA."""
+        return self.certifier or self
 
 
 @dataclass(frozen=True)
@@ -48,11 +56,16 @@ class CertificateStatus:
     """When the certificate ends, or ended: status is kept for ever."""
 
 
+def _issuer(row: sa.Row[Any], certifier: Issuer | None = None) -> Issuer:
+    return Issuer(row.id, row.name, row.certificate, row.subject, row.public_key_info, certifier)
+
+
 class StatusReader:
     """Reads status. Threads share it; each holds a connection of its own."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, books: Books = CERTIFICATES) -> None:
         self._storage = storage
+        self._books, events, certificates = books, books.events, books.issued
         dialect = storage.engine.dialect
         self._status = _Prepared(
             dialect,
@@ -71,22 +84,32 @@ class StatusReader:
             .where(events.c.id > sa.bindparam("after"))
             .order_by(events.c.id),
         )
+        self._shards = _Prepared(
+            dialect, sa.select(authorities.c.crl_shards).where(authorities.c.id == sa.bindparam("issuer"))
+        )
         self._next_crl = _Prepared(
             dialect,
             sa.select(crls.c.next_update)
-            .where(crls.c.authority_id == sa.bindparam("issuer"), crls.c.crl.is_not(None))
+            .where(
+                crls.c.authority_id == sa.bindparam("issuer"),
+                crls.c.shard == sa.bindparam("shard"),
+                crls.c.base.is_(None),
+                crls.c.published_at.is_not(None),
+            )
             .order_by(crls.c.number.desc()),
         )
         self._moment = UtcDateTime().dialect_impl(dialect).result_processor(dialect, None)
         self._held = threading.local()
 
     def issuers(self) -> tuple[Issuer, ...]:
-        """Every authority that has a certificate."""
+        """Every authority that keeps these books and has a certificate."""
         with self._storage.reading() as connection:
-            rows = connection.execute(
-                sa.select(authorities).where(authorities.c.certificate.is_not(None)).order_by(authorities.c.id)
-            )
-            return tuple(Issuer(row.id, row.name, row.certificate, row.subject, row.public_key_info) for row in rows)
+            query = sa.select(authorities).where(authorities.c.certificate.is_not(None)).order_by(authorities.c.id)
+            rows = {row.id: row for row in connection.execute(query)}
+        wanted = [row for row in rows.values() if row.kind == self._books.kind]
+        if self._books is CERTIFICATES:
+            return tuple(_issuer(row) for row in wanted)
+        return tuple(_issuer(row, certifier=_issuer(rows[row.issuer_id])) for row in wanted)
 
     def status(self, issuer_id: int, serial: int) -> CertificateStatus | None:
         """What holds now; None if this issuer never issued such a certificate."""
@@ -114,9 +137,10 @@ class StatusReader:
         return position, [(issuer_id, int.from_bytes(serial, "big")) for _id, issuer_id, serial in rows]
 
     def next_crl(self, issuer_id: int) -> datetime | None:
-        """nextUpdate of the CRL published last; None before the first."""
-        row = self._cursor(self._next_crl, issuer=issuer_id).fetchone()
-        return None if row is None else self._utc(row[0])
+        """nextUpdate of the CRL in force, of several that which ends first; None before the first is published."""
+        (shards,) = self._cursor(self._shards, issuer=issuer_id).fetchone()
+        rows = (self._cursor(self._next_crl, issuer=issuer_id, shard=shard).fetchone() for shard in range(shards))
+        return min((self._utc(row[0]) for row in rows if row is not None), default=None)
 
     def _utc(self, value: Any) -> datetime:
         moment: Any = self._moment(value) if self._moment else value

@@ -108,6 +108,18 @@ def sign(
     return builder.build(content, signed_at=signed_at)
 
 
+def certificates_only(certificates: Sequence[bytes]) -> bytes:
+    """ContentInfo DER: SignedData without content and signers, to carry certificates (RFC 5652 5.2, PKCS#7 chain)."""
+    signed_data = der.sequence(
+        der.integer(1),
+        der.set_of(),
+        der.sequence(der.oid(DATA)),
+        der.implicit(0, der.set_of(*certificates)),
+        der.set_of(),
+    )
+    return der.sequence(der.oid(SIGNED_DATA), der.explicit(0, signed_data))
+
+
 @dataclass(frozen=True)
 class Signed:
     """What a SignedData says, its signature checked. Whether the certificate is trusted is the caller's question."""

@@ -6,9 +6,9 @@ An unknown key refuses to start: a misspelt setting that silently does nothing i
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from core import files
@@ -75,11 +75,42 @@ class CaSettings(Endpoint):
     """Whether certificates that were revoked stay on the CRL after they have expired (expiredCertsOnCRL)."""
 
 
-class RaSettings(_Section):
-    """Requests for certificates."""
+class RaSettings(Endpoint):
+    """Requests for certificates, and the interface for operators over HTTP."""
 
+    port: Port = 8084
+    edge_addresses: tuple[str, ...] = ()
+    """Where the TLS edge connects from: only from there the header with an operator's certificate is believed."""
+    issues: bool = True
+    """Whether the service issues certificates, for which it opens the key store of the CA."""
     decide_days: Annotated[int, Field(ge=1, le=366)] = 30
     """What is not approved or rejected within so many days has expired."""
+
+
+class NoticeSettings(_Section):
+    """E-mail to holders whose certificates end soon."""
+
+    host: str = ""
+    """The mail server; empty: none."""
+    port: Port = 587
+    starttls: bool = True
+    trust_file: str = ""
+    """Certificates (PEM) by which the server's is checked; empty: those of the system."""
+    user: str = ""
+    """For AUTH; empty: none is asked."""
+    password_file: str = ""
+    """Mode 0600; the password is never written here."""
+    sender: str = ""
+    """The address in From."""
+    stages: Annotated[tuple[Annotated[int, Field(ge=1, le=3660)], ...], Field(min_length=1)] = (60, 30, 7)
+    """How many days before the end a notice is due, once for each."""
+
+    @model_validator(mode="after")
+    def _no_password_in_clear(self) -> Self:
+        """A password goes over TLS only (RFC 4954 4)."""
+        if self.user and not (self.starttls and self.password_file):
+            raise ValueError(_("a mail user needs starttls and a password_file"))
+        return self
 
 
 class OcspSettings(Endpoint):
@@ -147,6 +178,7 @@ class Configuration(BaseSettings):
     centre: CentreSettings = CentreSettings()
     ca: CaSettings = CaSettings()
     ra: RaSettings = RaSettings()
+    notices: NoticeSettings = NoticeSettings()
     ocsp: OcspSettings = OcspSettings()
     tsa: TsaSettings = TsaSettings()
     seals: SealsSettings = SealsSettings()

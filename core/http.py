@@ -38,13 +38,26 @@ def problem_response(error: Exception) -> Response:
             members = {"detail": error.what, "kind": error.kind, "subject": error.subject, "remedy": error.remedy}
             return _problem(STATUS[error.kind], members)
         case HTTPException():
-            response = _problem(HTTPStatus(error.code or 500), {"detail": error.description or ""})
+            response = _problem(HTTPStatus(error.code or 500), {"detail": _description(error)})
             response.headers.extend(header for header in error.get_headers() if header[0] != "Content-Type")
             return response
         case _:
             # What went wrong inside is for our log, not for strangers.
             _log.error("Unexpected error in a request", exc_info=error)
             return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, {"detail": _("Internal error; it has been logged.")})
+
+
+def _description(error: HTTPException) -> str:
+    """Ours where the library has only its English standing words."""
+    ours = {
+        HTTPStatus.NOT_FOUND: _("Nothing is served here."),
+        HTTPStatus.METHOD_NOT_ALLOWED: _("This cannot be done here with this method."),
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: _("The request is larger than what is read here."),
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE: _("A body of this kind is not read here."),
+        HTTPStatus.BAD_REQUEST: _("The request cannot be read."),
+    }
+    standing = error.description is None or error.description == type(error).description
+    return ours.get(HTTPStatus(error.code or 500), error.description or "") if standing else error.description or ""
 
 
 def _problem(status: HTTPStatus, members: dict[str, str]) -> Response:

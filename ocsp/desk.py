@@ -87,7 +87,7 @@ class Desk:
         return Answer(kept.response(), Count.SIGNED, this_update, next_update, self.tag(kept))
 
     def _sign_once(self, findings: Findings) -> Answer:
-        if len(findings.answers) > 1:
+        if len(findings.answers) > 1 or not findings.is_plain:
             return Answer(findings.response(), Count.SIGNED_ONCE)
         unsigned, nonce = _unsigned(findings), findings.nonce or b""
         signature = unsigned.letterhead.signature(unsigned.response_data(nonce))

@@ -57,16 +57,24 @@ class Verdict:
         return self.held and self.revoked_at == NEVER
 
 
-def judge(response: bytes, serial: int, issuer: Certificate, at: datetime, nonce: bytes | None) -> Verdict:
+def judge(
+    response: bytes,
+    serial: int,
+    issuer: Certificate,
+    at: datetime,
+    nonce: bytes | None,
+    delegator: Certificate | None = None,
+) -> Verdict:
     """What the response says of the issuer's certificate of this serial number.
 
+    `delegator`: who certifies responders for an issuer that cannot, an attribute authority: the CA that certified it.
     `YinxinError` unless it is well formed, signed by who may answer for the issuer, about this certificate, timely, and
     made for this question where it returns a nonce.
     """
     try:
         basic = _successful(response)
         data = basic["tbs_response_data"]
-        responder = _responder(basic, issuer, at)
+        responder = _responder(basic, issuer, delegator or issuer, at)
         _check_signature(basic, responder)
         returned = _nonce(data)
         single = _about(data, serial, issuer)
@@ -115,16 +123,18 @@ def _successful(response: bytes) -> asn1_ocsp.BasicOCSPResponse:
     return asn1_ocsp.BasicOCSPResponse.load(bytes(outer["response_bytes"]["response"]), strict=True)
 
 
-def _responder(basic: asn1_ocsp.BasicOCSPResponse, issuer: Certificate, at: datetime) -> Certificate:
+def _responder(
+    basic: asn1_ocsp.BasicOCSPResponse, issuer: Certificate, delegator: Certificate, at: datetime
+) -> Certificate:
     """The certificate that the response names as its signer's, if it may answer for the issuer."""
     identity = basic["tbs_response_data"]["responder_id"]
     enclosed = [Certificate.load(certificate.dump()) for certificate in basic["certs"] or ()]
-    for candidate in (issuer, *enclosed):
+    for candidate in (issuer, delegator, *enclosed):
         if identity.name == "by_key":
             named = identity.native == SHA1.of(subject_public_key(candidate.public_key_info))
         else:
             named = identity.chosen.untag().dump() == candidate.subject
-        if named and candidate.answers_for(issuer):
+        if named and (candidate.is_of(issuer) or candidate.answers_for(delegator)):
             if not candidate.valid_at(at):
                 raise _unbelievable(_("the responder's certificate is not valid now"))
             return candidate

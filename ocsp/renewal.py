@@ -22,8 +22,8 @@ INTERVAL_SECONDS = 60
 class Keeper:
     """Renews the certificates of one installation's responder."""
 
-    def __init__(self, home: Home, responder: Responder) -> None:
-        self._home, self._responder = home, responder
+    def __init__(self, home: Home, *responders: Responder) -> None:
+        self._home, self._responders = home, responders
         self._certificates: set[bytes] = set()
         self._stopped = threading.Event()
 
@@ -60,7 +60,8 @@ class Keeper:
         delegations = load_delegations(self._home)
         certificates = {one.certificate.encoded for one in delegations}
         if certificates != self._certificates:
-            self._responder.delegate(delegations)
+            for responder in self._responders:
+                responder.delegate(delegations)
             self._certificates = certificates
 
     def _warn(self) -> None:

@@ -222,7 +222,7 @@ def _signatories(issuer: Issuer, delegations: Iterable[Delegation]) -> tuple[Sig
             ),
         )
         for delegation in delegations
-        if delegation.certificate.answers_for(issuer)
+        if delegation.certificate.answers_for(issuer.delegator)
     )
 
 

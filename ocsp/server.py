@@ -56,16 +56,17 @@ def serve(home: Home) -> int:
         worker.terminate()
     for worker in workers:
         worker.join(STOP_SECONDS + 1)
-    return 0 if told and all(worker.exitcode == 0 for worker in workers) else 1
+    # One that was told before it could heed it has ended by the signal.
+    return 0 if told and all(worker.exitcode in (0, -signal.SIGTERM) for worker in workers) else 1
 
 
 def _work(home: Home, counters: Counters, number: int) -> None:
     counters.use_row(number)
     sys.setswitchinterval(SWITCH_SECONDS)
     settings = home.configuration.ocsp
-    service, feed, responder = open_service(home, counters)
+    service, feed, responders = open_service(home, counters)
     feed.start()
-    keeper = Keeper(home, responder)
+    keeper = Keeper(home, *responders)
     keeper.start()
     uvloop.run(_answer(service, _listening(settings.host, settings.port)))
     keeper.stop()

@@ -1,7 +1,9 @@
 """The responder of an installation: it answers by right of the certificates that lie in its home."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
+from ca.books import ATTRIBUTES
 from ca.status import StatusReader
 from core.home import Home
 from core.service.installed import installed
@@ -34,9 +36,24 @@ def responder_of(home: Home) -> Responder:
     return _responder(home, StatusReader(home.storage))
 
 
-def _responder(home: Home, reader: StatusReader) -> Responder:
+class AttributeResponder(Responder):
+    """Answers about attribute certificates (OASP), by right of the CAs that certified their authorities."""
+
+    def delegate(self, delegations: Sequence[Delegation]) -> None:
+        """Sign by those of the delegations that these CAs gave."""
+        delegators = [issuer.delegator for issuer in self._known]
+        super().delegate([one for one in delegations if any(map(one.certificate.answers_for, delegators))])
+
+
+def attribute_responder_of(home: Home) -> Responder | None:
+    """Ready to answer; None where there is no attribute authority. `YinxinError` as for `responder_of`."""
+    reader = StatusReader(home.storage, ATTRIBUTES)
+    return _responder(home, reader, AttributeResponder) if reader.issuers() else None
+
+
+def _responder(home: Home, reader: StatusReader, kind: type[Responder] = Responder) -> Responder:
     settings = home.configuration.ocsp
-    return Responder(
+    return kind(
         reader,
         load_delegations(home),
         home.clock,
@@ -47,11 +64,16 @@ def _responder(home: Home, reader: StatusReader) -> Responder:
     )
 
 
-def open_service(home: Home, counters: Counters) -> tuple[Service, Feed, Responder]:
+def open_service(home: Home, counters: Counters) -> tuple[Service, Feed, list[Responder]]:
     """What answers over HTTP, the feed that must be started with it, and who signs. `YinxinError` as above."""
     settings, reader = home.configuration.ocsp, StatusReader(home.storage)
     cache = AnswerCache(settings.cache_mib * 1024 * 1024)
     feed = Feed(reader, reader.issuers(), cache)
     responder = _responder(home, reader)
-    desk = Desk(responder, home.clock, Allowance(settings.nonce_per_second), cache, feed)
-    return Service({b"": desk}, home.clock, counters), feed, responder
+    desks = {b"": Desk(responder, home.clock, Allowance(settings.nonce_per_second), cache, feed)}
+    responders = [responder]
+    if attributes := attribute_responder_of(home):
+        # Without a feed: each answer is read from the books, which are small.
+        desks[b"/oasp"] = Desk(attributes, home.clock, Allowance(settings.nonce_per_second), AnswerCache(0))
+        responders.append(attributes)
+    return Service(desks, home.clock, counters), feed, responders

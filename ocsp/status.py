@@ -20,6 +20,11 @@ class Issuer(Authority, Protocol):
         """DER."""
         ...
 
+    @property
+    def delegator(self) -> Authority:
+        """Who certifies responders for it: itself; for an attribute authority, who certified that."""
+        ...
+
 
 class Reason(Protocol):
     """Why a certificate is revoked."""

@@ -50,14 +50,7 @@ class BranchEntry:
 
 def establish(context: Context, session: OperatorSession, name: str, title: str) -> None:
     """Make a branch. `YinxinError` (conflict) if there is one of this name."""
-    try:
-        content = Branch(name=name, title=title).canonical()
-    except ValidationError:
-        raise YinxinError(
-            Kind.INVALID,
-            _("a branch has a name of a-z, 0-9, dot and dash, and a title for people"),
-            subject=name,
-        ) from None
+    content = branch_content(name, title)
     statement = Statement(
         act=Act.ESTABLISH,
         subject=f"branch:{name}",
@@ -67,6 +60,18 @@ def establish(context: Context, session: OperatorSession, name: str, title: str)
         operator=session.name,
     )
     submit_branch(context, session.sign(statement).message, content)
+
+
+def branch_content(name: str, title: str) -> bytes:
+    """The canonical branch that is stated; `YinxinError` if it cannot be called so."""
+    try:
+        return Branch(name=name, title=title).canonical()
+    except ValidationError:
+        raise YinxinError(
+            Kind.INVALID,
+            _("a branch has a name of a-z, 0-9, dot and dash, and a title for people"),
+            subject=name,
+        ) from None
 
 
 def submit_branch(context: Context, message: bytes, content: bytes) -> None:

@@ -2,52 +2,47 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import click
 
-from ca.authorities import chain_of
-from ca.encryption_keys import encryption_keys_of, tell_centre
-from ca.register import find
-from ca.service import open_authority
 from ca.state import Reason
 from core import files
 from core.certificates import serial_text
 from core.cli import Group, Output, output_option
 from core.errors import YinxinError
-from core.home import Home
 from core.i18n import _
 from core.subject import Subject
-from ra import requests, revocation
 from ra.applications import Contact
 from ra.cli_filters import filter_options, state_option
-from ra.cli_options import FILE, acting_operator, contact_options, subject_changes, subject_options
-from ra.delivery import Form, deliver, export, files_of
+from ra.cli_options import (
+    FILE,
+    acting_operator,
+    choose_server,
+    chosen_server,
+    contact_options,
+    subject_changes,
+    subject_options,
+)
+from ra.cli_receipt import Enclosures, enclosure_options
+from ra.delivery import Form, export, files_of
 from ra.filters import RequestFilter
-from ra.issuance import issue
 from ra.moves import State
-from ra.operators import OperatorSession
-from ra.register import PAGE, list_requests, look_up
+from ra.office import MAXIMUM_ORDERS, RegistrationOffice, Server
+from ra.register import PAGE
+from ra.revocation import REASONS
 
-BATCH = 200
 
-
-@click.group(cls=Group, help=_("Requests for certificates: enter, approve, issue, deliver, revoke."))
-def group() -> None:
+@click.group(
+    cls=Group,
+    help=_("Requests for certificates: enter, approve, issue, deliver, revoke."),
+    example="yinxin ra --server https://ra.example.gov.cn list --as wang.review --key wang.pem",
+)
+@click.option("--server", metavar="URL", envvar="YINXIN_RA_SERVER", help=_("The office at a distance that is asked."))
+@click.option("--ca-file", type=FILE, help=_("Certificates to trust for TLS; else those that this machine trusts."))
+def group(server: str | None, ca_file: Path | None) -> None:
     """The group of commands."""
-
-
-group.add_later("renew", "ra.cli_succession:renew_command", _("Apply for a new term of a certificate, with its key."))
-group.add_later("rekey", "ra.cli_succession:rekey_command", _("Apply for a certificate of the same holder's new key."))
-group.add_later("change", "ra.cli_succession:change_command", _("Apply for a certificate with changed data."))
-group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, remove."))
-group.add_later("branch", "ra.cli_branches:branch_group", _("Branches, such as counties: make, list."))
-group.add_later("key", "ra.cli_keys:key_group", _("Keys, at the holder's place."))
-group.add_later("search", "ra.cli_search:search_command", _("Find holders' certificates."))
-group.add_later("template", "ra.cli_bulk:template_command", _("Write an empty list to fill in."))
-group.add_later("import", "ra.cli_bulk:import_command", _("Enter a request for each row of a list."))
-group.add_later("export", "ra.cli_bulk:export_command", _("Write all requests or certificates into a file."))
+    choose_server(Server(server, ca_file) if server else None)
 
 
 @group.command(
@@ -65,8 +60,7 @@ group.add_later("export", "ra.cli_bulk:export_command", _("Write all requests or
 @acting_operator
 @output_option
 def apply(
-    home: Home,
-    session: OperatorSession,
+    office: RegistrationOffice,
     profile: str,
     authority: str,
     csr_file: Path,
@@ -76,16 +70,7 @@ def apply(
 ) -> None:
     """Enter a request."""
     csr = files.read(csr_file)
-    number = requests.enter(
-        home.context,
-        session,
-        authority=authority,
-        profile=profile,
-        subject=subject,
-        csr=csr,
-        contact=contact,
-        decide_within=timedelta(days=home.configuration.ra.decide_days),
-    )
+    number = office.enter(authority=authority, profile=profile, subject=subject, csr=csr, contact=contact)
     output.done(
         _("Request {number} is entered; another operator approves it.").format(number=number),
         {"number": number, "state": State.ENTERED.value},
@@ -103,8 +88,7 @@ def apply(
 @acting_operator
 @output_option
 def amend(
-    home: Home,
-    session: OperatorSession,
+    office: RegistrationOffice,
     number: str,
     csr_file: Path | None,
     changed: Callable[[Subject], Subject],
@@ -112,16 +96,7 @@ def amend(
     output: Output,
 ) -> None:
     """Amend a request."""
-    application = look_up(home.context, session, number).application
-    state = requests.amend(
-        home.context,
-        session,
-        number,
-        subject=changed(application.subject) if application else None,
-        csr=files.read(csr_file) if csr_file else None,
-        contact=contact,
-        decide_within=timedelta(days=home.configuration.ra.decide_days),
-    )
+    state = office.amend(number, changed, files.read(csr_file) if csr_file else None, contact)
     output.done(
         _("Request {number} is amended; another operator approves it.").format(number=number),
         {"number": number, "state": state.value},
@@ -143,8 +118,7 @@ def amend(
 @filter_options
 @output_option
 def list_command(
-    home: Home,
-    session: OperatorSession,
+    office: RegistrationOffice,
     state: str | None,
     wanted: RequestFilter,
     after: str | None,
@@ -153,7 +127,7 @@ def list_command(
 ) -> None:
     """List requests."""
     wanted = replace(wanted, state=State(state) if state else None)
-    page = list_requests(home.context, session, wanted, after=after, limit=limit)
+    page = office.list_requests(wanted, after=after, limit=limit)
     headings = {
         "number": _("Number"),
         "state": _("State"),
@@ -179,9 +153,9 @@ def list_command(
 )
 @acting_operator
 @output_option
-def show(home: Home, session: OperatorSession, number: str, folder: Path | None, output: Output) -> None:
+def show(office: RegistrationOffice, number: str, folder: Path | None, output: Output) -> None:
     """Show a request."""
-    record = look_up(home.context, session, number)
+    record = office.look_up(number)
     statements = [
         f"{statement.at.astimezone():%Y-%m-%d %H:%M:%S} {statement.act.value}: {statement.operator}"
         + (f" ({statement.decision})" if statement.decision else "")
@@ -224,9 +198,9 @@ def show(home: Home, session: OperatorSession, number: str, folder: Path | None,
 @click.option("--digest", help=_("Only if the request is still the one with this digest, as `show` gives it."))
 @acting_operator
 @output_option
-def approve(home: Home, session: OperatorSession, numbers: tuple[str, ...], digest: str | None, output: Output) -> None:
+def approve(office: RegistrationOffice, numbers: tuple[str, ...], digest: str | None, output: Output) -> None:
     """Approve requests."""
-    _each(numbers, lambda number: requests.approve(home.context, session, number, digest=digest), output)
+    _each(numbers, lambda number: office.approve(number, digest=digest), output)
 
 
 @group.command(
@@ -237,9 +211,9 @@ def approve(home: Home, session: OperatorSession, numbers: tuple[str, ...], dige
 @click.option("--why", required=True, help=_("The reason, for the record."))
 @acting_operator
 @output_option
-def reject(home: Home, session: OperatorSession, numbers: tuple[str, ...], why: str, output: Output) -> None:
+def reject(office: RegistrationOffice, numbers: tuple[str, ...], why: str, output: Output) -> None:
     """Reject requests."""
-    _each(numbers, lambda number: requests.reject(home.context, session, number, why), output)
+    _each(numbers, lambda number: office.reject(number, why), output)
 
 
 @group.command(
@@ -250,9 +224,9 @@ def reject(home: Home, session: OperatorSession, numbers: tuple[str, ...], why: 
 @click.option("--why", default="", help=_("The reason, for the record."))
 @acting_operator
 @output_option
-def withdraw(home: Home, session: OperatorSession, numbers: tuple[str, ...], why: str, output: Output) -> None:
+def withdraw(office: RegistrationOffice, numbers: tuple[str, ...], why: str, output: Output) -> None:
     """Withdraw requests."""
-    _each(numbers, lambda number: requests.withdraw(home.context, session, number, why), output)
+    _each(numbers, lambda number: office.withdraw(number, why), output)
 
 
 @group.command(
@@ -264,23 +238,19 @@ def withdraw(home: Home, session: OperatorSession, numbers: tuple[str, ...], why
 @click.option("--approved", is_flag=True, help=_("All requests that are approved."))
 @acting_operator
 @output_option
-def issue_command(
-    home: Home, session: OperatorSession, numbers: tuple[str, ...], approved: bool, output: Output
-) -> None:
+def issue_command(office: RegistrationOffice, numbers: tuple[str, ...], approved: bool, output: Output) -> None:
     """Issue certificates."""
     if bool(numbers) == approved:
         raise click.UsageError(_("Give the numbers of requests, or --approved."))
-    authority = open_authority(home, encryption_keys_of(home))
-    wanted = _approved(home, session) if approved else list(dict.fromkeys(numbers))
+    wanted = _approved(office) if approved else list(dict.fromkeys(numbers))
     rows: list[dict[str, object]] = []
     try:
         with output.progress(_("Issuing"), len(wanted)) as advance:
-            for start in range(0, len(wanted), BATCH):
-                batch = wanted[start : start + BATCH]
-                made = issue(home.context, authority, session, batch)
+            for start in range(0, len(wanted), MAXIMUM_ORDERS):
+                batch = wanted[start : start + MAXIMUM_ORDERS]
                 rows += [
-                    {"number": number, "authority": one.authority, "serial": serial_text(one.serial)}
-                    for number, one in zip(batch, made, strict=True)
+                    {"number": one.number, "authority": one.authority, "serial": serial_text(one.serial)}
+                    for one in office.issue(batch)
                 ]
                 advance(len(batch))
     finally:
@@ -288,11 +258,11 @@ def issue_command(
             output.table(rows, {"number": _("Number"), "authority": _("Authority"), "serial": _("Serial number")})
 
 
-def _approved(home: Home, session: OperatorSession) -> list[str]:
+def _approved(office: RegistrationOffice) -> list[str]:
     numbers: list[str] = []
     after = None
     while True:
-        page = list_requests(home.context, session, RequestFilter(state=State.APPROVED), after=after, limit=1000)
+        page = office.list_requests(RequestFilter(state=State.APPROVED), after=after, limit=1000)
         numbers += [entry.number for entry in page.entries]
         if (after := page.next) is None:
             return numbers
@@ -310,18 +280,28 @@ def _approved(home: Home, session: OperatorSession) -> list[str]:
     type=click.Choice([form.value for form in Form]),
     default=Form.PEM.value,
     show_default=True,
-    help=_("PEM, DER, or PEM with the issuers' certificates."),
+    help=_("PEM, DER, or with the issuers' certificates: PEM (chain), PKCS#7 (p7b)."),
 )
+@enclosure_options
 @acting_operator
 @output_option
-def deliver_command(home: Home, session: OperatorSession, number: str, out: Path, form: str, output: Output) -> None:
+def deliver_command(
+    office: RegistrationOffice,
+    number: str,
+    out: Path,
+    form: str,
+    enclosures: Enclosures,
+    output: Output,
+) -> None:
     """Deliver a certificate."""
-    certificates = deliver(home.context, session, number)
+    enclosures.prepare(office, number)
+    certificates = office.deliver(number)
     certificate = certificates[0]
     try:
-        written = files_of(out, certificates, chain_of(home.storage, certificate.authority), Form(form))
+        written = files_of(out, certificates, office.chain_of(certificate.authority), Form(form))
         for path, content in written.items():
             files.write(path, content)
+        enclosures.write(office, number)
     except YinxinError as error:
         remedy = _("the delivery is recorded; get the certificate with: yinxin ra show {number} --export FOLDER")
         raise YinxinError(error.kind, error.what, subject=error.subject, remedy=remedy.format(number=number)) from error
@@ -345,24 +325,21 @@ def deliver_command(home: Home, session: OperatorSession, number: str, out: Path
 @click.option(
     "--reason",
     required=True,
-    type=click.Choice(sorted(reason.value for reason in revocation.REASONS)),
+    type=click.Choice(sorted(reason.value for reason in REASONS)),
     help=_("Why (RFC 5280)."),
 )
 @acting_operator
 @output_option
-def revoke(
-    home: Home, session: OperatorSession, serial: str, authority: str | None, reason: str, output: Output
-) -> None:
+def revoke(office: RegistrationOffice, serial: str, authority: str | None, reason: str, output: Output) -> None:
     """Revoke a certificate."""
-    from ca.cli_crl import publish_at_once
+    name, number = office.revoke(serial, authority, Reason(reason))
+    if chosen_server() is None:  # an office at a distance leaves it to whoever publishes there what is due
+        from ca.cli_crl import publish_at_once
 
-    found = find(home.storage, serial, authority)
-    revocation.revoke(home.context, session, found.authority, found.serial, Reason(reason))
-    publish_at_once(home, found.authority, Reason(reason), output)
-    _tell(output, found.authority, found.serial, "revoked")
-    # A centre elsewhere is told by whoever publishes the CRL: that takes the authority's end of the line.
-    if not home.configuration.kmc.url and (reason := tell_centre(home)):
-        output.warn(_("The key-management centre was not told: {reason}").format(reason=reason))
+        publish_at_once(click.get_current_context().obj, name, Reason(reason), output)
+    _tell(output, name, number, "revoked")
+    if missed := office.tell_centre():
+        output.warn(_("The key-management centre was not told: {reason}").format(reason=missed))
 
 
 @group.command(
@@ -373,11 +350,9 @@ def revoke(
 @click.option("--authority", help=_("The authority that issued it, if the number alone does not tell."))
 @acting_operator
 @output_option
-def hold(home: Home, session: OperatorSession, serial: str, authority: str | None, output: Output) -> None:
+def hold(office: RegistrationOffice, serial: str, authority: str | None, output: Output) -> None:
     """Hold a certificate."""
-    found = find(home.storage, serial, authority)
-    revocation.hold(home.context, session, found.authority, found.serial)
-    _tell(output, found.authority, found.serial, "held")
+    _tell(output, *office.hold(serial, authority), "held")
 
 
 @group.command(
@@ -388,11 +363,9 @@ def hold(home: Home, session: OperatorSession, serial: str, authority: str | Non
 @click.option("--authority", help=_("The authority that issued it, if the number alone does not tell."))
 @acting_operator
 @output_option
-def resume(home: Home, session: OperatorSession, serial: str, authority: str | None, output: Output) -> None:
+def resume(office: RegistrationOffice, serial: str, authority: str | None, output: Output) -> None:
     """Resume a certificate."""
-    found = find(home.storage, serial, authority)
-    revocation.resume(home.context, session, found.authority, found.serial)
-    _tell(output, found.authority, found.serial, "valid")
+    _tell(output, *office.resume(serial, authority), "valid")
 
 
 def _tell(output: Output, authority: str, serial: int, state: str) -> None:
@@ -410,3 +383,21 @@ def _each(numbers: Sequence[str], decide: Callable[[str], State], output: Output
     finally:
         if rows:
             output.table(rows, {"number": _("Number"), "state": _("State")})
+
+
+group.add_later("renew", "ra.cli_succession:renew_command", _("Apply for a new term of a certificate, with its key."))
+group.add_later("rekey", "ra.cli_succession:rekey_command", _("Apply for a certificate of the same holder's new key."))
+group.add_later("change", "ra.cli_succession:change_command", _("Apply for a certificate with changed data."))
+group.add_later("revoke-batch", "ra.cli_revocations:revoke_batch_command", _("Order many revocations."))
+group.add_later("batch", "ra.cli_revocations:batch_group", _("Orders to revoke many: list, show, approve, reject."))
+group.add_later("expiring", "ra.cli_expiry:expiring_command", _("List certificates that end soon."))
+group.add_later("notify", "ra.cli_expiry:notify_command", _("Write to the holders of certificates that end soon."))
+group.add_later("receipt", "ra.cli_receipt:receipt_command", _("Write the receipt of a delivered request again."))
+group.add_later("sign-request", "ra.cli_http:sign_request_command", _("Sign a request for curl and other programs."))
+group.add_later("search", "ra.cli_search:search_command", _("Find holders' certificates."))
+group.add_later("template", "ra.cli_bulk:template_command", _("Write an empty list to fill in."))
+group.add_later("import", "ra.cli_bulk:import_command", _("Enter a request for each row of a list."))
+group.add_later("export", "ra.cli_bulk:export_command", _("Write all requests or certificates into a file."))
+group.add_later("operator", "ra.cli_people:operator_group", _("Operators: appoint, list, suspend, remove."))
+group.add_later("branch", "ra.cli_branches:branch_group", _("Branches, such as counties: make, list."))
+group.add_later("key", "ra.cli_keys:key_group", _("Keys, at the holder's place."))

@@ -3,11 +3,9 @@
 import click
 
 from core.cli import Group, Output, output_option
-from core.home import Home
 from core.i18n import _
-from ra import branches
-from ra.cli_options import acting_operator
-from ra.operators import OperatorSession
+from ra.cli_options import acting_operator, asking_anybody
+from ra.office import RegistrationOffice
 
 
 @click.group(cls=Group, help=_("Branches, such as counties: make, list."))
@@ -24,16 +22,16 @@ def branch_group() -> None:
 @click.option("--title", required=True, help=_("What people call it."))
 @acting_operator
 @output_option
-def add_branch(home: Home, session: OperatorSession, name: str, title: str, output: Output) -> None:
+def add_branch(office: RegistrationOffice, name: str, title: str, output: Output) -> None:
     """Make a branch."""
-    branches.establish(home.context, session, name, title)
+    office.establish(name, title)
     output.done(_("There is a branch {name} now.").format(name=name), {"branch": name, "title": title})
 
 
 @branch_group.command(name="list", help=_("List the branches."), example="yinxin ra branch list")
+@asking_anybody
 @output_option
-@click.pass_obj
-def list_branches(home: Home, output: Output) -> None:
+def list_branches(office: RegistrationOffice, output: Output) -> None:
     """List branches."""
     headings = {"branch": _("Branch"), "title": _("Title"), "administrator": _("By")}
-    output.table((vars(branch) for branch in branches.list_branches(home.context)), headings)
+    output.table((vars(branch) for branch in office.list_branches()), headings)

@@ -8,32 +8,26 @@ from typing import TypeVar
 
 import click
 
-from ca.activation import active_profiles
-from ca.profiles import Audience
 from ca.register import Filter
 from ca.state import State as CertificateState
 from core import files
 from core.cli import Command, Output, output_option
 from core.errors import Kind, YinxinError
-from core.home import Home
 from core.i18n import _
 from ra.cli_filters import filter_options
-from ra.cli_options import FILE, acting_operator
-from ra.examination import Defaults, examine
+from ra.cli_options import FILE, acting_operator, asking_anybody
+from ra.examination import Defaults
 from ra.exporting import (
     CERTIFICATE_HEADINGS,
     REQUEST_HEADINGS,
     Encoding,
     Format,
-    certificate_records,
-    request_records,
     write_export,
 )
 from ra.filters import RequestFilter
-from ra.importing import Examination, Outcome, enter
+from ra.importing import Examination, Outcome
 from ra.moves import State
-from ra.operators import OperatorSession
-from ra.profiles import OPERATOR
+from ra.office import RegistrationOffice
 from ra.spreadsheets import read_table
 
 Wanted = TypeVar("Wanted", bound=StrEnum)
@@ -45,16 +39,13 @@ Wanted = TypeVar("Wanted", bound=StrEnum)
     example="yinxin ra template --out staff.xlsx",
 )
 @click.option("--out", required=True, type=FILE, help=_("Where to write it."))
+@asking_anybody
 @output_option
-@click.pass_obj
-def template_command(home: Home, out: Path, output: Output) -> None:
+def template_command(office: RegistrationOffice, out: Path, output: Output) -> None:
     """Write the template."""
     from ra.workbook_writing import write_template
 
-    with home.storage.reading() as connection:
-        profiles = [version.profile for version in active_profiles(connection)]
-    wanted = [one.name for one in profiles if one.audience is Audience.SUBSCRIBER and one.name != OPERATOR]
-    files.write(out, write_template(wanted), replace=False)
+    files.write(out, write_template(office.profiles()), replace=False)
     output.done(_("{out}: fill in one row for each certificate.").format(out=out), {"template": str(out)})
 
 
@@ -83,8 +74,7 @@ def template_command(home: Home, out: Path, output: Output) -> None:
 @acting_operator
 @output_option
 def import_command(
-    home: Home,
-    session: OperatorSession,
+    office: RegistrationOffice,
     file: Path,
     csr_folder: Path | None,
     profile: str | None,
@@ -97,7 +87,7 @@ def import_command(
     """Import a list."""
     table = read_table(file)
     with output.progress(_("Checking"), len(table.rows) - 1) as advance:
-        found = examine(home.context, table, Defaults(profile, authority, csr_folder), advance=advance)
+        found = office.examine(table, Defaults(profile, authority, csr_folder), advance=advance)
     if marked and found.problems:
         from ra.workbook_writing import write_marked
 
@@ -107,7 +97,7 @@ def import_command(
     try:
         if not check_only and (valid_only or not found.problems):
             with output.progress(_("Entering"), len(found.candidates)) as advance:
-                for outcome in enter(home.context, session, found.candidates):
+                for outcome in office.enter_rows(found.candidates):
                     entered.append(outcome)
                     advance(1)
     finally:
@@ -155,8 +145,7 @@ def import_command(
 @filter_options
 @output_option
 def export_command(
-    home: Home,
-    session: OperatorSession,
+    office: RegistrationOffice,
     what: str,
     out: Path,
     form: str,
@@ -168,7 +157,7 @@ def export_command(
     """Export requests or certificates."""
     if what == "requests":
         wanted = replace(wanted, state=_state(State, state))
-        headings, rows = REQUEST_HEADINGS, request_records(home.context, session, wanted)
+        headings, rows = REQUEST_HEADINGS, office.request_records(wanted)
     else:
         certificates = Filter(
             state=_state(CertificateState, state),
@@ -178,7 +167,7 @@ def export_command(
         )
         # The expiry is that of each certificate, not of the request's newest.
         wanted = replace(wanted, expires_from=None, expires_before=None)
-        headings, rows = CERTIFICATE_HEADINGS, certificate_records(home.context, session, certificates, wanted)
+        headings, rows = CERTIFICATE_HEADINGS, office.certificate_records(certificates, wanted)
     with files.writing(out) as file:
         tracked = output.track(rows, _("Writing"))
         count = write_export(file, headings, tracked, Format(form), encoding=Encoding(encoding))

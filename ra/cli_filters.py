@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
-from core.home import Home
 from core.i18n import _
 from ra.filters import RequestFilter
 from ra.moves import MOVES, State
-from ra.operators import OperatorSession
+from ra.office import RegistrationOffice
 from ra.statements import Act
 
 Function = Callable[..., Any]
@@ -28,8 +27,7 @@ def filter_options(function: Function) -> Function:
 
     @functools.wraps(function)
     def filtered(
-        home: Home,
-        session: OperatorSession,
+        office: RegistrationOffice,
         by: str | None,
         act: str,
         since: datetime | None,
@@ -42,7 +40,7 @@ def filter_options(function: Function) -> Function:
         if expires_within is not None:
             if expires_from or expires_before:
                 raise click.UsageError(_("Give either --expires-within, or days from and before."))
-            now = home.context.clock.now()
+            now = office.now()
             expires_from, expires_before = now, now + timedelta(days=expires_within)
         wanted = RequestFilter(
             **{field: options.pop(field) for field in ("profile", "unit", "branch")},
@@ -53,7 +51,7 @@ def filter_options(function: Function) -> Function:
             expires_from=_local(expires_from),
             expires_before=_local(expires_before),
         )
-        return function(home=home, session=session, wanted=wanted, **options)
+        return function(office=office, wanted=wanted, **options)
 
     decorated: Function = filtered
     for option in (

@@ -18,12 +18,14 @@ from core.i18n import _
 from core.keys import passphrase
 from core.subject import Identity, Subject
 from ra.applications import Contact
-from ra.operators import open_session
+from ra.office import RegistrationOffice, Server
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 PIN_VARIABLE = "YINXIN_PIN"
 
 Function = Callable[..., Any]
+
+_SERVER = "ra.server"
 
 kind_option = click.option(
     "--kind",
@@ -57,19 +59,85 @@ def obtain_pin(what: str, file: Path | None, variable: str = PIN_VARIABLE) -> by
 
 
 def acting_operator(function: Function) -> Function:
-    """Give the command `--as`, `--key` and `--pin-file`, and the parameter `session: OperatorSession`."""
+    """Give the command `--as`, `--key` and `--pin-file`, and the parameter `office: RegistrationOffice`."""
 
     @functools.wraps(function)
     def acting(home: Home, operator: str, key_file: Path, pin_file: Path | None, **options: Any) -> Any:
-        pin = obtain_pin(str(key_file), pin_file)
-        session = open_session(home.context, operator, key_file, pin)
-        return function(home=home, session=session, **options)
+        return function(office=_open_office(home, operator, key_file, pin_file), **options)
 
-    decorated: Function = click.pass_obj(acting)
+    return _with_operator_options(click.pass_obj(acting), required=True)
+
+
+def acting_here(function: Function) -> Function:
+    """As `acting_operator`, for what is done where the CA is: the parameters `home` and `session`."""
+
+    @functools.wraps(function)
+    def acting(home: Home, operator: str, key_file: Path, pin_file: Path | None, **options: Any) -> Any:
+        here_only()
+        from ra.operators import open_session
+
+        pin = obtain_pin(str(key_file), pin_file)
+        return function(home=home, session=open_session(home.context, operator, key_file, pin), **options)
+
+    return _with_operator_options(click.pass_obj(acting), required=True)
+
+
+def asking_anybody(function: Function) -> Function:
+    """The same for what needs no operator at this machine; an office at a distance asks who looks."""
+
+    @functools.wraps(function)
+    def asking(home: Home, operator: str | None, key_file: Path | None, pin_file: Path | None, **options: Any) -> Any:
+        if operator is None or key_file is None:
+            if chosen_server() is not None:
+                raise click.UsageError(_("An office at a distance asks who looks: give --as and --key."))
+            from ra.local_office import LocalOffice
+
+            return function(office=LocalOffice(home), **options)
+        return function(office=_open_office(home, operator, key_file, pin_file), **options)
+
+    return _with_operator_options(click.pass_obj(asking), required=False)
+
+
+def choose_server(server: Server | None) -> None:
+    """Have the commands of this call go to the office there."""
+    click.get_current_context().meta[_SERVER] = server
+
+
+def chosen_server() -> Server | None:
+    """Where the office is; None: at this machine."""
+    server: Server | None = click.get_current_context().meta.get(_SERVER)
+    return server
+
+
+def here_only() -> None:
+    """Refuse what is only done where the keys of the CA are."""
+    if chosen_server() is not None:
+        raise click.UsageError(_("This is done at the CA's own machine, without --server."))
+
+
+def _open_office(home: Home, operator: str, key_file: Path, pin_file: Path | None) -> RegistrationOffice:
+    server = chosen_server()
+    pin = obtain_pin(str(key_file), pin_file)
+    if server is None:
+        from ra.local_office import LocalOffice
+        from ra.operators import open_session
+
+        return LocalOffice(home, open_session(home.context, operator, key_file, pin))
+    from ra.remote_office import open_remote
+
+    return open_remote(server, operator, key_file, pin, home.clock)
+
+
+def operator_options(function: Function) -> Function:
+    """Give the command `--as`, `--key` and `--pin-file` as they are: `operator`, `key_file`, `pin_file`."""
+    return _with_operator_options(function, required=True)
+
+
+def _with_operator_options(decorated: Function, *, required: bool) -> Function:
     for option in (
         click.option("--pin-file", type=FILE, help=_("File with the PIN, mode 0600; else YINXIN_PIN, or a prompt.")),
-        click.option("--key", "key_file", required=True, type=FILE, help=_("The operator's key file.")),
-        click.option("--as", "operator", required=True, metavar="OPERATOR", help=_("The operator who acts.")),
+        click.option("--key", "key_file", required=required, type=FILE, help=_("The operator's key file.")),
+        click.option("--as", "operator", required=required, metavar="OPERATOR", help=_("The operator who acts.")),
     ):
         decorated = option(decorated)
     return decorated

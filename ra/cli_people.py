@@ -15,9 +15,10 @@ from core.home import Home
 from core.i18n import _
 from core.keys.key_file import create_key_file
 from core.subject import Subject
-from ra import operators, personnel
-from ra.cli_options import FILE, acting_operator, kind_option, obtain_pin
-from ra.operators import Operator, OperatorSession
+from ra import personnel
+from ra.cli_options import FILE, acting_operator, asking_anybody, here_only, kind_option, obtain_pin
+from ra.office import RegistrationOffice
+from ra.operators import Operator
 from ra.roles import FOUNDERS, Role
 
 _PIN_HELP = _("File with the PIN of the new key, mode 0600; else YINXIN_NEW_PIN, or a prompt.")
@@ -85,8 +86,7 @@ def _csr_of(
 @acting_operator
 @output_option
 def add_operator(
-    home: Home,
-    session: OperatorSession,
+    office: RegistrationOffice,
     name: str,
     roles: tuple[str, ...],
     authority: str,
@@ -99,20 +99,14 @@ def add_operator(
     output: Output,
 ) -> None:
     """Appoint somebody."""
-    issuing = open_authority(home)
-    with home.storage.reading() as connection:
-        administrator = operators.find_operator(connection, session.name)
     with _csr_of(name, kind, new_key, csr_file, new_pin_file) as csr:
-        appointed = personnel.appoint(
-            home.context,
-            issuing,
-            session,
+        appointed = office.appoint(
             name,
             {Role(role) for role in roles},
             csr,
             authority=authority,
-            organization=organization or home.configuration.centre.organization,
-            branch=administrator.branch if branch is None else branch,
+            organization=organization,
+            branch=branch,
         )
     output.done(_("{name} is appointed: {roles}.").format(name=name, roles=", ".join(sorted(roles))), _facts(appointed))
 
@@ -130,8 +124,7 @@ def add_operator(
 @acting_operator
 @output_option
 def renew(
-    home: Home,
-    session: OperatorSession,
+    office: RegistrationOffice,
     name: str,
     kind: str,
     new_key: Path | None,
@@ -140,9 +133,8 @@ def renew(
     output: Output,
 ) -> None:
     """Renew somebody's certificate."""
-    issuing = open_authority(home)
     with _csr_of(name, kind, new_key, csr_file, new_pin_file) as csr:
-        renewed = personnel.renew(home.context, issuing, session, name, csr)
+        renewed = office.renew(name, csr)
     output.done(_("{name} signs with the new key from now on.").format(name=name), _facts(renewed))
 
 
@@ -175,6 +167,7 @@ def found(
     output: Output,
 ) -> None:
     """Found an administrator."""
+    here_only()
     issuing = open_authority(home)
     key = create_key_file(new_key, KeyKind(kind), obtain_pin(str(new_key), new_pin_file, "YINXIN_NEW_PIN"))
     try:
@@ -198,9 +191,9 @@ def found(
     name="list", help=_("List everybody who is or was appointed."), example="yinxin ra operator list"
 )
 @click.option("--branch", help=_("Only those of this branch."))
+@asking_anybody
 @output_option
-@click.pass_obj
-def list_operators(home: Home, branch: str | None, output: Output) -> None:
+def list_operators(office: RegistrationOffice, branch: str | None, output: Output) -> None:
     """List people."""
     headings = {
         "operator": _("Operator"),
@@ -209,7 +202,7 @@ def list_operators(home: Home, branch: str | None, output: Output) -> None:
         "state": _("State"),
         "certificate": _("Certificate"),
     }
-    output.table([_facts(operator) for operator in operators.list_operators(home.context, branch)], headings)
+    output.table([_facts(operator) for operator in office.list_operators(branch)], headings)
 
 
 @operator_group.command(
@@ -220,9 +213,9 @@ def list_operators(home: Home, branch: str | None, output: Output) -> None:
 @_role_option
 @acting_operator
 @output_option
-def change(home: Home, session: OperatorSession, name: str, roles: tuple[str, ...], output: Output) -> None:
+def change(office: RegistrationOffice, name: str, roles: tuple[str, ...], output: Output) -> None:
     """Change somebody's roles."""
-    changed = personnel.change_roles(home.context, session, name, {Role(role) for role in roles})
+    changed = office.change_roles(name, {Role(role) for role in roles})
     output.done(_("{name} is appointed: {roles}.").format(name=name, roles=", ".join(sorted(roles))), _facts(changed))
 
 
@@ -237,11 +230,9 @@ _why_option = click.option("--why", default="", help=_("The reason, for the reco
 @_why_option
 @acting_operator
 @output_option
-def suspend(home: Home, session: OperatorSession, name: str, why: str, output: Output) -> None:
+def suspend(office: RegistrationOffice, name: str, why: str, output: Output) -> None:
     """Suspend somebody."""
-    output.done(
-        _("{name} is suspended.").format(name=name), _facts(personnel.suspend(home.context, session, name, why))
-    )
+    output.done(_("{name} is suspended.").format(name=name), _facts(office.suspend(name, why)))
 
 
 @operator_group.command(
@@ -252,11 +243,9 @@ def suspend(home: Home, session: OperatorSession, name: str, why: str, output: O
 @_why_option
 @acting_operator
 @output_option
-def reinstate(home: Home, session: OperatorSession, name: str, why: str, output: Output) -> None:
+def reinstate(office: RegistrationOffice, name: str, why: str, output: Output) -> None:
     """Reinstate somebody."""
-    output.done(
-        _("{name} may act again.").format(name=name), _facts(personnel.reinstate(home.context, session, name, why))
-    )
+    output.done(_("{name} may act again.").format(name=name), _facts(office.reinstate(name, why)))
 
 
 @operator_group.command(
@@ -267,9 +256,9 @@ def reinstate(home: Home, session: OperatorSession, name: str, why: str, output:
 @_why_option
 @acting_operator
 @output_option
-def remove(home: Home, session: OperatorSession, name: str, why: str, output: Output) -> None:
+def remove(office: RegistrationOffice, name: str, why: str, output: Output) -> None:
     """Remove somebody."""
-    output.done(_("{name} is removed.").format(name=name), _facts(personnel.remove(home.context, session, name, why)))
+    output.done(_("{name} is removed.").format(name=name), _facts(office.remove(name, why)))
 
 
 def _facts(operator: Operator) -> dict[str, object]:

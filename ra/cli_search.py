@@ -4,12 +4,11 @@ import click
 
 from core.certificates import serial_text
 from core.cli import Command, Output, output_option
-from core.home import Home
 from core.i18n import _
 from ra.cli_options import acting_operator
-from ra.operators import OperatorSession
+from ra.office import RegistrationOffice
 from ra.register import PAGE
-from ra.search import By, search
+from ra.search import By
 
 
 @click.command(
@@ -25,10 +24,10 @@ from ra.search import By, search
 @acting_operator
 @output_option
 def search_command(
-    home: Home, session: OperatorSession, what: str, by: str, after: int | None, limit: int, output: Output
+    office: RegistrationOffice, what: str, by: str, after: int | None, limit: int, output: Output
 ) -> None:
     """Find certificates."""
-    findings = search(home.context, session, By(by), what, after=after, limit=limit)
+    findings = office.search(By(by), what, after=after, limit=limit)
     rows = [
         {**vars(one), "serial": serial_text(one.serial), "decimal": str(one.serial), "expires": one.expires}
         for one in findings.found

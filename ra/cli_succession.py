@@ -1,37 +1,25 @@
 """`yinxin ra renew`, `rekey` and `change`: certificates that follow others of the same holder."""
 
-import functools
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 
-from ca.register import find
 from ca.state import Reason
 from core import files
 from core.cli import Command, Output, output_option
-from core.home import Home
 from core.i18n import _
 from core.subject import Subject
-from ra import succession
 from ra.applications import Contact, Succession
 from ra.cli_options import FILE, Function, acting_operator, contact_options, subject_changes
 from ra.moves import State
-from ra.operators import OperatorSession
+from ra.office import RegistrationOffice
 from ra.replacement import REASONS
 
 
 def _certificate(function: Function) -> Function:
-    """Give the command the certificate to be replaced, as `authority` and `serial`, and another `issuer`."""
-
-    @functools.wraps(function)
-    def with_certificate(home: Home, serial: str, authority: str | None, **options: Any) -> Any:
-        found = find(home.storage, serial, authority)
-        return function(home=home, authority=found.authority, serial=found.serial, **options)
-
-    decorated: Function = with_certificate
+    """Give the command the certificate to be replaced, as `serial` and `authority`, and another `issuer`."""
+    decorated = function
     for option in (
         click.option("--issuer", help=_("Another authority that shall issue it, where the former one ends too soon.")),
         click.option("--authority", help=_("The authority that issued it, if the number alone does not tell.")),
@@ -64,25 +52,24 @@ def _revocation(kind: Succession) -> Callable[[Function], Function]:
 @_certificate
 @output_option
 def renew_command(
-    home: Home,
-    session: OperatorSession,
-    authority: str,
-    serial: int,
+    office: RegistrationOffice,
+    authority: str | None,
+    serial: str,
     csr_file: Path | None,
     contact: Contact | None,
     issuer: str | None,
     output: Output,
 ) -> None:
     """Enter a renewal."""
-    number = succession.renew(
-        home.context,
-        session,
-        authority,
+    number = office.succeed(
+        Succession.RENEW,
         serial,
+        authority,
+        changed=_the_same,
         csr=files.read(csr_file) if csr_file else None,
+        revoke=None,
         contact=contact,
         issuer=issuer,
-        decide_within=_decide_within(home),
     )
     _tell(output, number)
 
@@ -100,10 +87,9 @@ def renew_command(
 @_certificate
 @output_option
 def rekey_command(
-    home: Home,
-    session: OperatorSession,
-    authority: str,
-    serial: int,
+    office: RegistrationOffice,
+    authority: str | None,
+    serial: str,
     csr_file: Path,
     revoke: str | None,
     contact: Contact | None,
@@ -111,16 +97,15 @@ def rekey_command(
     output: Output,
 ) -> None:
     """Enter a rekeying."""
-    number = succession.rekey(
-        home.context,
-        session,
-        authority,
+    number = office.succeed(
+        Succession.REKEY,
         serial,
+        authority,
+        changed=_the_same,
         csr=files.read(csr_file),
         revoke=Reason(revoke) if revoke else None,
         contact=contact,
         issuer=issuer,
-        decide_within=_decide_within(home),
     )
     _tell(output, number)
 
@@ -144,10 +129,9 @@ def rekey_command(
 @_certificate
 @output_option
 def change_command(
-    home: Home,
-    session: OperatorSession,
-    authority: str,
-    serial: int,
+    office: RegistrationOffice,
+    authority: str | None,
+    serial: str,
     csr_file: Path | None,
     revoke: str | None,
     changed: Callable[[Subject], Subject],
@@ -156,23 +140,21 @@ def change_command(
     output: Output,
 ) -> None:
     """Enter a change."""
-    number = succession.change(
-        home.context,
-        session,
-        authority,
+    number = office.succeed(
+        Succession.CHANGE,
         serial,
-        changed,
+        authority,
+        changed=changed,
         csr=files.read(csr_file) if csr_file else None,
         revoke=Reason(revoke) if revoke else None,
         contact=contact,
         issuer=issuer,
-        decide_within=_decide_within(home),
     )
     _tell(output, number)
 
 
-def _decide_within(home: Home) -> timedelta:
-    return timedelta(days=home.configuration.ra.decide_days)
+def _the_same(subject: Subject) -> Subject:
+    return subject
 
 
 def _tell(output: Output, number: str) -> None:

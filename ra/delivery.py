@@ -10,6 +10,7 @@ from core import files
 from core.algorithms import KeyKind
 from core.asn1.enveloped_key import CsrResponse
 from core.certificates import armour, serial_text
+from core.cms import certificates_only
 from core.context import Context
 from core.csr import build_csr
 from core.errors import Kind, YinxinError
@@ -24,8 +25,8 @@ from core.sm2 import curve
 from core.subject import Subject
 from ra.operators import OperatorSession
 from ra.register import Record, StoredCertificate, find_request
-from ra.requests import decide
-from ra.statements import Act
+from ra.requests import decide, submit
+from ra.statements import Act, verify_statement
 
 
 class Form(StrEnum):
@@ -35,12 +36,20 @@ class Form(StrEnum):
     DER = "der"
     CHAIN = "chain"
     """The certificate and its issuers', PEM, the root last."""
+    P7B = "p7b"
+    """The same as PKCS#7 (certs-only SignedData, DER)."""
 
 
 def deliver(context: Context, session: OperatorSession, number: str) -> list[StoredCertificate]:
     """State that the certificates of a request were handed over; the certificates. Once only."""
     decide(context, session, number, Act.DELIVER)
     return find_request(context, number).certificates
+
+
+def delivered(context: Context, message: bytes) -> list[StoredCertificate]:
+    """Carry out the signed statement that a request's certificates were handed over; the certificates."""
+    submit(context, message)
+    return find_request(context, verify_statement(message).statement.subject).certificates
 
 
 def write_certificate(certificate: bytes, chain: Sequence[bytes], form: Form) -> bytes:
@@ -52,6 +61,8 @@ def write_certificate(certificate: bytes, chain: Sequence[bytes], form: Form) ->
             return armour([certificate])
         case Form.CHAIN:
             return armour([certificate, *chain])
+        case Form.P7B:
+            return certificates_only([certificate, *chain])
 
 
 def files_of(

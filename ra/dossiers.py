@@ -78,22 +78,25 @@ def next_statement(
     context: Context, session: OperatorSession, number: str, act: Act, *, decision: str = "", digest: str | None = None
 ) -> Statement:
     """What the operator would sign about a request: about the content of this digest, or else as it is stored now."""
-    with context.storage.reading() as connection:
-        row = _row(connection, number)
-        count = connection.scalar(
-            sa.select(sa.func.count())
-            .select_from(records.request_moves)
-            .where(records.request_moves.c.request_id == row.id)
-        )
+    sequence, present = place_of(context, number)
     return Statement(
         act=act,
         subject=number,
-        sequence=(count or 0) + 1,
-        digest=digest or digest_of(row.content),
+        sequence=sequence,
+        digest=digest or present,
         decision=decision,
         at=context.clock.now(),
         operator=session.name,
     )
+
+
+def place_of(context: Context, number: str) -> tuple[int, str]:
+    """The sequence that the next statement about a request has, and the digest of its content as it is stored now."""
+    with context.storage.reading() as connection:
+        row = _row(connection, number)
+        moves = records.request_moves
+        count = connection.scalar(sa.select(sa.func.count()).select_from(moves).where(moves.c.request_id == row.id))
+    return (count or 0) + 1, digest_of(row.content)
 
 
 def append_move(

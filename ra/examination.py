@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,17 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.subject import Identity, Subject
 from ra import records
-from ra.applications import Application, new_salt
-from ra.import_columns import AUTHORITY, CSR, IDENTITY_FIELDS, PROFILE, SUBJECT_FIELDS, Layout, recognise
+from ra.applications import Application, Contact, new_salt
+from ra.import_columns import (
+    AUTHORITY,
+    CONTACT_FIELDS,
+    CSR,
+    IDENTITY_FIELDS,
+    PROFILE,
+    SUBJECT_FIELDS,
+    Layout,
+    recognise,
+)
 from ra.importing import Candidate, Examination, Outcome, earlier, is_same, next_attempt, number_of
 from ra.moves import State
 from ra.profiles import check_application, subscriber_profile
@@ -48,10 +57,51 @@ class Defaults:
     authority: str | None = None
     csr_folder: Path | None = None
     """Where the files lie that the rows name."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Those files, where they come with the list instead."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Files that could not be read where the list comes from, and why."""
 
     def given(self, name: str) -> bool:
         """Whether rows may leave this field out."""
         return bool({PROFILE: self.profile, AUTHORITY: self.authority}.get(name))
+
+    def read(self, name: str) -> bytes:
+        """A file of the folder, and of no other."""
+        if name in self.unread:
+            raise YinxinError(Kind.INVALID, self.unread[name])
+        if name in self.files:
+            return self.files[name]
+        if self.csr_folder is None:
+            raise YinxinError(Kind.INVALID, _("names a file, but no folder of requests was given (--csr-folder)"))
+        try:
+            path = (self.csr_folder / name).resolve()
+            inside = path.is_relative_to(self.csr_folder.resolve())
+            if inside and path.is_file() and path.stat().st_size > MAXIMUM_SIZE:
+                raise YinxinError(Kind.INVALID, _("larger than a certificate request can be"))
+        except (OSError, RuntimeError, ValueError):
+            inside = False
+        if not inside:
+            raise YinxinError(Kind.INVALID, _("not a file in the folder of requests"))
+        return files.read(path)
+
+
+def is_inline(given: str) -> bool:
+    """Whether a cell holds the certificate request itself, and not the name of its file."""
+    return given.startswith("-----BEGIN")
+
+
+def subject_of(fields: Mapping[str, str]) -> Subject:
+    """Whom a row is for."""
+    return Subject.model_validate(
+        {name: fields[name] for name in fields.keys() & SUBJECT_FIELDS}
+        | {"identity": {name: fields[name] for name in fields.keys() & IDENTITY_FIELDS}}
+    )
+
+
+def fields_of(layout: Layout, row: Row) -> dict[str, str]:
+    """The row's filled fields; numbers and codes in capitals."""
+    return {name: value.upper() if name in UPPER_CASE else value for name, value in layout.fields(row).items()}
 
 
 def examine(
@@ -94,9 +144,7 @@ class _Examiner:
     def examine(self, row: Row) -> None:
         """Note what is wrong with the row, or that it can be entered, or that it was."""
         before = len(self.problems)
-        fields = {
-            name: value.upper() if name in UPPER_CASE else value for name, value in self.layout.fields(row).items()
-        }
+        fields = fields_of(self.layout, row)
         try:
             profile = self._profile(row, fields)
             self._check_authority(row, fields)
@@ -142,6 +190,11 @@ class _Examiner:
                     encode_name([(label, fields[name])])
                 except YinxinError as error:
                     self._wrong(row, name, error.what)
+        for name in fields.keys() & CONTACT_FIELDS:
+            try:
+                Contact.model_validate({name: fields[name]})
+            except ValidationError:
+                self._wrong(row, name, _("not an e-mail address"))
         for name in fields.keys() & (IDENTITY_FIELDS | {"country"}):
             model: type[Identity | Subject] = Identity if name in IDENTITY_FIELDS else Subject
             given: dict[str, Any] = {name: fields[name]} | ({} if model is Identity else {"common_name": "-"})
@@ -157,28 +210,12 @@ class _Examiner:
         try:
             if not given:
                 raise YinxinError(Kind.INVALID, _("every row needs a certificate request"))
-            csr = parse_csr(given.encode() if given.startswith("-----BEGIN") else self._read(given))
+            csr = parse_csr(given.encode() if is_inline(given) else self.defaults.read(given))
             csr.check_possession()
         except YinxinError as error:
             self._wrong(row, CSR, error.what)
             raise _Wrong from None
         return csr
-
-    def _read(self, name: str) -> bytes:
-        """A file of the folder, and of no other."""
-        folder = self.defaults.csr_folder
-        if folder is None:
-            raise YinxinError(Kind.INVALID, _("names a file, but no folder of requests was given (--csr-folder)"))
-        try:
-            path = (folder / name).resolve()
-            inside = path.is_relative_to(folder.resolve())
-            if inside and path.is_file() and path.stat().st_size > MAXIMUM_SIZE:
-                raise YinxinError(Kind.INVALID, _("larger than a certificate request can be"))
-        except (OSError, RuntimeError, ValueError):
-            inside = False
-        if not inside:
-            raise YinxinError(Kind.INVALID, _("not a file in the folder of requests"))
-        return files.read(path)
 
     def _check_unique(self, row: Row, fields: dict[str, str], csr: CertificationRequest) -> None:
         kind = fields[PROFILE], fields[AUTHORITY]
@@ -197,15 +234,14 @@ class _Examiner:
                 return
 
     def _settle(self, row: Row, fields: dict[str, str], profile: Profile, csr: CertificationRequest) -> None:
+        contact = {name: fields[name] for name in fields.keys() & CONTACT_FIELDS}
         application = Application(
             number=number_of(csr.public_key_info, fields[PROFILE], fields[AUTHORITY]),
             authority=fields[AUTHORITY],
             profile=profile.name,
             approvals=profile.approvals,
-            subject=Subject.model_validate(
-                {name: fields[name] for name in fields.keys() & SUBJECT_FIELDS}
-                | {"identity": {name: fields[name] for name in fields.keys() & IDENTITY_FIELDS}}
-            ),
+            subject=subject_of(fields),
+            contact=Contact.model_validate(contact) if contact else None,
             csr=csr.encoded,
             salt=new_salt(),
         )

@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import chain, islice
 from typing import IO
 
-from ca.register import CertificateRecord, Filter, every
+from ca.register import CertificateRecord, Filter, every, page
 from core.certificates import serial_text
 from core.context import Context
 from ra.filters import RequestFilter
@@ -66,10 +66,10 @@ def request_records(context: Context, session: OperatorSession, wanted: RequestF
     """The requests that the operator may see and that fit, as `list_requests` orders them."""
     after = None
     while True:
-        page = list_requests(context, session, wanted, after=after, limit=MAXIMUM_PAGE)
-        for entry in page.entries:
+        found = list_requests(context, session, wanted, after=after, limit=MAXIMUM_PAGE)
+        for entry in found.entries:
             yield {field: str(getattr(entry, field)) for field in REQUEST_HEADINGS}
-        if (after := page.next) is None:
+        if (after := found.next) is None:
             return
 
 
@@ -85,6 +85,16 @@ def certificate_records(
         # The others are of services, operators and the centre itself, or of another branch.
         ours = visible_among(context, session, [record.approval_reference for record in batch], requests)
         yield from (_certificate(record) for record in batch if record.approval_reference in ours)
+
+
+def certificate_page(
+    context: Context, session: OperatorSession, wanted: Filter, requests: RequestFilter, *, after: int, limit: int
+) -> tuple[list[Record], int | None]:
+    """The same, a page at a time: fewer than `limit` where others' are between them; and the id to go on after."""
+    batch = page(context.storage, wanted, after=after, limit=limit)
+    ours = visible_among(context, session, [record.approval_reference for record in batch], requests)
+    rows = [_certificate(record) for record in batch if record.approval_reference in ours]
+    return rows, batch[-1].id if len(batch) == limit else None
 
 
 def _certificate(record: CertificateRecord) -> Record:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from core.asn1.names import ATTRIBUTES
 from core.i18n import _
 from core.subject import Identity, Subject
+from ra.applications import Contact
 from ra.spreadsheets import Problem, Row
 
 
@@ -68,6 +69,10 @@ COLUMNS = (
     ),
     Column("business_registration", "工商注册号", "Business registration number", "可不填。Optional."),
     Column("taxation_number", "税号", "Taxation number", "可不填。Optional."),
+    Column("email", "电子邮箱", "E-mail", "到期通知用，不写入证书。For notices; not certified.", characters=254),
+    Column(
+        "unit_email", "单位联系邮箱", "E-mail of the unit", "无个人邮箱时使用。If the holder has none.", characters=254
+    ),
     Column(PROFILE, "证书类型", "Profile", "不填时由录入员统一指定。If empty, as the operator says.", "staff"),
     Column(AUTHORITY, "签发机构", "Authority", "不填时由录入员统一指定。If empty, as the operator says."),
     Column(
@@ -82,6 +87,7 @@ COLUMNS = (
 )
 SUBJECT_FIELDS = frozenset(Subject.model_fields) - {"identity"}
 IDENTITY_FIELDS = frozenset(Identity.model_fields)
+CONTACT_FIELDS = frozenset(Contact.model_fields)
 
 SAMPLE = {column.field: column.sample for column in COLUMNS}
 """The template's example row; a list that still has it is read without it."""

@@ -7,6 +7,7 @@ identity numbers have no part in the number: it is shown to everybody, and must 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 from openpyxl.utils import get_column_letter
@@ -98,20 +99,26 @@ def enter(context: Context, session: OperatorSession, candidates: Iterable[Candi
     """
     for candidate in candidates:
         application = candidate.application.model_copy(update={"salt": new_salt()})
-        content = application.canonical()
-        statement = Statement(
-            act=Act.ENTER,
-            subject=application.number,
-            sequence=1,
-            digest=digest_of(content),
-            at=context.clock.now(),
-            operator=session.name,
-        )
+        message, content = entry_of(application, session, context.clock.now())
         try:
-            state = submit_entry(context, session.sign(statement).message, content)
+            state = submit_entry(context, message, content)
         except YinxinError as error:
             state = _entered_meanwhile(context, application, error)
         yield Outcome(candidate.row, application.number, state)
+
+
+def entry_of(application: Application, session: OperatorSession, now: datetime) -> tuple[bytes, bytes]:
+    """The signed statement that enters a request, and the request's canonical content."""
+    content = application.canonical()
+    statement = Statement(
+        act=Act.ENTER,
+        subject=application.number,
+        sequence=1,
+        digest=digest_of(content),
+        at=now,
+        operator=session.name,
+    )
+    return session.sign(statement).message, content
 
 
 def _entered_meanwhile(context: Context, application: Application, error: YinxinError) -> State:

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 
 from ca.activation import active_profile
 from ca.authorities import Authority, authority_of
+from ca.books import AuthorityKind
 from ca.key_quality import examine_key
 from ca.profiles import Audience, KeyType, Profile
 from core.algorithms import Family
@@ -36,7 +37,7 @@ def check_application(connection: sa.Connection, application: Application) -> No
     The CA checks what it certifies again; here the errors come before anybody has spent work on the request.
     """
     profile = subscriber_profile(connection, application.profile)
-    authority = authority_of(connection, application.authority)
+    authority = authority_of(connection, application.authority, AuthorityKind.CERTIFICATES)
     if application.approvals < profile.approvals:
         raise RefusedError(
             "too-few-approvals",

@@ -166,3 +166,68 @@ certificate_orders = sa.Table(
     sa.Column("statement", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("authority", "serial", "sequence"),
 )
+
+http_nonces = sa.Table(
+    "ra_http_nonces",
+    metadata,
+    # Of signed requests (RFC 9421): none is taken twice. Kept as long as a signature holds.
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("operator", sa.String(64), nullable=False),
+    sa.Column("nonce", sa.String(64), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False, index=True),
+    sa.UniqueConstraint("operator", "nonce"),
+)
+
+http_outcomes = sa.Table(
+    "ra_http_outcomes",
+    metadata,
+    # By idempotency key: what was asked, and what was answered. No status: somebody is at it.
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("operator", sa.String(64), nullable=False),
+    sa.Column("key", sa.String(255), nullable=False),
+    # SM3 of method, path and body.
+    sa.Column("asked", sa.LargeBinary(32), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False, index=True),
+    sa.Column("status", sa.Integer, nullable=True),
+    sa.Column("content_type", sa.String(64), nullable=True),
+    sa.Column("body", sa.LargeBinary, nullable=True),
+    sa.UniqueConstraint("operator", "key"),
+)
+
+revocation_batches = sa.Table(
+    "ra_revocation_batches",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("number", sa.String(32), nullable=False, unique=True),
+    # The canonical order, with every certificate; state and branch only help to find it.
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("branch", sa.String(64), nullable=False),
+)
+
+revocation_batch_moves = sa.Table(
+    "ra_revocation_batch_moves",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("batch_id", sa.ForeignKey(revocation_batches.c.id), nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("act", sa.String(16), nullable=False),
+    sa.Column("operator", sa.String(64), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("statement", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("batch_id", "sequence"),
+)
+
+notices = sa.Table(
+    "ra_notices",
+    metadata,
+    # One for each certificate and stage; written when the mail server has taken it.
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("authority", sa.String(64), nullable=False),
+    sa.Column("serial", SerialNumber, nullable=False),
+    # Days before the end.
+    sa.Column("stage", sa.Integer, nullable=False),
+    sa.Column("address", sa.String(254), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("authority", "serial", "stage"),
+)

@@ -50,9 +50,8 @@ def enter(
     with context.storage.reading() as connection:
         approvals = subscriber_profile(connection, profile).approvals
         branch = find_operator(connection, session.name).branch
-    application = Application(
-        number=new_number(context.clock.now()),
-        decide_by=_deadline(context.clock.now(), decide_within),
+    application = new_application(
+        context.clock.now(),
         branch=branch,
         authority=authority,
         profile=profile,
@@ -60,8 +59,8 @@ def enter(
         subject=subject,
         contact=contact,
         replaces=replaces,
-        csr=parse_csr(csr).encoded,
-        salt=new_salt(),
+        csr=csr,
+        decide_within=decide_within,
     )
     content = application.canonical()
     statement = Statement(
@@ -74,6 +73,58 @@ def enter(
     )
     submit_entry(context, session.sign(statement).message, content)
     return application.number
+
+
+def new_application(
+    now: datetime,
+    *,
+    branch: str,
+    authority: str,
+    profile: str,
+    approvals: int,
+    subject: Subject,
+    csr: bytes,
+    contact: Contact | None = None,
+    replaces: Replaced | None = None,
+    decide_within: timedelta = DECIDE_WITHIN,
+) -> Application:
+    """What is entered, under a new number."""
+    return Application(
+        number=new_number(now),
+        decide_by=_deadline(now, decide_within),
+        branch=branch,
+        authority=authority,
+        profile=profile,
+        approvals=approvals,
+        subject=subject,
+        contact=contact,
+        replaces=replaces,
+        csr=parse_csr(csr).encoded,
+        salt=new_salt(),
+    )
+
+
+def amended(
+    present: Application,
+    now: datetime,
+    *,
+    approvals: int,
+    subject: Subject | None,
+    csr: bytes | None,
+    contact: Contact | None = None,
+    decide_within: timedelta = DECIDE_WITHIN,
+) -> Application:
+    """The next version of a request."""
+    changes = {
+        "revision": present.revision + 1,
+        "decide_by": _deadline(now, decide_within),
+        "approvals": approvals,
+        "subject": subject or present.subject,
+        "contact": contact or present.contact,
+        "csr": parse_csr(csr).encoded if csr is not None else present.csr,
+        "salt": new_salt(),
+    }
+    return present.model_copy(update=changes)
 
 
 def amend(
@@ -91,16 +142,16 @@ def amend(
         with context.storage.reading() as connection:
             present = read_dossier(connection, number)
             profile = subscriber_profile(connection, present.application.profile)
-        changes = {
-            "revision": present.application.revision + 1,
-            "decide_by": _deadline(context.clock.now(), decide_within),
-            "approvals": profile.approvals,
-            "subject": subject or present.application.subject,
-            "contact": contact or present.application.contact,
-            "csr": parse_csr(csr).encoded if csr is not None else present.application.csr,
-            "salt": new_salt(),
-        }
-        content = present.application.model_copy(update=changes).canonical()
+        changed = amended(
+            present.application,
+            context.clock.now(),
+            approvals=profile.approvals,
+            subject=subject,
+            csr=csr,
+            contact=contact,
+            decide_within=decide_within,
+        )
+        content = changed.canonical()
         statement = next_statement(context, session, number, Act.AMEND, digest=digest_of(content))
         try:
             return submit_amendment(context, session.sign(statement).message, content)

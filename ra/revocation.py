@@ -1,8 +1,11 @@
 """Revoking, holding and resuming holders' certificates on an operator's signed order, kept beside the CA's event."""
 
+from dataclasses import dataclass
+
 import sqlalchemy as sa
 
 import ca.revocation
+from ca.register import find
 from ca.state import Reason
 from core.algorithms import SM3
 from core.audit import Event
@@ -12,23 +15,36 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from ra import records
 from ra.applications import parse_application
+from ra.attribute_applications import parse_attribute_application
+from ra.attribute_records import attribute_requests
 from ra.moves import OvertakenError
-from ra.operators import OperatorSession, admit, authenticate, require_own_branch
+from ra.operators import (
+    OperatorSession,
+    admit,
+    admit_reader,
+    authenticate,
+    require_in_sight,
+    require_own_branch,
+)
 from ra.refusals import RefusedError, refusals_recorded
 from ra.roles import Role, require_role
 from ra.statements import Act, SignedStatement, Statement
 
-REASONS = frozenset(
-    {
-        Reason.UNSPECIFIED,
-        Reason.KEY_COMPROMISE,
-        Reason.AFFILIATION_CHANGED,
-        Reason.SUPERSEDED,
-        Reason.CESSATION_OF_OPERATION,
-        Reason.PRIVILEGE_WITHDRAWN,
-    }
-)
-"""What an operator may give (RFC 5280 5.3.1); the others are about authorities, or are not revocations."""
+REASONS_OF_ROLE = {
+    Role.REVIEW: frozenset(
+        {
+            Reason.UNSPECIFIED,
+            Reason.KEY_COMPROMISE,
+            Reason.AFFILIATION_CHANGED,
+            Reason.SUPERSEDED,
+            Reason.CESSATION_OF_OPERATION,
+            Reason.PRIVILEGE_WITHDRAWN,
+        }
+    ),
+}
+"""Who may revoke, and what they may give as the reason (RFC 5280 5.3.1); the others are about authorities, or are not
+revocations. Roles that are not here revoke nothing."""
+REASONS = frozenset[Reason]().union(*REASONS_OF_ROLE.values())
 
 
 def revoke(context: Context, session: OperatorSession, authority: str, serial: int, reason: Reason) -> None:
@@ -67,6 +83,38 @@ def _order(
         except OvertakenError:
             # Ends: each turn means that another order was carried out, and a revocation is the last.
             continue
+
+
+@dataclass(frozen=True)
+class OrderPlace:
+    """Where the next order about a certificate belongs."""
+
+    authority: str
+    serial: int
+    sequence: int
+    digest: str
+    """SM3 of the certificate."""
+    request: str
+    """The number of the request that it came of."""
+
+    @property
+    def subject(self) -> str:
+        """What the order is about."""
+        return f"{self.authority}/{serial_text(self.serial)}"
+
+
+def next_order(context: Context, session: OperatorSession, serial: str, authority: str | None) -> OrderPlace:
+    """For an operator who may see the certificate with this serial number, decimal or hexadecimal."""
+    found = find(context.storage, serial, authority)
+    with (
+        refusals_recorded(context, "ra.certificate.read", actor=session.name, subject=serial),
+        context.storage.reading() as connection,
+    ):
+        operator = admit_reader(context, connection, session)
+        certificate = _certificate(connection, found.authority, found.serial)
+        require_in_sight(operator, _branch(connection, found.authority, found.serial), serial)
+        sequence = _orders_given(connection, found.authority, found.serial) + 1
+    return OrderPlace(found.authority, found.serial, sequence, SM3.of(certificate).hex(), found.approval_reference)
 
 
 def submit_order(context: Context, message: bytes) -> None:
@@ -135,10 +183,12 @@ def _record(context: Context, connection: sa.Connection, signed: SignedStatement
 
 def _certificate(connection: sa.Connection, authority: str, serial: int) -> bytes:
     """A certificate that was issued for a request: services and authorities are not the RA's to revoke."""
-    table = records.request_certificates
-    query = sa.select(table.c.certificate).where(table.c.authority == authority, table.c.serial == serial)
-    certificate = connection.scalar(query)
-    if certificate is None:
+    for table in (records.request_certificates, attribute_requests):
+        query = sa.select(table.c.certificate).where(table.c.authority == authority, table.c.serial == serial)
+        certificate = connection.scalar(query)
+        if certificate is not None:
+            break
+    else:
         raise YinxinError(
             Kind.NOT_FOUND,
             _("no certificate of this number was issued here for a holder"),
@@ -150,13 +200,18 @@ def _certificate(connection: sa.Connection, authority: str, serial: int) -> byte
 
 def _branch(connection: sa.Connection, authority: str, serial: int) -> str:
     """Whose operators had it made."""
-    table, requests = records.request_certificates, records.requests
+    table, requests, attributes = records.request_certificates, records.requests, attribute_requests
     content = connection.scalar(
         sa.select(requests.c.content)
         .join(table, table.c.request_id == requests.c.id)
         .where(table.c.authority == authority, table.c.serial == serial)
     )
-    return parse_application(bytes(content or b"")).branch
+    if content is not None:
+        return parse_application(bytes(content)).branch
+    content = connection.scalar(
+        sa.select(attributes.c.content).where(attributes.c.authority == authority, attributes.c.serial == serial)
+    )
+    return parse_attribute_application(bytes(content or b"")).branch
 
 
 def _orders_given(connection: sa.Connection, authority: str, serial: int) -> int:
@@ -173,12 +228,18 @@ def _parse_subject(subject: str) -> tuple[str, int]:
         raise YinxinError(Kind.INVALID, _("not a certificate: AUTHORITY/SERIAL"), subject=subject) from None
 
 
-def _reason(statement: Statement) -> Reason:
-    if statement.decision not in REASONS:
+def require_reason_of_role(role: Role, reason: str, subject: str) -> None:
+    """Return if operators with this role revoke for this reason; else `RefusedError`."""
+    allowed = REASONS_OF_ROLE.get(role, frozenset())
+    if reason not in allowed:
         raise RefusedError(
             "reason",
-            _("an operator cannot revoke for this reason: {reason}").format(reason=statement.decision),
-            subject=statement.subject,
-            remedy=_("one of: {reasons}").format(reasons=", ".join(sorted(reason.value for reason in REASONS))),
+            _("an operator cannot revoke for this reason: {reason}").format(reason=reason),
+            subject=subject,
+            remedy=_("one of: {reasons}").format(reasons=", ".join(sorted(one.value for one in allowed))),
         )
+
+
+def _reason(statement: Statement) -> Reason:
+    require_reason_of_role(Role.REVIEW, statement.decision, statement.subject)
     return Reason(statement.decision)

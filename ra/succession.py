@@ -31,7 +31,7 @@ def renew(
     where the former one will not last. `YinxinError` (conflict) outside the profile's window, or where it allows no
     renewal.
     """
-    return _enter(context, session, Succession.RENEW, authority, serial, csr, contact, issuer, decide_within)
+    return succeed(context, session, Succession.RENEW, authority, serial, csr, contact, issuer, decide_within)
 
 
 def rekey(
@@ -50,7 +50,7 @@ def rekey(
 
     `revoke`: the reason for which the certificate replaced is revoked when its successor is issued, if it shall be.
     """
-    return _enter(
+    return succeed(
         context, session, Succession.REKEY, authority, serial, csr, contact, issuer, decide_within, revoke=revoke
     )
 
@@ -69,7 +69,7 @@ def change(
     decide_within: timedelta = DECIDE_WITHIN,
 ) -> str:
     """Enter a change of the holder's data; the request's number. Without a CSR the key stays, where that is allowed."""
-    return _enter(
+    return succeed(
         context,
         session,
         Succession.CHANGE,
@@ -90,7 +90,7 @@ def holding_of(context: Context, authority: str, serial: int) -> Holding:
         return find_holding(connection, authority, serial)
 
 
-def _enter(
+def succeed(
     context: Context,
     session: OperatorSession,
     kind: Succession,
@@ -104,18 +104,11 @@ def _enter(
     revoke: Reason | None = None,
     changed: Callable[[Subject], Subject] = lambda subject: subject,
 ) -> str:
+    """Enter a request of this kind; the request's number."""
     holding = holding_of(context, authority, serial)
     require_reason(kind, revoke, holding.certificate.label)
     before, own = holding.application, holding.certificate
-    replaced = Replaced.model_validate(
-        {
-            "kind": kind,
-            "authority": own.authority,
-            "serial": serial_text(own.serial),
-            "digest": SM3.of(own.certificate).hex(),
-            "revoke": revoke,
-        }
-    )
+    replaced = replaced_by(kind, own.authority, own.serial, SM3.of(own.certificate).hex(), revoke)
     return enter(
         context,
         session,
@@ -126,4 +119,17 @@ def _enter(
         contact=contact or before.contact,
         replaces=replaced,
         decide_within=decide_within,
+    )
+
+
+def replaced_by(kind: Succession, authority: str, serial: int, digest: str, revoke: Reason | None) -> Replaced:
+    """The certificate that is replaced, as the request names it."""
+    return Replaced.model_validate(
+        {
+            "kind": kind,
+            "authority": authority,
+            "serial": serial_text(serial),
+            "digest": digest,
+            "revoke": revoke,
+        }
     )

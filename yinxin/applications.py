@@ -22,6 +22,10 @@ def build(service: str, home: Home) -> "WSGIApplication":
 
             reconciliation.reconcile(home.context)
             return create_ca(home.context)
+        case "ra":
+            from ra.http import create_app as create_ra
+
+            return create_ra(home)
         case "tsa":
             from tsa.http import create_app as create_tsa
             from tsa.installation import open_authority
@@ -48,6 +52,11 @@ def _served_home() -> Home:
 def ca() -> "WSGIApplication":
     """CRLs and CA certificates."""
     return build("ca", _served_home())
+
+
+def ra() -> "WSGIApplication":
+    """Registration, for operators at a distance."""
+    return build("ra", _served_home())
 
 
 def tsa() -> "WSGIApplication":

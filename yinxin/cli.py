@@ -99,10 +99,10 @@ def demo(out: Path, output: Output) -> None:
 
 
 @front_door.command(
-    help=_("Run the services named (ca, ocsp, tsa, seals, kmc), or all of them, until interrupted."),
+    help=_("Run the services named (ca, ra, ocsp, tsa, seals, kmc), or all of them, until interrupted."),
     example="yinxin serve\nyinxin serve ocsp",
 )
-@click.argument("services", nargs=-1, type=click.Choice(["ca", "ocsp", "tsa", "seals", "kmc"]))
+@click.argument("services", nargs=-1, type=click.Choice(["ca", "ra", "ocsp", "tsa", "seals", "kmc"]))
 @click.option("--seed", is_flag=True, help=_("If there is no installation yet, make one with sample people and seals."))
 @output_option
 @click.pass_obj
@@ -175,7 +175,7 @@ def audit(home: Home, limit: int, before: int | None, output: Output) -> None:
     output.table(rows, headings)
 
 
-front_door.add_later("ca", "ca.cli:group", _("Certificates, revocation lists, profiles and hierarchies."))
+front_door.add_later("ca", "yinxin.cli_ca:group", _("Certificates, revocation lists, profiles and hierarchies."))
 front_door.add_later("ra", "ra.cli:group", _("Requests for certificates: enter, approve, issue, deliver, revoke."))
 front_door.add_later("ocsp", "ocsp.cli:group", _("Certificate status: ask any responder, answer requests."))
 front_door.add_later("tsa", "tsa.cli:tsa", _("Time stamps: give them, ask for them, verify them."))

@@ -18,7 +18,7 @@ from core.i18n import _
 from ocsp.service import responder_of
 from yinxin import applications
 
-SERVICES = ("ca", "ocsp", "tsa", "seals", "kmc")
+SERVICES = ("ca", "ra", "ocsp", "tsa", "seals", "kmc")
 START_SECONDS = 30
 MAINTENANCE_SECONDS = 600
 STOP_SECONDS = 10

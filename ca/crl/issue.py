@@ -1,7 +1,7 @@
 """Making a list: its number reserved with the event up to which it knows, its entries streamed, signed and kept.
 
-Whoever revokes holds the authority's row against the reservation (`ca.history`), so that a list with a higher number
-never knows less.
+Events are numbered in the order of their commits (`ca.history`), and numbers of lists are given one at a time: so a
+list knows every event up to its last, and a list with a higher number never knows less.
 """
 
 import tempfile
@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from ca.authorities import Authority
+from ca.books import AuthorityKind, books_of
 from ca.crl.entries import Selection
 from ca.crl.keeping import keep
 from ca.crl.writing import CrlFacts, Draft, Scope, draft
 from ca.lint.crl import lint_crl
-from ca.records import authorities, crls, events
+from ca.records import authorities, crls
 from ca.signing import AuthorityKey
 from core.asn1 import der
 from core.context import Context
@@ -55,21 +56,22 @@ def reserve(
     connection.execute(row.with_for_update(key_share=True))
     this_update = now.replace(microsecond=0)
     number = _next_number(connection, issuer, shard, this_update)
-    last_event = connection.scalar(sa.select(sa.func.max(events.c.id))) or 0
+    books = books_of(issuer.kind)
+    last_event = connection.scalar(sa.select(sa.func.max(books.events.c.id))) or 0
     horizon = None if terms.keeps_expired else _horizon(connection, issuer.id, shard, this_update)
     reserved = []
     if full:
         until = this_update + timedelta(hours=terms.hours)
         facts = facts_of(issuer, shard, number, this_update, until, None, keeps_expired=terms.keeps_expired)
         reserved.append(
-            _enter(connection, issuer, shard, facts, Selection(issuer.id, shard, last_event, None, horizon))
+            _enter(connection, issuer, shard, facts, Selection(issuer.id, shard, last_event, None, horizon, books))
         )
     if issuer.distribution.deltas:
         base, after = _base(connection, issuer.id, shard, this_update) or (number, last_event)
         until = this_update + timedelta(hours=terms.delta_hours)
         facts = facts_of(issuer, shard, number, this_update, until, base, keeps_expired=terms.keeps_expired)
         reserved.append(
-            _enter(connection, issuer, shard, facts, Selection(issuer.id, shard, last_event, after, horizon))
+            _enter(connection, issuer, shard, facts, Selection(issuer.id, shard, last_event, after, horizon, books))
         )
     return reserved
 
@@ -90,7 +92,10 @@ def facts_of(
         number,
         this_update,
         next_update,
-        Scope(split.location(issuer.name, shard) if split.shards > 1 else ""),
+        Scope(
+            split.location(issuer.name, shard) if split.shards > 1 else "",
+            attributes=issuer.kind is AuthorityKind.ATTRIBUTES,
+        ),
         base,
         split.location(issuer.name, shard, delta=True) if split.deltas and base is None else "",
         issuer.limits.not_before if keeps_expired else None,

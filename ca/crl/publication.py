@@ -11,10 +11,12 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ca.authorities import Authority, authority_of, list_authorities
+from ca.books import books_of
+from ca.crl.entries import in_shard
 from ca.crl.issue import Terms, full_in_force, make, reserve
 from ca.crl.keeping import pieces_of
 from ca.crl.publisher import put_in_force
-from ca.records import certificates, crls, events
+from ca.records import crls
 from ca.signing import AuthorityKey
 from ca.state import Reason
 from core.config import CaSettings
@@ -138,18 +140,17 @@ def _half_gone(published: PublishedCrl, now: datetime) -> bool:
 
 
 def _urgent(context: Context, authority: Authority, published: PublishedCrl) -> bool:
+    books = books_of(authority.kind)
+    issued, events = books.issued, books.events
     with context.storage.reading() as connection:
         found = connection.scalar(
             sa.select(events.c.id)
-            .join(
-                certificates,
-                (certificates.c.authority_id == events.c.authority_id) & (certificates.c.serial == events.c.serial),
-            )
+            .join(issued, (issued.c.authority_id == events.c.authority_id) & (issued.c.serial == events.c.serial))
             .where(
                 events.c.authority_id == authority.id,
                 events.c.id > published.last_event,
                 events.c.reason.in_([reason.value for reason in URGENT]),
-                certificates.c.shard == published.shard,
+                in_shard(books, published.shard),
             )
             .limit(1)
         )

@@ -10,7 +10,7 @@ from ca.certificate import (
     AUTHORITY_KEY_IDENTIFIER,
     FRESHEST_CRL,
     IssuerFacts,
-    distribution_points,
+    crl_distribution_points,
     extension,
     key_identifier,
 )
@@ -80,7 +80,7 @@ class CrlFacts:
             parts.append(extension(DELTA_CRL_INDICATOR, der.integer(self.base), critical=True))
         parts.append(self.scope.extension())
         if self.freshest:
-            parts.append(extension(FRESHEST_CRL, distribution_points(self.freshest)))
+            parts.append(extension(FRESHEST_CRL, crl_distribution_points(self.freshest)))
         if self.expired_since:
             parts.append(extension(EXPIRED_CERTS_ON_CRL, der.generalized_time(self.expired_since)))
         return der.explicit(0, der.sequence(*parts))

@@ -85,9 +85,10 @@ def key_usage_is_the_profiles(examined: Examined) -> Iterator[str]:
         yield "the key usage is not the profile's"
     if raw.value[2] != (bits & -bits).bit_length() - 1:
         yield "the key usage has trailing zero bits (X.690 11.2.2)"
-    signs = {"keyCertSign", "cRLSign"} & named
-    if signs and not examined.profile.is_authority:
-        yield "only a CA signs certificates and CRLs"
+    if "keyCertSign" in named and not examined.profile.is_authority:
+        yield "only a CA signs certificates"
+    if "cRLSign" in named and not examined.profile.takes_ceremony:
+        yield "only an authority signs CRLs"
 
 
 @book.rule("RFC 5280 4.2.1.9")
@@ -162,7 +163,7 @@ def distribution_points_are_the_shards(examined: Examined) -> Iterator[str]:
         return
     shard = split.shard_of(int.from_bytes(examined.serial.content, "big"))
     raw = _raw(examined, fields.CRL_DISTRIBUTION_POINTS)
-    if raw is None or raw.value != fields.distribution_points(split.location(name, shard)):
+    if raw is None or raw.value != fields.crl_distribution_points(split.location(name, shard)):
         yield "the CRL distribution point is not the list of this serial number"
 
 
@@ -177,7 +178,7 @@ def freshest_crl_is_there_if_deltas_are(examined: Examined) -> Iterator[str]:
         return
     shard = split.shard_of(int.from_bytes(examined.serial.content, "big"))
     location = split.location(examined.issuer.name, shard, delta=True)
-    if raw.critical or raw.value != fields.distribution_points(location):
+    if raw.critical or raw.value != fields.crl_distribution_points(location):
         yield "the freshest CRL is critical or not the delta for this serial number"
 
 

@@ -85,7 +85,7 @@ class Examined:
         self.version, self.serial, self.signature_algorithm, self.issuer_name = parts[:4]
         self.validity, self.subject, self.public_key_info, extensions = parts[4:]
         (listed,) = extensions.children()
-        self.extensions = [_extension(element) for element in listed.children()]
+        self.extensions = [read_extension(element) for element in listed.children()]
         self._signature_algorithm = parts[2].raw
 
     @cached_property
@@ -103,7 +103,8 @@ class Examined:
         return next((extension for extension in self.extensions if extension.oid == oid), None)
 
 
-def _extension(element: Element) -> RawExtension:
+def read_extension(element: Element) -> RawExtension:
+    """Extension; ValueError unless it is one, in DER."""
     parts = element.children()
     tags = [part.tag for part in parts]
     if element.tag != 0x30 or tags not in ([0x06, 0x04], [0x06, 0x01, 0x04]):

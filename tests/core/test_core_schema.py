@@ -13,8 +13,10 @@ RECORDS = (
     "core.audit",
     "core.service.records",
     "ca.records",
+    "ca.attributes.records",
     "ca.kmc.records",
     "ra.records",
+    "ra.attribute_records",
     "tsa.records",
     "seals.records",
 )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.algorithms import DIGESTS, KeyKind
@@ -33,6 +33,7 @@ from tests.support.ocsp_world import (
     delegation,
 )
 
+UNHURRIED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NONCE = b"0123456789abcdef"
 
 
@@ -133,6 +134,7 @@ def test_a_certificate_that_was_unknown_and_is_issued(place: Place) -> None:
     assert judges.statuses(place.answer(NEVER_ISSUED).response) == ["good"]
 
 
+@UNHURRIED
 @given(st.sampled_from(sorted(DIGESTS)), st.integers(1, (1 << 160) - 1), st.booleans())
 def test_every_way_to_ask_is_forgotten(name: str, serial: int, parameters: bool) -> None:
     """Whatever can be kept can be told from issuer and serial number."""
@@ -255,6 +257,21 @@ def test_the_costly_is_limited(world: World) -> None:
     assert place.answer().count is Count.SIGNED  # the common question is not
     place.monotonic.now += 1
     assert place.desk.answer(nonced).count is Count.SIGNED_ONCE
+
+
+@pytest.mark.parametrize("nonce", [None, NONCE])
+def test_what_says_more_is_written_whole(place: Place, nonce: bytes | None) -> None:
+    """An extension has no place in a template: such an answer is signed each time, and says it."""
+    world = place.world
+    responder = Responder(world.books, [delegation(world.town.responder)], world.clock, VALIDITY, extended_revoked=True)
+    desk = Desk(responder, world.clock, Allowance(10), place.cache, place.feed)
+    answer = desk.answer(place.asked(NEVER_ISSUED, nonce))
+    assert answer.count is Count.SIGNED_ONCE
+    assert answer.tag == ""
+    extensions = judges.basic(answer.response)["tbs_response_data"]["response_extensions"]
+    said = [extension["extn_id"].dotted for extension in extensions]
+    assert sorted(said) == ["1.3.6.1.5.5.7.48.1.2"] * bool(nonce) + ["1.3.6.1.5.5.7.48.1.9"]
+    assert desk.kept(place.asked(NEVER_ISSUED, nonce)) is None
 
 
 def test_nonces_are_never_kept(place: Place) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import cryptography_vectors
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.algorithms import DIGESTS
@@ -13,6 +13,7 @@ from core.errors import YinxinError
 from ocsp.plain import read_plain
 from ocsp.request import MAXIMUM_NONCE, CertId, OcspRequest, build_request, nonce_extension, read_request
 
+UNHURRIED = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 VECTORS = sorted((Path(cryptography_vectors.__file__).parent / "x509" / "ocsp").glob("*req*.der"))
 PLAIN_VECTORS = {"req-sha1.der", "req-ext-nonce.der"} | {
     f"ocsp-army.{name}-req.der" for name in ("valid", "revoked", "inapplicable")
@@ -41,6 +42,7 @@ def questions(draw: st.DrawFn) -> CertId:
 nonces = st.none() | st.binary(min_size=1, max_size=MAXIMUM_NONCE)
 
 
+@UNHURRIED
 @given(questions(), nonces)
 def test_reads_the_common_request(question: CertId, nonce: bytes | None) -> None:
     request = build_request([question], nonce)
@@ -55,6 +57,7 @@ def agrees(data: bytes) -> bool:
     return plain is not None
 
 
+@UNHURRIED
 @given(questions(), nonces, st.data())
 def test_altered_requests_are_never_read_otherwise(question: CertId, nonce: bytes | None, data: st.DataObject) -> None:
     """Every octet counts: replaced, left out, put in, cut."""
@@ -75,6 +78,7 @@ def test_altered_requests_are_never_read_otherwise(question: CertId, nonce: byte
     agrees(bytes(octets))
 
 
+@UNHURRIED
 @given(st.binary(max_size=200))
 def test_anything_at_all(data: bytes) -> None:
     agrees(data)

@@ -22,6 +22,7 @@ from ca.activation import active_profile
 from ca.cli_services import group as service_certificates
 from ca.cli_services import maintain
 from ca.issuance import CertificateAuthority
+from ca.profiles import Profile
 from ca.reconciliation import reconcile
 from ca.service import issue_service_certificate
 from ca.state import Reason
@@ -271,7 +272,8 @@ def test_a_revoked_one_is_not_renewed(place: Place) -> None:
 def test_nocheck_by_configuration(place: Place, nocheck: bool) -> None:
     """A new version of the profile holds from the next renewal on (RFC 6960 4.2.2.2.1)."""
     with place.home.storage.transaction() as connection:
-        changed = active_profile(connection, "ocsp").profile.model_copy(update={"ocsp_nocheck": nocheck})
+        given = active_profile(connection, "ocsp").profile.model_dump()
+        changed = Profile.model_validate({**given, "ocsp_nocheck": nocheck})
         activation._activate(connection, place.home.context, changed, "keeper")
     renew(place.home, "ocsp", early=True)
     place.maintain()
@@ -350,7 +352,7 @@ def test_two_processes_at_once(place: Place) -> None:
         keeper.look()
     for keeper in others:
         (certificate,) = {
-            one.delegation.certificate.encoded for many in keeper._responder._signatories.values() for one in many
+            one.delegation.certificate.encoded for many in keeper._responders[0]._signatories.values() for one in many
         }
         assert certificate == newest(place.home, "ocsp")[0].certificate
 

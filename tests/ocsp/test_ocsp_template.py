@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.algorithms import KeyKind
@@ -13,6 +13,7 @@ from ocsp.cache import Kept
 from ocsp.response import Letterhead, Reason
 from tests.support.ocsp_world import TOWNS
 
+UNHURRIED = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 PARTIES = [TOWNS[kind].responder for kind in (KeyKind.SM2, KeyKind.RSA_2048)]
 LETTERHEADS = [
     Letterhead(party.key, certificate) for party in PARTIES for certificate in (None, party.certificate, bytes(70_000))
@@ -25,6 +26,7 @@ cert_ids = st.binary(min_size=1, max_size=400).map(der.sequence)
 
 
 @pytest.mark.parametrize("letterhead", LETTERHEADS)
+@UNHURRIED
 @given(cert_ids, statuses, moments, moments, st.binary(max_size=600), st.binary(max_size=200))
 def test_writes_what_the_builder_writes(
     letterhead: Letterhead,

@@ -3,13 +3,14 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 import pytest
 from asn1crypto import pem, x509
 
+from ca.records import crls
 from core.certificates import read_certificates
 from core.cli import Group, run
 from core.config import FILE_NAME
@@ -17,14 +18,18 @@ from core.home import Home
 from ra.cli import group
 from ra.statements import verify_statement
 from tests.support.office import BUSINESS, CA_PASSPHRASE, PIN, RESIDENT_ID, Office
+from tests.support.office_server import application, serving
 
 Yinxin = Callable[..., int]
 
 
-@pytest.fixture
-def yinxin(office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Yinxin:
-    """`yinxin ra ARGUMENTS` in the office's home; the exit code."""
+@pytest.fixture(params=["here", "at a distance"])
+def yinxin(
+    office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Yinxin]:
+    """`yinxin ra ARGUMENTS` in the office's home, then from nowhere over HTTP; the exit code."""
     (office.folder / FILE_NAME).write_text("")
+    distant = request.param == "at a distance"
     monkeypatch.setenv("YINXIN_CA_PASSPHRASE", CA_PASSPHRASE.decode())
     monkeypatch.setenv("LANGUAGE", "en")
     monkeypatch.chdir(tmp_path)
@@ -35,15 +40,22 @@ def yinxin(office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Y
     @click.group(cls=Group)
     @click.pass_context
     def front_door(context: click.Context) -> None:
-        context.obj = Home(office.folder, office.clock)
+        context.obj = Home(tmp_path / "nowhere" if distant else office.folder, office.clock)
 
     front_door.add_command(group, "ra")
 
-    def call(*arguments: str, who: str | None = None) -> int:
-        acting = ("--as", who, "--key", str(office.key_file(who)), "--pin-file", "pin") if who else ()
-        return run(front_door, ["ra", *arguments, *acting])
+    def caller(*server: str) -> Yinxin:
+        def call(*arguments: str, who: str | None = None) -> int:
+            acting = ("--as", who, "--key", str(office.key_file(who)), "--pin-file", "pin") if who else ()
+            return run(front_door, ["ra", *server, *arguments, *acting])
 
-    return call
+        return call
+
+    if not distant:
+        yield caller()
+        return
+    with serving(application(office)) as url:
+        yield caller("--server", url)
 
 
 def make_key(yinxin: Yinxin, *more: str) -> None:
@@ -179,7 +191,7 @@ def test_operators_are_appointed_listed_suspended_and_removed(
     assert yinxin("operator", "suspend", "xu.review", who=BUSINESS) == 0
     assert yinxin("operator", "suspend", "xu.review", who=BUSINESS) == 2
     capsys.readouterr()
-    assert yinxin("operator", "list", "--json") == 0
+    assert yinxin("operator", "list", "--json", who=BUSINESS) == 0
     states = {row["operator"]: row["state"] for row in json.loads(capsys.readouterr().out)}
     assert states["xu.review"] == "suspended"
     assert yinxin("operator", "reinstate", "xu.review", who=BUSINESS) == 0
@@ -210,3 +222,78 @@ def test_openssl_accepts_the_holders_request(yinxin: Yinxin) -> None:
     command = ["openssl", "req", "-in", "key.csr", "-verify", "-noout", "-vfyopt", "distid:1234567812345678"]
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def delivered(yinxin: Yinxin, number: str, *more: str) -> int:
+    return yinxin("deliver", number, "--out", "zhangsan.p7b", "--form", "p7b", *more, who="zhi.make")
+
+
+def test_pkcs12_and_receipt_are_delivered_once(yinxin: Yinxin, capsys: pytest.CaptureFixture[str]) -> None:
+    make_key(yinxin)
+    number = apply(yinxin, capsys, "--email", "zhangsan@example.gov.cn", "--resident-id", RESIDENT_ID)
+    packing = ("--pkcs12", "zhangsan.p12", "--holder-pin-file", "pin", "--password-file", "pin")
+    assert delivered(yinxin, number, *packing, "--holder-key", "key.pem") == 2  # nothing is issued
+    assert yinxin("approve", number, who="shen.review") == 0
+    assert yinxin("issue", number, who="zhi.make") == 0
+    Path("wrong").write_bytes(b"000000")
+    Path("wrong").chmod(0o600)
+    wrong = ("--pkcs12", "zhangsan.p12", "--holder-pin-file", "wrong", "--password-file", "pin")
+    assert delivered(yinxin, number, *packing) == 2
+    assert delivered(yinxin, number, *wrong, "--holder-key", "key.pem") == 2
+    assert not Path("zhangsan.p12").exists()
+    assert yinxin("receipt", number, "--out", "receipt.pdf", who="zhi.make") == 2
+    packed = (*packing, "--holder-key", "key.pem", "--receipt", "receipt.pdf")
+    assert delivered(yinxin, number, *packed) == 0
+    for file in ("zhangsan.p12", "receipt.pdf"):
+        assert Path(file).stat().st_mode & 0o777 == 0o600
+    assert Path("receipt.pdf").read_bytes().startswith(b"%PDF-")
+    Path("zhangsan.p12").unlink()
+    assert delivered(yinxin, number, *packed) == 2
+    assert not Path("zhangsan.p12").exists()
+    assert yinxin("receipt", number, "--out", "again.pdf", who="zhi.make") == 0
+
+
+def test_succession_batches_and_expiry_by_commands(
+    yinxin: Yinxin, office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_key(yinxin)
+    number = apply(yinxin, capsys, "--email", "zhangsan@example.gov.cn")
+    assert yinxin("approve", number, who="shen.review") == 0
+    assert yinxin("issue", number, who="zhi.make") == 0
+    assert delivered(yinxin, number) == 0
+    capsys.readouterr()
+    assert yinxin("expiring", "--within", "4y", "--json", who="shen.review") == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    serial = found["serial"]
+    assert (found["holder"], found["email"]) == ("张三", "zhangsan@example.gov.cn")
+    assert yinxin("expiring", "--within", "4 years", who="shen.review") == 2
+    for form in ("csv", "xlsx", "jsonl"):
+        out = f"expiring.{form}"
+        assert yinxin("expiring", "--within", "200w", "--out", out, "--format", form, who="shen.review") == 0
+        assert Path(out).stat().st_size > 100
+    assert yinxin("notify", "--within", "4y", who="shen.review") == 2  # no mail server is configured
+    assert yinxin("notify", "--within", "60d", "--to-folder", "notices", who="shen.review") == 0
+    assert yinxin("renew", serial, who="lu.enter") == 2  # too early
+    assert "last 90 days" in capsys.readouterr().err
+    new_key = ("--common-name", "张三", "--pin-file", "pin")
+    assert yinxin("key", "new", "--out", "new.pem", "--csr", "new.csr", *new_key) == 0
+    changes = ("--organizational-unit", "秘书科", "--csr", "new.csr", "--revoke", "affiliationChanged")
+    assert yinxin("change", serial, *changes, "--email", "no address", who="lu.enter") == 2
+    assert yinxin("change", serial, *changes, "--json", who="lu.enter") == 0
+    Path("serials.csv").write_text(f"serial\n{serial}\n")
+    listed = ("revoke-batch", "--file", "serials.csv", "--reason", "keyCompromise")
+    assert yinxin(*listed, "--unit", "某局", who="lu.enter") == 2
+    capsys.readouterr()
+    assert yinxin(*listed, "--check", "--json", who="lu.enter") == 0
+    digest = json.loads(capsys.readouterr().out)["digest"]
+    assert yinxin(*listed, "--json", who="lu.enter") == 0
+    ordered = json.loads(capsys.readouterr().out)
+    assert (ordered["digest"], ordered["certificates"]) == (digest, 1)
+    assert yinxin("batch", "list", who="shen.review") == 0
+    assert yinxin("batch", "show", ordered["number"], who="shen.review") == 0
+    shown = capsys.readouterr().out
+    assert digest in shown and "张三" in shown and serial in shown
+    assert yinxin("batch", "approve", ordered["number"], "--digest", digest, who="shen.review") == 0
+    told = capsys.readouterr()
+    assert "1 certificates revoked" in told.out and "warning" not in told.err
+    assert [row.entries for row in office.rows(crls) if row.published_at] == [1]

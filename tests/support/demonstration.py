@@ -17,7 +17,7 @@ from asn1crypto import pem
 from tests.support import processes
 
 LABELS = ("sm2", "rsa")
-SERVICES = ("ca", "ocsp", "tsa", "seals", "kmc")
+SERVICES = ("ca", "ocsp", "tsa", "seals", "ra", "kmc")
 DOCUMENTS = {"sm2": "valid", "rsa": "valid", "tampered": "invalid"}
 START_SECONDS = 300
 """A bound for a machine that is busy with other things; nothing is timed by it."""

@@ -52,6 +52,10 @@ class KnownIssuer:
     subject: bytes
     public_key_info: bytes
 
+    @property
+    def delegator(self) -> "KnownIssuer":
+        return self
+
 
 @dataclass
 class Books:

@@ -1,5 +1,6 @@
 """Who plays in the demonstration. The numbers have right check digits and belong to nobody."""
 
+from ca.attributes.attributes import Attributes
 from core.subject import Identity, Subject
 
 PLACE = {"province": "陕西省", "locality": "宝鸡市"}
@@ -21,3 +22,7 @@ ENTERER, REVIEWER = "wang.fang", "liu.yang"
 """The operator who enters, and the one who approves and makes."""
 SECOND_REVIEWER = "chen.jing"
 """Who approves too, where two are needed."""
+
+ROLE_HOLDER = "zhangsan"
+"""Who of the staff has a role by attribute certificate."""
+ATTRIBUTES = Attributes(roles=("urn:example:role:document-approver",), positions=("副主任",), groups=("办公室",))

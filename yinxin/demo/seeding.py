@@ -4,22 +4,30 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asn1crypto import pem, x509
+
+from ca.attributes.cli import LABEL
+from ca.attributes.cli import found as found_attribute_authority
+from ca.attributes.issuance import AttributeAuthority
+from ca.attributes.terms import Terms
 from ca.encryption_keys import encryption_keys_of
 from ca.hierarchy import chain_of
 from ca.issuance import IssuedCertificate
 from ca.service import open_authority
+from core import files
 from core.algorithms import KeyKind
-from core.certificates import read_certificates
+from core.certificates import armour, read_certificates
 from core.csr import build_csr
 from core.home import Home
 from core.i18n import _
 from core.keys import passphrase
 from core.keys.key_file import create_key_file
 from core.subject import Subject
-from ra import issuance, personnel, requests
+from ra import attribute_requests, issuance, personnel, requests
 from ra.moves import State
 from ra.operators import OperatorSession, open_session
 from ra.roles import Role
+from ra.statements import Act
 from seals import register
 from seals.making import Maker
 from seals.picture import RoundSeal
@@ -128,6 +136,31 @@ class Seeding:
             if certificate.encryption:
                 self.encryption[place] = certificate.encryption
 
+    def certify_role(self) -> str:
+        """An attribute authority in the first hierarchy, which certifies a role of a member of the staff; its name."""
+        label = next(iter(self.kinds))
+        name = f"{label}-attributes"
+        found_attribute_authority(self.home, name, f"{label}-issuing", actor=ACTOR)
+        enterer, reviewer = self.sessions[cast.ENTERER], self.sessions[cast.REVIEWER]
+        holder = x509.Certificate.load(self.certificates[label, cast.ROLE_HOLDER])
+        number = attribute_requests.enter_attributes(
+            self.home.context,
+            enterer,
+            authority=name,
+            holder_authority=f"{label}-issuing",
+            holder_serial=holder.serial_number,
+            attributes=cast.ATTRIBUTES,
+            terms=Terms.REVOCABLE,
+            hours=24 * 365,
+        )
+        attribute_requests.decide_attributes(self.home.context, reviewer, number, Act.APPROVE)
+        authority = AttributeAuthority(self.home.context, self.ca.keys, self.ca.urls)
+        (issued,) = attribute_requests.issue_attributes(self.home.context, authority, reviewer, [number])
+        staff = self.folder / "staff"
+        files.write(staff / f"{label}-{cast.ROLE_HOLDER}.crt", armour([self.certificates[label, cast.ROLE_HOLDER]]))
+        files.write(staff / f"{label}-{cast.ROLE_HOLDER}-role.pem", pem.armor(LABEL, issued.certificate))
+        return name
+
     def make_seals(self) -> Iterator[str]:
         """A seal of the unit in each hierarchy; its name in the register."""
         picture = RoundSeal(cast.OFFICE, DIAMETER_MM).png()
@@ -164,6 +197,8 @@ def seed_home(path: Path, tell: Callable[[str], None]) -> Home:
     seeding.approve()
     seeding.issue()
     tell(_("certificates of the unit and its staff"))
+    name = seeding.certify_role()
+    tell(_("attribute authority {name}, a role of {holder}").format(name=name, holder=cast.ROLE_HOLDER))
     for name in seeding.make_seals():
         tell(_("seal {name}").format(name=name))
     return home

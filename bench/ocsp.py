@@ -1,0 +1,196 @@
+"""Certificate status beside nginx, cfssl, OpenSSL and the bare signature: one core for the server, one for the load.
+
+They take turns in short rounds, and the best round of each counts (`bench`). Between the rounds every kind of question
+is asked, and the answers are checked. `wrk` keeps 32 connections; `ab` opens one for each request, as `openssl ocsp`
+can do no other; cfssl can only POST. Latency is measured from the moment when a request was due.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from bench import Row, report, row
+from bench.load import Requests, ab, get, p99_at, post, wrk
+from bench.ocsp_town import GOOD, HELD, OpensslTown, Server, Town, cfssl, found, nginx, ours, state_of
+from core.algorithms import SHA256, SM3, KeyKind
+from core.clock import SystemClock
+from ocsp.certificate import Certificate
+from ocsp.judgement import judge
+from ocsp.request import build_request, cert_id
+from tests.support import ocsp_judges as judges
+
+ROUNDS = 8
+HOT = 10_000
+MILLION = 1_000_000
+NONCE = bytes(range(32))
+WARM_SECONDS = 75
+RAW = """
+import sys, time
+from core.algorithms import KeyKind
+from core.keys.private_key import generate
+key, data = generate(KeyKind(sys.argv[1])), bytes(250)
+begin, count = time.perf_counter(), 0
+while (elapsed := time.perf_counter() - begin) < 0.7:
+    key.sign(data)
+    count += 1
+print(count / elapsed)
+"""
+
+
+def ask(server: Server, question: bytes) -> bytes:
+    request = Request(f"http://127.0.0.1:{server.port}/", question, {"Content-Type": "application/ocsp-request"})
+    with urlopen(request, timeout=20) as answer:
+        content: bytes = answer.read()
+    return content
+
+
+def check(server: Server, town: Town) -> None:
+    """AssertionError unless every kind of question is answered rightly, by a valid signature."""
+    said = {"valid": "good", "held": "revoked certificateHold", "revoked": "revoked keyCompromise"}
+    issuer = Certificate.load(town.issuer.certificate)
+    for place in (0, 1, 2):
+        serial = town.serials[place]
+        for nonce in (None, NONCE):
+            answer = ask(server, town.question(serial, nonce))
+            judge(answer, serial, issuer, SystemClock().now(), nonce)  # the signature too
+            assert judges.statuses(answer) == [said[state_of(place)]]
+    for digest in (SHA256, SM3):
+        answer = ask(server, build_request([cert_id(town.issuer, town.serials[1], digest)]))
+        assert judges.statuses(answer) == [said[HELD]]
+    assert judges.statuses(ask(server, town.question(0x99))) == ["unknown"]
+    several = build_request([town.cert_id(town.serials[2]), town.cert_id(0x99), town.cert_id(town.serials[0])])
+    assert judges.statuses(ask(server, several)) == [said[GOOD], "unknown", said["revoked"]]
+
+
+def raw(kind: KeyKind) -> float:
+    """Signatures per second on the server's core."""
+    done = subprocess.run(["taskset", "-c", "0", sys.executable, "-c", RAW, kind], capture_output=True, check=True)
+    return float(done.stdout)
+
+
+def best(*works: Callable[[], float], rounds: int = ROUNDS, between: Callable[[], None] = lambda: None) -> list[float]:
+    """The best of so many rounds of each, taking turns."""
+    results: list[list[float]] = [[] for _work in works]
+    for _round in range(rounds):
+        for work, result in zip(works, results, strict=True):
+            result.append(work())
+        between()
+    return [max(result) for result in results]
+
+
+def write(folder: Path, town: Town, name: str, count: int, nonce: bytes | None = None) -> Requests:
+    return Requests.write(folder / name, [post(town.question(serial, nonce)) for serial in town.serials[:count]])
+
+
+def cached_rows(folder: Path, small: Town, big: Town, openssl: OpensslTown) -> tuple[list[Row], float]:
+    """What is kept already, beside files, cfssl and openssl; with few certificates in the books and with many."""
+    hot, hot_small = write(folder, big, "hot", HOT), write(folder, small, "hot-small", HOT)
+    with ours(big) as server, ours(small) as server_small:
+        answers = [ask(server, big.question(serial)) for serial in big.serials[:HOT]]
+        for serial in small.serials[:HOT]:
+            ask(server_small, small.question(serial))
+        one = folder / "one.der"
+        one.write_bytes(big.question(big.serials[0]))
+        files = Requests.write(folder / "files", [get(f"/{place:08}") for place in range(HOT)])
+        with nginx(folder / "nginx", answers) as static, cfssl(folder / "cfssl", answers) as peer:
+            assert ask(peer, big.question(big.serials[5])) == answers[5]
+
+            def openssl_round() -> float:
+                with openssl.running() as fresh:
+                    return ab(fresh.port, openssl.question)
+
+            cached, static_rate, peer_rate, cached_small, close, openssl_close = best(
+                lambda: wrk(server.port, hot),
+                lambda: wrk(static.port, files),
+                lambda: wrk(peer.port, hot),
+                lambda: wrk(server_small.port, hot_small),
+                lambda: ab(server.port, one),
+                openssl_round,
+                between=lambda: check(server, big),
+            )
+        tail = min(p99_at(server.port, hot, 0.8 * cached) for _round in range(3))
+    rows = [
+        row("cached_vs_nginx", cached, "per s", "nginx, static files kept open", static_rate),
+        row("cached_vs_cfssl", cached, "per s", "cfssl ocspserve", peer_rate),
+        row("cached_close_vs_openssl", close, "per s", "openssl ocsp, P-256, a connection each", openssl_close),
+        row("p99_ms_at_80", tail, "ms", "goal", 8),
+        row("growth_10k_to_1m", cached, "per s", "the same with 10,000 certificates", cached_small),
+    ]
+    return rows, cached
+
+
+def nonce_rows(folder: Path, town: Town, kind: KeyKind, label: str) -> list[Row]:
+    """Signed for each question, beside the signature alone."""
+    nonced = write(folder, town, f"nonced-{label}", 1_000, NONCE)
+    with ours(town) as server:
+        rate, raw_rate = best(lambda: wrk(server.port, nonced), lambda: raw(kind), between=lambda: check(server, town))
+        rows = [row(f"nonce_{label}_vs_raw", rate, "per s", "the signature alone", raw_rate)]
+        if kind is KeyKind.SM2:
+            tail = min(p99_at(server.port, nonced, 0.8 * rate) for _round in range(3))
+            rows.append(row("nonce_sm2_p99_ms_at_80", tail, "ms", "goal", 20))
+    return rows
+
+
+def nonce_close_row(folder: Path, town: Town, openssl: OpensslTown) -> Row:
+    """Signed for each question, over a connection for each, beside openssl."""
+    one = folder / "nonced.der"
+    one.write_bytes(town.question(town.serials[2], NONCE))
+
+    def openssl_round() -> float:
+        with openssl.running() as fresh:
+            return ab(fresh.port, openssl.nonced)
+
+    with ours(town) as server:
+        rate, peer = best(lambda: ab(server.port, one), openssl_round, between=lambda: check(server, town))
+    return row("nonce_p256_close_vs_openssl", rate, "per s", "openssl ocsp, P-256, a connection each", peer)
+
+
+def million_rows(folder: Path, town: Town, cached: float, cache_mib: int) -> list[Row]:
+    """Any of a million, of which a part is kept."""
+    any_of_them = write(folder, town, "million", MILLION)
+    hot = write(folder, town, "hot-again", HOT)
+    with ours(town, cache_mib) as server:
+        end = time.monotonic() + WARM_SECONDS
+        while time.monotonic() < end:
+            wrk(server.port, any_of_them, 5, random=True)
+        rate, cached_again = best(
+            lambda: wrk(server.port, any_of_them, random=True),
+            lambda: wrk(server.port, hot),
+            rounds=5,
+            between=lambda: check(server, town),
+        )
+        memory = server.memory_mb()
+    return [
+        row("million_vs_cached", rate, "per s", "10,000 hot ones", max(cached_again, cached)),
+        row("million_rss_mb", memory, "MiB", "goal", 400),
+    ]
+
+
+def main() -> None:
+    """Found the towns, measure, report."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--count", type=int, default=MILLION)
+    parser.add_argument("--cache-mib", type=int, default=280)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="yinxin-bench-") as name:
+        folder = Path(name)
+        small = found(folder / "small", KeyKind.RSA_3072, KeyKind.P256, HOT)
+        big = found(folder / "big", KeyKind.RSA_3072, KeyKind.P256, given.count)
+        sm2 = found(folder / "sm2", KeyKind.SM2, KeyKind.SM2, HOT)
+        rsa = found(folder / "rsa", KeyKind.RSA_3072, KeyKind.RSA_2048, HOT)
+        openssl = OpensslTown.build(folder / "openssl")
+        rows, cached = cached_rows(folder, small, big, openssl)
+        rows += nonce_rows(folder, sm2, KeyKind.SM2, "sm2")
+        rows += nonce_rows(folder, rsa, KeyKind.RSA_2048, "rsa2048")
+        rows.append(nonce_close_row(folder, small, openssl))
+        rows += million_rows(folder, big, cached, given.cache_mib)
+    report("ocsp", f"Certificate status, {given.count:,} certificates, one core", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,412 @@
+"""What goes over the wire, in both directions: the same models read it and write it."""
+
+import base64
+import binascii
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from ca.state import State as CertificateState
+from core.certificates import serial_text
+from ra.appointments import PersonState
+from ra.filters import RequestFilter
+from ra.moves import State
+from ra.operators import Operator
+from ra.register import MAXIMUM_PAGE, PAGE
+from ra.roles import Role
+from ra.search import By
+from ra.statements import Act
+
+PATH_TEXT = "^[^\\x00-\\x1f\\x7f/]+$"
+LARGEST_ID = 2**63 - 1
+MAXIMUM_BATCH = 200
+
+
+def _from_base64(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return base64.b64decode(value, validate=True)
+    except binascii.Error:
+        raise ValueError("not base64") from None
+
+
+_BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+Octets = Annotated[
+    bytes,
+    BeforeValidator(_from_base64),
+    PlainSerializer(lambda octets: base64.b64encode(octets).decode(), return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "contentEncoding": "base64",
+            "pattern": _BASE64,
+        }
+    ),
+]
+Text = Annotated[str, Field(pattern="^[^\\x00]*$", max_length=1000)]
+BranchName = Annotated[str, Field(pattern="^[^\\x00]*$", max_length=64)]
+"""Empty: the centre."""
+Label = Annotated[str, Field(pattern=PATH_TEXT, min_length=1, max_length=64)]
+Limit = Annotated[int, Field(ge=1, le=MAXIMUM_PAGE)]
+
+
+class Model(BaseModel):
+    """Knows all of its fields, and no others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    kind: str = ""
+    subject: str = ""
+    remedy: str = ""
+
+
+class SignedStatement(Model):
+    """An operator's statement: CMS SignedData over canonical JSON."""
+
+    statement: Octets
+
+
+class SignedContent(SignedStatement):
+    """A statement, and the canonical content that it is about."""
+
+    content: Octets
+
+
+class SignedDecision(SignedStatement):
+    """A decision on somebody; with the canonical appointment where it changes."""
+
+    content: Octets | None = None
+
+
+class SignedOrders(Model):
+    """One operator's orders to issue, carried out together or not at all."""
+
+    statements: Annotated[list[Octets], Field(min_length=1, max_length=MAXIMUM_BATCH)]
+
+
+class Done(Model):
+    """It is done."""
+
+
+class RequestState(Model):
+    """Where a request stands now."""
+
+    number: str
+    state: State
+
+
+class RequestQuery(Model):
+    """Which requests."""
+
+    state: State | None = None
+    profile: Label | None = None
+    unit: Text | None = None
+    branch: BranchName | None = None
+    operator: Label | None = None
+    act: Act = Act.ENTER
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    expires_from: AwareDatetime | None = None
+    expires_before: AwareDatetime | None = None
+
+    def filter(self) -> RequestFilter:
+        """As the verbs take it."""
+        return RequestFilter(**{name: getattr(self, name) for name in RequestQuery.model_fields})
+
+
+class ListQuery(RequestQuery):
+    """Which page of which requests."""
+
+    after: Label | None = None
+    limit: Limit = PAGE
+
+
+class EntryModel(Model):
+    """A request in a list."""
+
+    number: str
+    state: State
+    authority: str
+    profile: str
+    holder: str
+
+
+class RequestPage(Model):
+    """Some requests, in the order of their entry."""
+
+    entries: list[EntryModel]
+    next: str | None
+    """The number to go on after."""
+
+
+class Issued(Model):
+    """A certificate that was issued."""
+
+    number: str
+    authority: str
+    serial: str
+
+
+class IssuedList(Model):
+    """In the order of the orders."""
+
+    issued: list[Issued]
+
+
+class StoredModel(Model):
+    """A certificate of a request."""
+
+    authority: str
+    serial: str
+    certificate: Octets
+    envelope: Octets | None = None
+
+
+class RequestRecord(Model):
+    """One request with everything that belongs to it."""
+
+    entry: EntryModel
+    digest: str
+    content: Octets
+    earlier: list[Octets]
+    statements: list[Octets]
+    certificates: list[StoredModel]
+    intact: bool
+
+
+class PlacesQuery(Model):
+    """Which requests."""
+
+    number: Annotated[list[Label], Field(min_length=1, max_length=MAXIMUM_BATCH)]
+
+
+class Place(Model):
+    """Where the next statement about something belongs, and what it is about."""
+
+    subject: str
+    sequence: int
+    digest: str
+
+
+class Places(Model):
+    """In the order in which they were asked for."""
+
+    places: list[Place]
+
+
+class Delivered(Model):
+    """The certificates handed over."""
+
+    number: str
+    certificates: list[StoredModel]
+
+
+class CertificateQuery(RequestQuery):
+    """Which certificates, and of which requests."""
+
+    certificate_state: CertificateState | None = None
+    certificate_profile: Label | None = None
+    certificate_expires_from: AwareDatetime | None = None
+    certificate_expires_before: AwareDatetime | None = None
+    after: Annotated[int, Field(ge=0, le=LARGEST_ID)] = 0
+    limit: Limit = MAXIMUM_PAGE
+
+
+class Rows(Model):
+    """Rows of an export."""
+
+    rows: list[dict[str, str]]
+    next: int | None
+    """To go on after."""
+
+
+class SearchQuery(Model):
+    """What is searched for."""
+
+    by: By
+    what: Text
+    after: Annotated[int, Field(ge=0, le=LARGEST_ID)] | None = None
+    limit: Limit = PAGE
+
+
+class FoundModel(Model):
+    """A certificate that was found."""
+
+    id: int
+    number: str
+    authority: str
+    serial: str
+    holder: str
+    unit: str
+    expires: AwareDatetime
+
+
+class FindingsModel(Model):
+    """Some certificates, in the order of what was searched for."""
+
+    found: list[FoundModel]
+    next: int | None
+
+
+class OrderQuery(Model):
+    """Which certificate."""
+
+    serial: Annotated[str, Field(pattern="^[0-9A-Fa-fXx: ]+$", max_length=128)]
+    authority: Label | None = None
+
+
+class OrderPlace(Place):
+    """Where the next order about a certificate belongs."""
+
+    authority: str
+    serial: str
+    request: str
+    """The number of the request that it came of."""
+
+
+class Chain(Model):
+    """An authority's certificate and those above it."""
+
+    certificates: list[Octets]
+
+
+class Person(Model):
+    """What somebody is now."""
+
+    name: str
+    roles: list[Role]
+    state: PersonState
+    branch: str
+    authority: str
+    serial: str
+    certificate: Octets
+
+    @classmethod
+    def of(cls, operator: Operator) -> "Person":
+        """The operator, for the wire."""
+        return cls(**(vars(operator) | {"roles": sorted(operator.roles), "serial": serial_text(operator.serial)}))
+
+    def operator(self) -> Operator:
+        """The same, from the wire."""
+        return Operator(
+            self.name,
+            frozenset(self.roles),
+            self.state,
+            self.branch,
+            self.authority,
+            int(self.serial, 16),
+            self.certificate,
+        )
+
+
+class PersonRecord(Person):
+    """Somebody, with what the next decision on them is about."""
+
+    appointment: Octets
+    """Canonical."""
+    statements: int
+    """So many were made about them."""
+
+
+class PeopleQuery(Model):
+    """Whose."""
+
+    branch: BranchName | None = None
+
+
+class People(Model):
+    """By name."""
+
+    people: list[Person]
+
+
+class BranchModel(Model):
+    """A branch."""
+
+    branch: str
+    title: str
+    administrator: str
+
+
+class Branches(Model):
+    """By name."""
+
+    branches: list[BranchModel]
+
+
+class ProfileModel(Model):
+    """What can be applied for."""
+
+    name: str
+    title: str
+    approvals: int
+
+
+class Office(Model):
+    """What a client has to know before it signs anything."""
+
+    me: Person
+    now: AwareDatetime
+    decide_days: int
+    organization: str
+    """The centre's name."""
+    profiles: list[ProfileModel]
+
+
+class RowModel(Model):
+    """A row of a list."""
+
+    number: Annotated[int, Field(ge=1, le=2**31)]
+    cells: Annotated[list[Annotated[str, Field(max_length=8192)]], Field(max_length=64)]
+
+
+class ProblemModel(Model):
+    """What is wrong with a list, and where."""
+
+    row: Annotated[int, Field(ge=0, le=2**31)]
+    column: Annotated[int, Field(ge=0, le=2**31)]
+    what: Text
+
+
+class ListToExamine(Model):
+    """A list of holders, and the requests (CSR) that its rows name."""
+
+    rows: Annotated[list[RowModel], Field(min_length=1, max_length=20_000)]
+    problems: list[ProblemModel] = []
+    profile: Label | None = None
+    authority: Label | None = None
+    files: dict[str, Octets] = {}
+    unread: dict[str, Text] = {}
+    """Files that could not be read, and why."""
+
+
+class CandidateModel(Model):
+    """A row that can be entered."""
+
+    row: int
+    content: Octets
+
+
+class OutcomeModel(Model):
+    """A row that is in the books."""
+
+    row: int
+    number: str
+    state: State
+
+
+class ExaminedList(Model):
+    """What came of examining a list."""
+
+    candidates: list[CandidateModel]
+    known: list[OutcomeModel]
+    problems: list[ProblemModel]

@@ -1,0 +1,125 @@
+"""One table of operations: from it come the routing, the checks of what comes in, and the OpenAPI document.
+
+An operation is a typed function: its path parameters, `query` and `body` are read and checked by what it declares, and
+what it returns is what the document promises. A verb more is one small function.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, ValidationError
+from werkzeug.datastructures import MultiDict
+
+from core.errors import Kind, YinxinError
+from core.i18n import _
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+SMALL = 1 << 20
+"""Octets of a body, unless an operation takes more."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What can be asked for."""
+
+    method: str
+    path: str
+    """Below the prefix, `/requests/{number}`."""
+    summary: str
+    run: Callable[..., Any]
+    writes: bool
+    """Changes something: takes an Idempotency-Key."""
+    limit: int
+    parameters: tuple[str, ...]
+    """Of the path."""
+    query: type[BaseModel] | None
+    body: type[BaseModel] | None
+    reply: type[BaseModel]
+
+    @property
+    def name(self) -> str:
+        """For programs that are generated from the document (operationId)."""
+        return self.run.__name__
+
+    @property
+    def rule(self) -> str:
+        """The path as werkzeug writes it."""
+        return self.path.replace("{", "<").replace("}", ">")
+
+    def read_query(self, given: "MultiDict[str, str]") -> BaseModel | None:
+        """The query's fields; `YinxinError` names one that is wrong."""
+        if self.query is None:
+            if given:
+                raise _wrong(next(iter(given)), _("no such parameter"))
+            return None
+        fields = self.query.model_fields
+        lists = {name for name, field in fields.items() if _is_list(field.annotation)}
+        values = {name: all_ if name in lists or len(all_) > 1 else all_[0] for name, all_ in given.lists()}
+        return _checked(lambda model: model.model_validate(values), self.query)
+
+    def read_body(self, given: bytes) -> BaseModel | None:
+        """The body's fields; `YinxinError` names one that is wrong."""
+        if self.body is None:
+            return None
+        return _checked(lambda model: model.model_validate_json(given), self.body)
+
+
+class Operations(list[Operation]):
+    """The operations of one file, in the order of its functions."""
+
+    def get(self, path: str, summary: str) -> Callable[[Handler], Handler]:
+        """Looks something up."""
+        return self._add("GET", path, summary, writes=False, limit=0)
+
+    def post(self, path: str, summary: str, *, writes: bool = True, limit: int = SMALL) -> Callable[[Handler], Handler]:
+        """Takes what is handed in."""
+        return self._add("POST", path, summary, writes=writes, limit=limit)
+
+    def _add(self, method: str, path: str, summary: str, *, writes: bool, limit: int) -> Callable[[Handler], Handler]:
+        def add(function: Handler) -> Handler:
+            hints = get_type_hints(function)
+            names = [name for name in inspect.signature(function).parameters if name not in ("desk", "query", "body")]
+            self.append(
+                Operation(
+                    method=method,
+                    path=path,
+                    summary=summary,
+                    run=function,
+                    writes=writes,
+                    limit=limit,
+                    parameters=tuple(names),
+                    query=hints.get("query"),
+                    body=hints.get("body"),
+                    reply=hints["return"],
+                )
+            )
+            return function
+
+        return add
+
+
+def _is_list(annotation: Any) -> bool:
+    if get_origin(annotation) is UnionType:
+        return any(_is_list(one) for one in get_args(annotation))
+    return get_origin(annotation) in (list, tuple)
+
+
+def _checked(read: Callable[[type[BaseModel]], BaseModel], model: type[BaseModel]) -> BaseModel:
+    try:
+        return read(model)
+    except ValidationError as error:
+        # Its words, never its input, which may hold identity numbers.
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        raise _wrong(".".join(str(part) for part in first["loc"]), first["msg"]) from None
+
+
+def _wrong(field: str, what: str) -> YinxinError:
+    return YinxinError(
+        Kind.INVALID,
+        f"{field}: {what}" if field else what,
+        remedy=_("see the description: {path}").format(path="/api/ra/v1/openapi.json"),
+    )

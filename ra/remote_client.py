@@ -1,0 +1,140 @@
+"""The client of `/api/ra/v1`: signs each request with the operator's key, and says errors as the verbs say them."""
+
+import secrets
+import ssl
+import time
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from core.clock import Clock
+from core.errors import Kind, YinxinError
+from core.http_signatures import Message, sign_request
+from core.i18n import _, current_language
+from core.keys.signer import Signer
+from ra.http_access import TAG
+from ra.http_models import ProblemDocument
+from ra.office import Server
+
+Reply = TypeVar("Reply", bound=BaseModel)
+
+PREFIX = "/api/ra/v1"
+ATTEMPTS = 3
+PAUSE_SECONDS = 0.3
+TIMEOUT = httpx.Timeout(10, read=300)
+"""Seconds; an answer may take long, because a batch of certificates is made in it."""
+
+_KINDS = {401: Kind.FORBIDDEN, 403: Kind.FORBIDDEN, 404: Kind.NOT_FOUND, 409: Kind.CONFLICT, 412: Kind.CONFLICT}
+
+
+class RemoteClient:
+    """A connection to an office, for one operator."""
+
+    def __init__(
+        self, server: Server, name: str, signer: Signer, clock: Clock, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self._server, self._name, self._signer, self._clock = server, name, signer, clock
+        self._http = httpx.Client(
+            base_url=_checked(server), verify=_trust(server), timeout=TIMEOUT, transport=transport
+        )
+
+    def get(self, path: str, reply: type[Reply], **query: Any) -> Reply:
+        """What is there."""
+        parameters = {name: value for name, value in query.items() if value is not None}
+        return self._ask("GET", path, b"", reply, parameters, {})
+
+    def post(self, path: str, body: BaseModel, reply: type[Reply]) -> Reply:
+        """Hand something in: once, however often the connection breaks."""
+        headers = {"Content-Type": "application/json", "Idempotency-Key": secrets.token_hex(16)}
+        return self._ask("POST", path, body.model_dump_json().encode(), reply, {}, headers)
+
+    def _ask(
+        self, method: str, path: str, body: bytes, reply: type[Reply], query: dict[str, Any], headers: dict[str, str]
+    ) -> Reply:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                response = self._send(method, path, body, query, headers)
+            except httpx.TransportError as error:
+                if attempt == ATTEMPTS:
+                    raise self._unreachable(str(error) or type(error).__name__) from error
+                time.sleep(PAUSE_SECONDS * attempt)
+                continue
+            return self._read(response, reply)
+        raise AssertionError
+
+    def _send(
+        self, method: str, path: str, body: bytes, query: dict[str, Any], headers: dict[str, str]
+    ) -> httpx.Response:
+        request = self._http.build_request(
+            method,
+            PREFIX + path,
+            params=query,
+            content=body or None,
+            headers=headers | {"Accept-Language": current_language().replace("_", "-")},
+        )
+        message = Message(method, str(request.url), dict(headers))
+        signed = sign_request(
+            message,
+            body,
+            self._signer,
+            key_id=self._name,
+            tag=TAG,
+            created=self._clock.now(),
+            nonce=secrets.token_hex(16),
+        )
+        request.headers.update(signed)
+        return self._http.send(request)
+
+    def _read(self, response: httpx.Response, reply: type[Reply]) -> Reply:
+        try:
+            if response.is_success:
+                return reply.model_validate_json(response.content)
+            problem = ProblemDocument.model_validate_json(response.content)
+        except ValidationError:
+            raise self._unreachable(_("not the answer of a registration office")) from None
+        kind = problem.kind if problem.kind in set(Kind) else _KINDS.get(response.status_code, "")
+        if not kind:
+            kind = Kind.UNAVAILABLE if response.status_code >= 500 else Kind.INVALID
+        raise YinxinError(Kind(kind), problem.detail or problem.title, subject=problem.subject, remedy=problem.remedy)
+
+    def _unreachable(self, reason: str) -> YinxinError:
+        return YinxinError(
+            Kind.UNAVAILABLE,
+            _("the registration office does not answer: {reason}").format(reason=reason),
+            subject=self._server.url,
+            remedy=_("check the address and the network, and try again"),
+        )
+
+
+def segment(text: str) -> str:
+    """A name as one segment of a path."""
+    return quote(text, safe="")
+
+
+def _checked(server: Server) -> str:
+    """The address; in clear only on this machine, because identity numbers travel."""
+    parts = urlsplit(server.url)
+    local = parts.hostname in ("127.0.0.1", "::1", "localhost")
+    if not parts.hostname or parts.scheme not in ("https", "http") or parts.path not in ("", "/") or parts.query:
+        raise YinxinError(
+            Kind.INVALID, _("not the address of an office"), subject=server.url, remedy=_("write https://HOST:PORT")
+        )
+    if parts.scheme == "http" and not local:
+        raise YinxinError(
+            Kind.INVALID,
+            _("without TLS only an office on this machine is asked"),
+            subject=server.url,
+            remedy=_("write https://HOST:PORT"),
+        )
+    return server.url.rstrip("/")
+
+
+def _trust(server: Server) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=server.ca_file)
+    except (OSError, ssl.SSLError):
+        raise YinxinError(
+            Kind.INVALID, _("no certificates to trust can be read there"), subject=str(server.ca_file)
+        ) from None

@@ -1,0 +1,8 @@
+"""`yinxin ca` with the commands for which several rooms work together: attributes are applied for, issued and asked."""
+
+from ca.cli import group
+from core.i18n import _
+
+__all__ = ["group"]
+
+group.add_later("attribute", "yinxin.cli_attributes:group", _("Attribute certificates: who has which role."))
