@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ca.certificate import CertificateTemplate, distribution_points, extension, key_identifier
+from ca.certificate import CertificateTemplate, crl_distribution_points, extension, key_identifier
 from ca.distribution import Distribution
 from ca.lint import RULES, IssuerLimits, findings, lint
 from ca.lint.reading import read_elements
@@ -267,11 +267,14 @@ CASES: list[tuple[str, Spoiler]] = [
         "freshest_crl_is_there_if_deltas_are",
         lambda d: divided(d, Distribution(1, deltas=True, address="http://ca.test")),
     ),
-    ("freshest_crl_is_there_if_deltas_are", lambda d: d.having("2.5.29.46", distribution_points("http://ca.test/x"))),
+    (
+        "freshest_crl_is_there_if_deltas_are",
+        lambda d: d.having("2.5.29.46", crl_distribution_points("http://ca.test/x")),
+    ),
     (
         "freshest_crl_is_there_if_deltas_are",
         lambda d: divided(
-            d.having("2.5.29.46", distribution_points("http://ca.test/ca/other.crl")),
+            d.having("2.5.29.46", crl_distribution_points("http://ca.test/ca/other.crl")),
             Distribution(1, deltas=True, address="http://ca.test"),
         ),
     ),
