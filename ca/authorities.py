@@ -1,7 +1,8 @@
 """The authorities in the books: who they are, under whom they stand, and what limits what they may issue."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 from cryptography import x509
@@ -15,6 +16,8 @@ from core.algorithms import ALGORITHMS
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.storage import Storage
+
+_NAMED = sa.select(authorities).where(authorities.c.name == sa.bindparam("of"))
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,9 @@ class Authority(IssuerFacts):
         )
 
 
-def _authority(row: sa.Row[tuple[object, ...]]) -> Authority:
+@lru_cache(maxsize=256)
+def _authority(row: sa.Row[Any]) -> Authority:
+    """The same object for the same row, so that its certificate is read once."""
     return Authority(
         name=row.name,
         subject=row.subject,
@@ -63,7 +68,7 @@ def _authority(row: sa.Row[tuple[object, ...]]) -> Authority:
 
 def find_authority(connection: sa.Connection, name: str) -> Authority | None:
     """The authority of this name, complete or not."""
-    row = connection.execute(sa.select(authorities).where(authorities.c.name == name)).one_or_none()
+    row = connection.execute(_NAMED, {"of": name}).one_or_none()
     return _authority(row) if row else None
 
 
