@@ -1,7 +1,7 @@
 """Revocation lists: shards, deltas, and their bytes in pieces
 
-Revision ID: 0011
-Revises: 0010
+Revision ID: 0012
+Revises: 0011
 """
 
 import gzip
@@ -10,8 +10,8 @@ import hashlib
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
