@@ -4,12 +4,10 @@ from pathlib import Path
 
 import click
 
-from ca.authorities import authority_of
-from ca.crl import hours_of, publish
+from ca.cli_crl import publish_at_once
 from ca.state import Reason
 from core.certificates import serial_text
 from core.cli import Command, Group, Output, output_option
-from core.errors import YinxinError
 from core.home import Home
 from core.i18n import _
 from ra import revocation_batches as batches
@@ -167,8 +165,8 @@ def show(home: Home, session: OperatorSession, number: str, output: Output) -> N
 def approve(home: Home, session: OperatorSession, number: str, digest: str | None, output: Output) -> None:
     """Approve an order."""
     done = batches.approve(home.context, session, number, digest=digest)
-    if done.reason is Reason.KEY_COMPROMISE:
-        _publish_at_once(home, session, done.authorities, output)
+    for name in done.authorities:
+        publish_at_once(home, name, done.reason, output, actor=session.name)
     output.done(
         _("Order {number} is carried out: {revoked} certificates revoked, {passed} were so already.").format(
             number=number, revoked=done.revoked, passed=done.passed_over
@@ -201,21 +199,6 @@ def reject(home: Home, session: OperatorSession, number: str, why: str, output: 
 def withdraw(home: Home, session: OperatorSession, number: str, why: str, output: Output) -> None:
     """Withdraw an order."""
     _tell(output, number, batches.withdraw(home.context, session, number, why))
-
-
-def _publish_at_once(home: Home, session: OperatorSession, names: tuple[str, ...], output: Output) -> None:
-    """The revocations are in force whatever becomes of this; OCSP knows them already."""
-    for name in names:
-        try:
-            with home.storage.reading() as connection:
-                hours = hours_of(home.configuration.ca, authority_of(connection, name))
-            publish(home.context, home.key_store("ca"), name, hours, actor=session.name)
-        except YinxinError as error:
-            output.warn(
-                _("the CRL could not be published: {error}; run: yinxin ca crl publish {name}").format(
-                    error=error, name=name
-                )
-            )
 
 
 def _show_lines(output: Output, lines: list[revocation_orders.Line]) -> None:

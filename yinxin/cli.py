@@ -56,14 +56,24 @@ def init(home: Home, config: Path | None, output: Output) -> None:
     output.done(_("The installation is in {path}.").format(path=made.path), {"home": str(made.path)})
 
 
-@front_door.command(help=_("Bring the database to this version's schema."), example="yinxin migrate")
+@front_door.command(
+    help=_("Bring an installation to this version: the schema of its database, and what it has come to need."),
+    example="yinxin migrate",
+)
 @output_option
 @click.pass_obj
 def migrate(home: Home, output: Output) -> None:
     """Bring the database up to date."""
     from core.storage import Storage
+    from ra.cli_search import tell
+    from yinxin import installation
 
-    Storage(home.database_url).migrate()
+    storage = Storage(home.database_url)
+    storage.migrate()
+    storage.close()
+    installation.complete(home)
+    sentence, _facts = tell(home, output)
+    output.note(sentence)
     output.done(_("The database has this version's schema."), {"home": str(home.path)})
 
 
