@@ -3,7 +3,6 @@
 It is built in a folder beside the one asked for and moved into place at the end, so that a failure leaves nothing.
 """
 
-import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -31,7 +30,7 @@ from core.keys import passphrase
 from core.keys.key_file import create_key_file
 from core.storage import Storage
 from core.subject import Subject
-from ra import personnel, reindexing
+from ra import personnel
 from ra.roles import Role
 
 ACTOR = "ceremony"
@@ -133,18 +132,6 @@ def create(
     return Home(path, clock or SystemClock())
 
 
-def complete(home: Home) -> bool:
-    """Make what an installation of an earlier version lacks: the key for finding identity numbers; whether it did."""
-    if IDENTITIES in home.key_store("ra"):
-        return False
-    # Before there is a key: what is interrupted here is begun again.
-    reindexing.forget(home.context)
-    if not home.passphrase_file("ra").exists() and "YINXIN_RA_PASSPHRASE" not in os.environ:
-        passphrase.create_file(home.passphrase_file("ra"))
-    home.key_store("ra").create(IDENTITIES, KeyKind.SM2)
-    return True
-
-
 def _as_given(subject: str, staging: Path, path: Path, settings: Path | None) -> str:
     """A name of the folder that is gone, as people know it."""
     if settings and subject == str(staging / config.FILE_NAME):
@@ -228,9 +215,12 @@ class _Founding:
             issuer=root,
             approval=ceremony_approval(self.reference, ACTOR, issuing_subject, root, "issuing"),
             actor=ACTOR,
+            shards=settings.ca.crl_shards,
+            deltas=settings.ca.crl_deltas,
         )
-        crl.publish(ca.context, ca.keys, root, settings.ca.root_crl_hours, actor=ACTOR)
-        crl.publish(ca.context, ca.keys, issuing, settings.ca.crl_hours, actor=ACTOR)
+        for authority in hierarchy.list_authorities(self.home.storage):
+            if authority.name in (root, issuing):
+                crl.publish(ca.context, ca.keys, authority.name, crl.terms_of(settings.ca, authority), actor=ACTOR)
         chain = hierarchy.chain_of(self.home.storage, issuing)
         files.write(self.home.trust / f"{root}.pem", armour(chain[-1:]))
         files.write(self.home.certificates("ca") / f"{issuing}.pem", armour(chain))
