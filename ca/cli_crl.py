@@ -49,24 +49,27 @@ def group() -> None:
 @click.pass_obj
 def publish(home: Home, authorities: tuple[str, ...], hours: int | None, delta: bool, output: Output) -> int:
     """Publish."""
-    keys, settings = home.key_store("ca"), home.configuration.ca
-    published: list[PublishedCrl] = []
     if authorities:
+        keys, settings, published = home.key_store("ca"), home.configuration.ca, list[PublishedCrl]()
         for authority in _named(home, authorities):
             terms = lists.terms_of(settings, authority, hours)
             published += lists.publish(home.context, keys, authority.name, terms, full=not delta, actor=local_account())
         failed = False
     else:
-        outcomes = list(lists.publish_due(home.context, keys, settings, actor=local_account()))
-        published = [outcome for outcome in outcomes if isinstance(outcome, PublishedCrl)]
-        failures = [outcome for outcome in outcomes if isinstance(outcome, YinxinError)]
-        for failure in failures:
-            output.warn(str(failure))
-        failed = bool(failures)
+        published, failed = publish_what_is_due(home, output)
     output.table([_facts(one) for one in published], _HEADINGS)
     if reason := tell_centre(home):
         output.warn(_("The key-management centre was not told: {reason}").format(reason=reason))
     return 1 if failed else 0
+
+
+def publish_what_is_due(home: Home, output: Output) -> tuple[list[PublishedCrl], bool]:
+    """What was published, and whether something that is due could not be, of which the reader is warned."""
+    outcomes = list(lists.publish_due(home.context, home.key_store("ca"), home.configuration.ca, actor=local_account()))
+    failures = [outcome for outcome in outcomes if isinstance(outcome, YinxinError)]
+    for failure in failures:
+        output.warn(str(failure))
+    return [outcome for outcome in outcomes if isinstance(outcome, PublishedCrl)], bool(failures)
 
 
 @group.command("list", help=_("The lists in force, of each AUTHORITY or of all."), example="yinxin ca crl list")

@@ -9,6 +9,7 @@ import click
 
 from ca import register, service_renewal
 from ca.activation import active_profiles
+from ca.cli_crl import publish_what_is_due
 from ca.profiles import Audience
 from ca.register import CertificateRecord, Filter
 from ca.service import open_authority
@@ -103,7 +104,8 @@ def approve(home: Home, number: int, fingerprint: str, output: Output) -> None:
     cls=Command,
     help=_(
         "What the authority does by itself, for a timer: note what a crash left in doubt, renew the certificates of"
-        " services. Exit code 1 if a request waits for a person."
+        " services, publish the CRLs that are due. Exit code 1 if a request waits for a person, or a CRL could not be"
+        " published."
     ),
     example="yinxin ca maintain",
 )
@@ -113,17 +115,20 @@ def maintain(home: Home, output: Output) -> int:
     """One round."""
     ca = open_authority(home)
     granted, waiting = service_renewal.grant_all(ca)
+    published, failed = publish_what_is_due(home, output)
     facts: dict[str, Any] = {
         "renewed": [f"{request.keeper}/{request.name}" for request, _issued in granted],
+        "published": [f"{one.name} {one.number}" for one in published],
         "waiting": [_request_facts(request) for request in waiting],
     }
     if output.json:
         output.details(facts, {})
     else:
-        output.details({"renewed": facts["renewed"] or None}, {"renewed": _("Renewed")})
+        told = {name: facts[name] or None for name in ("renewed", "published")}
+        output.details(told, {"renewed": _("Renewed"), "published": _("Published")})
         if waiting:
             output.table(facts["waiting"], _request_headings())
-    return 1 if waiting else 0
+    return 1 if waiting or failed else 0
 
 
 _ALARMING = ("expired", "revoked", "overdue")

@@ -29,8 +29,8 @@ class Evidence:
 class EvidenceSource(Protocol):
     """Where evidence of certificate status comes from."""
 
-    def evidence(self) -> Evidence:
-        """The newest evidence; `YinxinError` (unavailable) if it cannot be had."""
+    def evidence(self, certificates: Sequence[bytes]) -> Evidence:
+        """The newest about the status of these certificates (DER); `YinxinError` (unavailable) if there is none."""
         ...
 
 

@@ -83,7 +83,8 @@ def seal_pdf(
         sealed = writing.sign(stream, order, seal.signer, seal.certificate, seal.chain, timestamper)
         evidence = Evidence()
         if level >= Level.B_LT and support.evidence is not None:
-            evidence = support.evidence.evidence()
+            stampers = [] if support.timestamper is None else reading.timestamp_certificates(sealed, order.field)
+            evidence = support.evidence.evidence([seal.certificate, *seal.chain, *stampers])
             digest = seal.signer.algorithm.digest
             archivist = support.timestamper if level >= Level.B_LTA else None
             sealed = writing.add_evidence(sealed, [seal.certificate, *seal.chain], evidence, digest, archivist)

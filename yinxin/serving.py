@@ -20,7 +20,7 @@ from yinxin import applications
 
 SERVICES = ("ca", "ra", "ocsp", "tsa", "seals", "kmc")
 START_SECONDS = 30
-MAINTENANCE_SECONDS = 600
+MAINTENANCE_SECONDS = 300
 STOP_SECONDS = 10
 
 

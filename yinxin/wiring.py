@@ -1,6 +1,10 @@
 """Which part is handed to which, from the home of an installation. No authority finds another by itself."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+
+from cryptography import x509
 
 from ca import crl, hierarchy
 from core.algorithms import Algorithm, Digest, Family
@@ -40,15 +44,22 @@ class BookEvidence:
     home: Home
     issuing: str
 
-    def evidence(self) -> Evidence:
-        """The chain of the issuing authority and the CRL of each in it; `YinxinError` if one is out of date."""
+    def evidence(self, certificates: Sequence[bytes]) -> Evidence:
+        """The chain of the issuing authority, and of each in it the CRL; where it is divided, those that are named.
+
+        `YinxinError` (unavailable) if one is out of date.
+        """
         chain = hierarchy.chain_of(self.home.storage, self.issuing)
         now = self.home.clock.now()
+        named = {address for certificate in certificates for address in _list_addresses(certificate)}
         crls = []
         for authority in hierarchy.list_authorities(self.home.storage):
             if authority.certificate not in chain:
                 continue
-            for shard in range(authority.distribution.shards):
+            split = authority.distribution
+            for shard in range(split.shards):
+                if split.shards > 1 and split.location(authority.name, shard) not in named:
+                    continue
                 published = crl.latest_published(self.home.context, authority.name, shard=shard)
                 if published.next_update <= now:
                     raise YinxinError(
@@ -59,6 +70,16 @@ class BookEvidence:
                     )
                 crls.append(crl.latest(self.home.context, authority.name, shard=shard))
         return Evidence(certificates=chain, crls=crls)
+
+
+def _list_addresses(certificate: bytes) -> Iterator[str]:
+    """Where its issuer's CRLs are, as the certificate says (RFC 5280 4.2.1.13)."""
+    extensions = x509.load_der_x509_certificate(certificate).extensions
+    with suppress(x509.ExtensionNotFound):
+        for point in extensions.get_extension_for_class(x509.CRLDistributionPoints).value:
+            yield from (
+                name.value for name in point.full_name or () if isinstance(name, x509.UniformResourceIdentifier)
+            )
 
 
 @dataclass(frozen=True)

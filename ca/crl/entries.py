@@ -70,8 +70,9 @@ class Selection:
         rows = connection.execution_options(yield_per=10_000).execute(
             self._of(sa.select(events.c.serial, events.c.at, events.c.reason)).order_by(events.c.serial)
         )
-        for serial, at, reason in rows:
-            yield Revoked(serial, at, _REASONS[reason])
+        for batch in rows.partitions():
+            for serial, at, reason in batch:
+                yield Revoked(serial, at, _REASONS[reason])
 
 
 def in_shard(books: Books, shard: int) -> sa.ColumnElement[bool]:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import IO
+from itertools import islice
+from typing import IO, NamedTuple
 
 from ca.certificate import (
     AUTHORITY_KEY_IDENTIFIER,
@@ -22,10 +23,10 @@ ISSUING_DISTRIBUTION_POINT, EXPIRED_CERTS_ON_CRL = "2.5.29.28", "2.5.29.60"
 
 CHUNK = 1 << 20
 """Octets read and written at a time."""
+_BATCH = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class Revoked:
+class Revoked(NamedTuple):
     """One entry."""
 
     serial: int
@@ -112,9 +113,10 @@ class Draft:
 def draft(issuer: IssuerFacts, facts: CrlFacts, entries: Iterable[Revoked], file: IO[bytes]) -> Draft:
     """TBSCertList version 2. The entries come as a stream and go to the file, which is empty, as they come."""
     size = count = 0
-    for entry in entries:
-        size += file.write(encode_entry(entry))
-        count += 1
+    rest = iter(entries)
+    while batch := [encode_entry(entry) for entry in islice(rest, _BATCH)]:
+        size += file.write(b"".join(batch))
+        count += len(batch)
     head = b"".join(
         (
             der.integer(1),
@@ -144,13 +146,22 @@ def encode_entry(entry: Revoked) -> bytes:
     moment = entry.at
     if moment.tzinfo is UTC:
         start, end = _day(moment.year, moment.month, moment.day)
-        time = b"%b%02d%02d%02d%b" % (start, moment.hour, moment.minute, moment.second, end)
+        time = start + _DIGITS[moment.hour] + _DIGITS[moment.minute] + _DIGITS[moment.second] + end
     else:
         time = der.time(moment)
-    reason = REASON_EXTENSIONS[entry.reason]
+    head, reason = _frame(len(serial), len(time), entry.reason)
+    return head + serial + time + reason
+
+
+_DIGITS = [b"%02d" % number for number in range(60)]
+
+
+@lru_cache(maxsize=1024)
+def _frame(serial: int, time: int, reason: Reason) -> tuple[bytes, bytes]:
+    """What stands before and after a serial number and a time of so many octets."""
+    extensions = REASON_EXTENSIONS[reason]
     # At most 20 octets of number, 17 of time and 14 of extensions: every length is one octet.
-    size = 2 + len(serial) + len(time) + len(reason)
-    return b"\x30%c\x02%c%b%b%b" % (size, len(serial), serial, time, reason)
+    return bytes((0x30, 2 + serial + time + len(extensions), 0x02, serial)), extensions
 
 
 @lru_cache(maxsize=1024)

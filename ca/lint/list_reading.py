@@ -1,9 +1,11 @@
 """A CertificateList as its bytes say, however long: the entries as they stream by, the rest by `cryptography`."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import lt
 
 from cryptography import x509
 
@@ -108,61 +110,51 @@ def read_tbs(stream: Stream) -> ReadList:
 
 def _read_entries(stream: Stream, size: int, entries: Entries) -> None:
     """Strictly ascending serial numbers; nothing but number, time and the extensions that `kinds` counts."""
-    previous, latest = b"", b""
-    kinds = entries.kinds
-    for entry in _elements(stream, size):
-        # Every length is below 128: 02 LL serial, 17 0D (or 18 0F) time, extensions.
-        end = 4 + entry[3]
-        serial = entry[4:end]
-        if entry[2] != _INTEGER or not _is_positive(serial):
-            raise ValueError("a serial number is not a positive INTEGER in the fewest octets")
-        # Of positive numbers in the fewest octets, the longer is the greater.
-        if (serial <= previous and len(serial) <= len(previous)) or len(serial) < len(previous):
-            raise ValueError(f"{serial.hex()} stands twice or out of order")
-        previous = serial
-        time = _TIME.match(entry, end)
-        if time is None:
-            raise ValueError("a revocation date is no UTCTime or GeneralizedTime to the second")
-        digits = time[0][2:-1]
-        if len(digits) == 12:
-            digits = (b"20" if digits < b"5" else b"19") + digits
-        if digits > latest:
-            latest = digits
-        kind = entry[time.end() :]
-        kinds[kind] = kinds.get(kind, 0) + 1
-    entries.count = sum(kinds.values())
+    previous, latest, kinds, rest = b"", b"", Counter[bytes](), b""
+    while size:
+        piece = stream.take(min(size, _WINDOW))
+        size -= len(piece)
+        window = rest + piece
+        found = _ENTRY.findall(window)
+        if size:
+            found = found[:-1]  # the last may go on in the next piece
+        if not found:
+            raise ValueError("not an entry as they are written here")
+        whole, numbers, times, extensions = zip(*found, strict=True)
+        read = b"".join(whole)
+        rest = window[len(read) :]
+        # The pattern passes over what it does not know, and does not look at the length of the whole.
+        if not window.startswith(read) or len(rest) > 2 * _LONGEST or any(len(one) != 2 + one[1] for one in whole):
+            raise ValueError("not an entry as they are written here")
+        # Of positive INTEGERs in the fewest octets, the greater is the one whose octets, with the length, are.
+        if not all(map(lt, (previous, *numbers), numbers)):
+            raise ValueError("a serial number stands twice or out of order")
+        previous, latest = numbers[-1], max(latest, *map(_digits, times))
+        kinds.update(extensions)
+    if rest:
+        raise ValueError("an entry is cut short")
+    entries.kinds, entries.count = dict(kinds), kinds.total()
     entries.latest = datetime.strptime(latest.decode(), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
 
 
-def _is_positive(number: bytes) -> bool:
-    """Whether this is the content of an INTEGER above zero in the fewest octets (X.690 8.3.2)."""
-    return (number[:1] > b"\x00" and number[0] < 0x80) or (number[:1] == b"\x00" and number[1:2] >= b"\x80")
+def _digits(time: bytes) -> bytes:
+    """YYYYMMDDhhmmss; the century of a UTCTime is that of RFC 5280 4.1.2.5.1."""
+    digits = time[2:-1]
+    if len(digits) == 14:
+        return digits
+    return (b"20" if digits < b"5" else b"19") + digits
 
 
-def _elements(stream: Stream, size: int) -> Iterator[bytes]:
-    """The SEQUENCEs (of less than 128 octets each) that fill the next octets."""
-    buffer = b""
-    while size or buffer:
-        piece = stream.take(min(size, _WINDOW))
-        size -= len(piece)
-        buffer, at = buffer + piece, 0
-        end = len(buffer)
-        while at + 2 <= end:
-            length = buffer[at + 1]
-            if buffer[at] != _SEQUENCE or length & 0x80 or length < 18:
-                raise ValueError("not an entry as they are written here")
-            following = at + 2 + length
-            if following > end:
-                break
-            yield buffer[at:following]
-            at = following
-        buffer = buffer[at:]
-        if not size and buffer:
-            raise ValueError("an entry is cut short")
+_LONGEST = 2 + 22 + 17 + 14
 
-
+# Of 20 octets at most (RFC 5280 4.1.2.2), above zero, in the fewest octets (X.690 8.3.2).
+_NUMBER = rb"\x02(?:\x01[\x01-\x7f]|%b)" % b"|".join(
+    rb"\x%02x(?:[\x01-\x7f].{%d}|\x00[\x80-\xff].{%d})" % (size, size - 1, size - 2) for size in range(20, 1, -1)
+)
 # RFC 5280 5.1.2.6: what lies before 2050 is UTCTime.
-_TIME = re.compile(
+_TIME = (
     rb"(?:\x17\x0d[0-9]{2}|\x18\x0f(?!19[5-9]|20[0-4])[0-9]{4})"
     rb"(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z"
 )
+_EXTENSION = rb"\x30\x0c\x30.{11}|"  # one of the size of a reasonCode, or none
+_ENTRY = re.compile(rb"(\x30.(%b)(%b)(%b))" % (_NUMBER, _TIME, _EXTENSION), re.DOTALL)

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from asn1crypto import cms
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
+from pyhanko.sign.general import find_cms_attribute_iter
 from pyhanko.sign.validation.pdf_embedded import _extract_docmdp_for_sig as docmdp_of
 
 from core.errors import Kind, YinxinError
@@ -66,6 +68,14 @@ def filled_fields(reader: PdfFileReader) -> list[FilledField]:
         revision = reader.xrefs.get_last_change(value.reference)
         fields.append(FilledField(name, field, value.get_object(), revision))
     return sorted(fields, key=lambda field: field.revision)
+
+
+def timestamp_certificates(stream: BinaryIO, field: str) -> list[bytes]:
+    """The certificates (DER) in the signature timestamp of our own new signature in this field."""
+    value = next(filled.value for filled in filled_fields(open_pdf(stream)) if filled.name == field)
+    signed = cms.ContentInfo.load(value["/Contents"])["content"]
+    tokens = find_cms_attribute_iter(signed["signer_infos"][0]["unsigned_attrs"], "signature_time_stamp_token")
+    return [one.chosen.dump() for token in tokens for one in token["content"]["certificates"]]
 
 
 def empty_fields(reader: PdfFileReader) -> set[str]:

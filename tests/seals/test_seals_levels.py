@@ -1,6 +1,7 @@
 """Every level with every algorithm: asked, delivered, verified."""
 
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -70,7 +71,7 @@ class Failing:
     def stamp(self, *_question: object) -> bytes:
         raise self.error
 
-    def evidence(self) -> Evidence:
+    def evidence(self, _certificates: Sequence[bytes] = ()) -> Evidence:
         raise self.error
 
 
@@ -109,8 +110,25 @@ class Only:
     def __init__(self, evidence: Evidence) -> None:
         self.found = evidence
 
-    def evidence(self) -> Evidence:
+    def evidence(self, _certificates: Sequence[bytes] = ()) -> Evidence:
         return self.found
+
+
+class Asked:
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self.about: Sequence[bytes] = ()
+
+    def evidence(self, certificates: Sequence[bytes]) -> Evidence:
+        self.about = certificates
+        return self.office.evidence()
+
+
+@pytest.mark.parametrize("level", [Level.B_LT, Level.B_LTA])
+def test_evidence_is_asked_for_the_seal_and_for_its_timestamp(sm2_office: Office, level: Level) -> None:
+    source = Asked(sm2_office)
+    seal_with(sm2_office, SealingSupport(sm2_office.timestamper, source), level)
+    assert {sm2_office.unit.certificate, *sm2_office.unit.chain, sm2_office.tsa.certificate} <= set(source.about)
 
 
 def test_evidence_that_does_not_suffice_is_an_error(sm2_office: Office) -> None:

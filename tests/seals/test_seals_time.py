@@ -1,6 +1,6 @@
 """What time does to a seal: expiry and revocation, before and after, known and unknown."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -164,7 +164,7 @@ def test_a_content_ocsp_response_does_not_hide_a_revocation() -> None:
 class Outdated:
     found: Evidence
 
-    def evidence(self) -> Evidence:
+    def evidence(self, _certificates: Sequence[bytes] = ()) -> Evidence:
         return self.found
 
 
