@@ -324,9 +324,10 @@ def deliver_command(
 @output_option
 def revoke(office: RegistrationOffice, serial: str, authority: str | None, reason: str, output: Output) -> None:
     """Revoke a certificate."""
-    _tell(output, *office.revoke(serial, authority, Reason(reason)), "revoked")
-    if missed := office.tell_centre():
-        output.warn(_("The key-management centre was not told: {reason}").format(reason=missed))
+    done = office.revoke(serial, authority, Reason(reason))
+    _tell(output, done.authority, done.serial, "revoked")
+    for missed in done.missed:
+        output.warn(missed)
 
 
 @group.command(
