@@ -15,7 +15,14 @@ from core.i18n import _
 from core.subject import Subject
 from ra.applications import Contact
 from ra.cli_filters import filter_options, state_option
-from ra.cli_options import FILE, acting_operator, choose_server, contact_options, subject_changes, subject_options
+from ra.cli_options import (
+    FILE,
+    acting_operator,
+    choose_server,
+    contact_options,
+    subject_changes,
+    subject_options,
+)
 from ra.cli_receipt import Enclosures, enclosure_options
 from ra.delivery import Form, export, files_of
 from ra.filters import RequestFilter
