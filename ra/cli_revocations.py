@@ -13,7 +13,8 @@ from ra.applications import digest_of
 from ra.cli_options import FILE, acting_operator
 from ra.office import RegistrationOffice
 from ra.revocation import REASONS
-from ra.revocation_batches import CarriedOut, Line
+from ra.revocation_batches import CarriedOut
+from ra.revocation_orders import Line
 from ra.revocation_selection import Selection, read_list
 from ra.search import By
 from ra.statements import Act

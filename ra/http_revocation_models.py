@@ -12,7 +12,7 @@ from ra.expiry import Expiring, ExpiryFilter
 from ra.http_models import LARGEST_ID, BranchName, Label, Limit, Model, Octets, Text
 from ra.moves import State
 from ra.register import PAGE
-from ra.revocation_batches import MAXIMUM, Line
+from ra.revocation_orders import MAXIMUM, Line
 from ra.revocation_selection import Listed, Selection
 from ra.search import By
 

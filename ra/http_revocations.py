@@ -27,6 +27,7 @@ from ra.http_revocation_models import (
 from ra.moves import State
 from ra.operators import admit_reader
 from ra.refusals import refusals_recorded
+from ra.revocation_orders import draw_up
 from ra.revocation_selection import choose
 from ra.statements import verify_statement
 
@@ -60,7 +61,7 @@ def draw_up_revocations(desk: Desk, body: RevocationSelection) -> RevocationDraf
     ):
         admit_reader(desk.context, connection, desk.session)
     chosen = choose(desk.context, desk.session, body.selection())
-    order, lines = batches.draw_up(desk.context, desk.session, body.reason, chosen)
+    order, lines = draw_up(desk.context, desk.session, body.reason, chosen)
     return RevocationDraft(content=order.canonical(), lines=[LineModel.of(line) for line in lines])
 
 

@@ -13,7 +13,8 @@ from ra.aftermath import follow_up
 from ra.expiry import ExpiringPage, ExpiryFilter, list_expiring
 from ra.operators import OperatorSession
 from ra.register import PAGE
-from ra.revocation_batches import Batch, CarriedOut, Entry, Line, RevocationOrder
+from ra.revocation_batches import Batch, CarriedOut, Entry
+from ra.revocation_orders import Line, RevocationOrder, draw_up
 from ra.revocation_selection import Selection, choose
 from ra.statements import Act
 
@@ -45,7 +46,7 @@ class LocalRevocations:
     def draw_up_revocations(self, reason: Reason, selection: Selection) -> tuple[RevocationOrder, list[Line]]:
         """The order to revoke what is selected."""
         chosen = choose(self._context, self._session, selection)
-        return batches.draw_up(self._context, self._session, reason, chosen)
+        return draw_up(self._context, self._session, reason, chosen)
 
     def enter_revocations(self, order: RevocationOrder) -> str:
         """Enter an order; its number."""

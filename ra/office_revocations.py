@@ -6,7 +6,8 @@ from typing import Protocol
 from ca.state import Reason
 from ra.expiry import ExpiringPage, ExpiryFilter
 from ra.register import PAGE
-from ra.revocation_batches import Batch, CarriedOut, Entry, Line, RevocationOrder
+from ra.revocation_batches import Batch, CarriedOut, Entry
+from ra.revocation_orders import Line, RevocationOrder
 from ra.revocation_selection import Selection
 from ra.statements import Act
 

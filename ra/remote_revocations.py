@@ -23,12 +23,10 @@ from ra.revocation_batches import (
     Batch,
     CarriedOut,
     Entry,
-    Line,
-    RevocationOrder,
     new_number,
-    parse_order,
     require_words,
 )
+from ra.revocation_orders import Line, RevocationOrder, parse_order
 from ra.revocation_selection import Selection
 from ra.statements import Act, verify_statement
 

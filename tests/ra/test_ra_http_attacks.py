@@ -18,6 +18,7 @@ from ra.applications import digest_of
 from ra.http import PREFIX
 from ra.http_access import EDGE_HEADER, TAG
 from ra.issuance import issue
+from ra.revocation_orders import draw_up
 from ra.statements import Act, Statement
 from tests.support.office import RESIDENT_ID, Office
 from tests.support.office_server import application
@@ -137,7 +138,7 @@ def test_orders_of_somebody_else(office: Office, client: Client) -> None:
     number = office.approved()
     (made,) = issue(office.context, office.authority, office.sessions["zhi.make"], [number])
     chosen = [(made.authority, made.serial)]
-    order, _lines = batches.draw_up(office.context, office.sessions["lu.enter"], Reason.SUPERSEDED, chosen)
+    order, _lines = draw_up(office.context, office.sessions["lu.enter"], Reason.SUPERSEDED, chosen)
     entered = batches.enter(office.context, office.sessions["lu.enter"], order)
 
     def hand_in(who: str, by: str, act: Act, path: str, subject: str) -> int:
