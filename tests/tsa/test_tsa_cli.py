@@ -13,9 +13,8 @@ from core.algorithms import SM3
 from core.cli import run
 from core.clock import FixedClock
 from core.home import Home
-from core.keys.encryption import encrypt_private_key
 from core.storage import Storage
-from tests.support.tsa import Stamps, write_pem
+from tests.support.tsa import Stamps, furnish, write_pem
 from tsa.cli import tsa
 from tsa.installation import load_units, open_authority
 
@@ -25,16 +24,7 @@ Run = Callable[..., tuple[int, Any, str]]
 @pytest.fixture
 def home(tmp_path: Path, storage: Storage, clock: FixedClock, stamps: Stamps) -> Home:
     """`storage` is yinxin.db in the same folder."""
-    (tmp_path / "yinxin.toml").write_text("")
-    (tmp_path / "passphrases").mkdir()
-    secret = tmp_path / "passphrases" / "tsa"
-    secret.write_bytes(b"secret\n")
-    secret.chmod(0o600)
-    (tmp_path / "keys" / "tsa").mkdir(parents=True)
-    (tmp_path / "certificates" / "tsa").mkdir(parents=True)
-    for name, hierarchy in stamps.hierarchies.items():
-        (tmp_path / "keys" / "tsa" / f"{name}.pem").write_bytes(encrypt_private_key(hierarchy.tsa.key, b"secret"))
-        write_pem(tmp_path / "certificates" / "tsa" / f"{name}.pem", hierarchy.tsa.certificate, *hierarchy.unit_chain)
+    furnish(tmp_path, stamps)
     return Home(tmp_path, clock)
 
 
@@ -68,7 +58,7 @@ def command(home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     def call(*arguments: str | Path) -> tuple[int, Any, str]:
         code = run(yinxin, ["tsa", *map(str, arguments)])
         printed = capsys.readouterr()
-        return code, json.loads(printed.out) if printed.out.startswith("{") else printed.out, printed.err
+        return code, json.loads(printed.out) if printed.out.startswith(("{", "[")) else printed.out, printed.err
 
     return call
 
@@ -152,10 +142,10 @@ def test_a_token_without_certificates_is_helped(
 ) -> None:
     token = open_authority(home).stamp(SM3, SM3.of(document.read_bytes()), include_certificates=False)
     (tmp_path / "bare.tst").write_bytes(token)
-    code, facts, _errors = command("verify", "bare.tst", document, "--trust", trust, "--json")
+    code, facts, _errors = command("verify", tmp_path / "bare.tst", document, "--trust", trust, "--json")
     assert (code, facts["verdict"]) == (3, "invalid")
     others = tmp_path / "certificates" / "tsa"
-    arguments = ("verify", "bare.tst", document, "--trust", trust, "--certificates", others, "--json")
+    arguments = ("verify", tmp_path / "bare.tst", document, "--trust", trust, "--certificates", others, "--json")
     assert command(*arguments)[:2][0] == 0
 
 
