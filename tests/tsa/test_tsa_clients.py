@@ -52,7 +52,7 @@ def test_openssl_and_curl(serving: Serving, now_stamps: Stamps, tmp_path: Path, 
     openssl("ts", "-query", "-data", document, "-sha384", "-cert", "-out", query)
     header = "Content-Type: application/timestamp-query"
     url = f"{serving.url('tsa')}/tsa/{unit}"
-    posting = ["curl", "-fsS", "-H", header, "--data-binary", f"@{query}", url, "-o", reply]
+    posting = ["curl", "-fsS", "-H", header, "--data-binary", f"@{query}", url, "-o", str(reply)]
     subprocess.run(posting, check=True, timeout=30)
     trust = write_pem(tmp_path / "root.pem", now_stamps.hierarchies[unit].root.certificate)
     for what in (("-queryfile", query), ("-data", document)):
