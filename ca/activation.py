@@ -18,6 +18,8 @@ from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
 
+_ACTIVE = sa.select(profiles).where(profiles.c.name == sa.bindparam("of")).order_by(profiles.c.version.desc()).limit(1)
+
 
 @dataclass(frozen=True)
 class ProfileVersion:
@@ -51,9 +53,7 @@ def activate(context: Context, given: Iterable[Profile], *, actor: str) -> list[
 
 def active_profile(connection: sa.Connection, name: str) -> ProfileVersion:
     """The version in use. `YinxinError` (not found) if the profile was never activated."""
-    row = connection.execute(
-        sa.select(profiles).where(profiles.c.name == name).order_by(profiles.c.version.desc()).limit(1)
-    ).one_or_none()
+    row = connection.execute(_ACTIVE, {"of": name}).one_or_none()
     if row is None:
         raise YinxinError(
             Kind.NOT_FOUND,

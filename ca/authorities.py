@@ -1,19 +1,23 @@
 """The authorities in the books: who they are, under whom they stand, and what limits what they may issue."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 from cryptography import x509
 
 from ca.books import AuthorityKind
 from ca.certificate import IssuerFacts
+from ca.distribution import Distribution
 from ca.lint import IssuerLimits
 from ca.records import authorities
 from core.algorithms import ALGORITHMS
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.storage import Storage
+
+_NAMED = sa.select(authorities).where(authorities.c.name == sa.bindparam("of"))
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Authority(IssuerFacts):
         """What the linter holds its certificates to."""
         facts = (self.name, self.subject, self.public_key_info, self.algorithm)
         if self.certificate is None:
-            return IssuerLimits(*facts, not_before=None, not_after=None)
+            return IssuerLimits(*facts, not_before=None, not_after=None, distribution=self.distribution)
         certificate = x509.load_der_x509_certificate(self.certificate)
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
         return IssuerLimits(
@@ -41,10 +45,13 @@ class Authority(IssuerFacts):
             not_before=certificate.not_valid_before_utc,
             not_after=certificate.not_valid_after_utc,
             path_length=constraints.path_length,
+            distribution=self.distribution,
         )
 
 
-def _authority(row: sa.Row[tuple[object, ...]]) -> Authority:
+@lru_cache(maxsize=256)
+def _authority(row: sa.Row[Any]) -> Authority:
+    """The same object for the same row, so that its certificate is read once."""
     return Authority(
         name=row.name,
         subject=row.subject,
@@ -55,12 +62,13 @@ def _authority(row: sa.Row[tuple[object, ...]]) -> Authority:
         issuer_id=row.issuer_id,
         serial=row.serial,
         certificate=row.certificate,
+        distribution=Distribution(row.crl_shards, row.crl_deltas, row.crl_address),
     )
 
 
 def find_authority(connection: sa.Connection, name: str) -> Authority | None:
     """The authority of this name, complete or not."""
-    row = connection.execute(sa.select(authorities).where(authorities.c.name == name)).one_or_none()
+    row = connection.execute(_NAMED, {"of": name}).one_or_none()
     return _authority(row) if row else None
 
 

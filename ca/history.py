@@ -6,12 +6,40 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ca.books import CERTIFICATES, Books
+from ca.books import ALL_BOOKS, CERTIFICATES, Books
 from ca.state import Move, Reason, State, state_after
 from core.certificates import serial_text
 from core.errors import Kind, YinxinError
 from core.i18n import _
 
+
+class _Statements:
+    """Built once: building a statement takes as long as carrying it out, and issuance carries these out each time."""
+
+    def __init__(self, books: Books) -> None:
+        issued, events = books.issued, books.events
+        of: sa.BindParameter[int] = sa.bindparam("of")
+        serials: sa.BindParameter[int] = sa.bindparam("numbers", expanding=True)
+        self.steps = (
+            sa.select(events)
+            .where(events.c.authority_id == of, events.c.serial == sa.bindparam("number"))
+            .order_by(events.c.sequence)
+        )
+        self.lock = (
+            sa.select(issued.c.serial)
+            .where(issued.c.authority_id == of, issued.c.serial.in_(serials))
+            .order_by(issued.c.serial)
+            .with_for_update()
+        )
+        self.last = (
+            sa.select(events.c.serial, events.c.sequence, events.c.state)
+            .where(events.c.authority_id == of, events.c.serial.in_(serials))
+            .order_by(events.c.sequence)
+        )
+        self.enter = sa.insert(events)
+
+
+_STATEMENTS = {books.kind: _Statements(books) for books in ALL_BOOKS}
 _EVENTS_LOCK = 0x59584556
 """Any number that nobody else locks by."""
 
@@ -30,12 +58,7 @@ class Step:
 
 def steps_of(connection: sa.Connection, authority_id: int, serial: int, books: Books = CERTIFICATES) -> list[Step]:
     """Every event of a certificate, in order."""
-    events = books.events
-    rows = connection.execute(
-        sa.select(events)
-        .where(events.c.authority_id == authority_id, events.c.serial == serial)
-        .order_by(events.c.sequence)
-    )
+    rows = connection.execute(_STATEMENTS[books.kind].steps, {"of": authority_id, "number": serial})
     return [
         Step(
             row.sequence,
@@ -76,24 +99,8 @@ def advance(
     The rows are locked where the database can (PostgreSQL); SQLite's write transactions come one after the other. The
     unique sequence is the last line: two moves from the same state cannot both be kept.
     """
-    issued, events = books.issued, books.events
-    known = set(
-        connection.scalars(
-            sa.select(issued.c.serial)
-            .where(issued.c.authority_id == authority_id, issued.c.serial.in_(serials))
-            .order_by(issued.c.serial)
-            .with_for_update()
-        )
-    )
-    last = {
-        row.serial: row
-        for row in connection.execute(
-            sa.select(events.c.serial, events.c.sequence, events.c.state)
-            .where(events.c.authority_id == authority_id, events.c.serial.in_(serials))
-            .order_by(events.c.sequence)
-        )
-    }
-    rows = []
+    wanted = {"of": authority_id, "numbers": serials}
+    known = set(connection.scalars(_STATEMENTS[books.kind].lock, wanted))
     for serial in serials:
         if serial not in known:
             raise YinxinError(
@@ -102,6 +109,26 @@ def advance(
                 subject=serial_text(serial),
                 remedy=_("check the serial number and the authority"),
             )
+    advance_locked(connection, authority_id, serials, move, at=at, actor=actor, reason=reason, books=books)
+
+
+def advance_locked(
+    connection: sa.Connection,
+    authority_id: int,
+    serials: Sequence[int],
+    move: Move,
+    *,
+    at: datetime,
+    actor: str,
+    reason: Reason | None = None,
+    books: Books = CERTIFICATES,
+) -> None:
+    """As `advance`, on certificates that are in the books and that the transaction has locked by changing them."""
+    statements = _STATEMENTS[books.kind]
+    wanted = {"of": authority_id, "numbers": serials}
+    last = {row.serial: row for row in connection.execute(statements.last, wanted)}
+    rows = []
+    for serial in serials:
         before = last.get(serial)
         state = state_after(State(before.state) if before else None, move, subject=serial_text(serial))
         rows.append(
@@ -117,7 +144,7 @@ def advance(
             }
         )
     _number_in_order_of_commit(connection)
-    connection.execute(sa.insert(events), rows)
+    connection.execute(statements.enter, rows)
 
 
 def _number_in_order_of_commit(connection: sa.Connection) -> None:

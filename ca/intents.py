@@ -18,6 +18,15 @@ from core.i18n import _
 if TYPE_CHECKING:
     from ca.issuance import Intent
 
+# Built once, as in `ca.history`.
+_CLAIMS = sa.select(
+    keys,
+    sa.exists()
+    .where(certificates.c.key_digest == keys.c.digest, certificates.c.certificate.is_not(None))
+    .label("finished"),
+).where(keys.c.digest.in_(sa.bindparam("digests", expanding=True)))
+_CLAIM, _INTENT = sa.insert(keys), sa.insert(certificates)
+
 
 def require_issuers_in_force(connection: sa.Connection, issuers: Iterable[Authority]) -> None:
     """Return if none of these authorities was revoked or held; else `YinxinError` (conflict)."""
@@ -41,14 +50,7 @@ def claim_keys(connection: sa.Connection, intents: Sequence["Intent"]) -> None:
     key's newest certificate, for the same holder.
     """
     digests = [intent.key_digest for intent in intents]
-    claims = {row.digest: row for row in connection.execute(sa.select(keys).where(keys.c.digest.in_(digests)))}
-    finished = set(
-        connection.scalars(
-            sa.select(certificates.c.key_digest).where(
-                certificates.c.key_digest.in_(digests), certificates.c.certificate.is_not(None)
-            )
-        )
-    )
+    claims = {row.digest: row for row in connection.execute(_CLAIMS, {"digests": digests})}
     fresh: dict[bytes, dict[str, object]] = {}
     for intent in intents:
         claim, reference = claims.get(intent.key_digest), intent.request.approval.reference
@@ -56,13 +58,13 @@ def claim_keys(connection: sa.Connection, intents: Sequence["Intent"]) -> None:
         use = "encryption" if intent.version.profile.is_encryption else "signing"
         if claim and claim.use != use:
             raise _in_use(_("a key that encrypts never signs, and the reverse"), reference)
-        if claim and predecessor and intent.key_digest in finished and intent.key_digest not in fresh:
+        if claim and claim.finished and predecessor and intent.key_digest not in fresh:
             require_succession(connection, intent, predecessor)
             fresh[intent.key_digest] = {}
             continue
         if intent.key_digest in fresh or (claim and claim.subject != intent.subject):
             raise _in_use(_("the key is certified for another holder"), reference)
-        if claim and (claim.approval_reference != reference or intent.key_digest in finished):
+        if claim and (claim.approval_reference != reference or claim.finished):
             raise _in_use(_("the key is certified already"), reference)
         row: dict[str, object] = {
             "digest": intent.key_digest,
@@ -74,7 +76,7 @@ def claim_keys(connection: sa.Connection, intents: Sequence["Intent"]) -> None:
     rows = [row for digest, row in fresh.items() if digest not in claims]
     try:
         if rows:
-            connection.execute(sa.insert(keys), rows)
+            connection.execute(_CLAIM, rows)
     except sa.exc.IntegrityError:
         # Another process certified the same key a moment ago.
         raise _in_use(_("the key is certified already"), intents[0].request.approval.reference) from None
@@ -86,6 +88,7 @@ def record_intents(connection: sa.Connection, intents: Sequence["Intent"], now: 
         {
             "authority_id": intent.authority.id,
             "serial": intent.serial,
+            "shard": intent.authority.distribution.shard_of(intent.serial),
             "profile_id": intent.version.id,
             "subject": describe_attributes(intent.request.subject.attributes()),
             "key_digest": intent.key_digest,
@@ -100,7 +103,7 @@ def record_intents(connection: sa.Connection, intents: Sequence["Intent"], now: 
         for intent in intents
     ]
     try:
-        connection.execute(sa.insert(certificates), rows)
+        connection.execute(_INTENT, rows)
     except sa.exc.IntegrityError as error:
         raise YinxinError(
             Kind.UNAVAILABLE,

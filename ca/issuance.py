@@ -18,7 +18,7 @@ from ca.books import AuthorityKind
 from ca.certificate import CertificateTemplate
 from ca.double import EncryptionHalf, encryption_halves, envelope_of, record_pairs
 from ca.escrow import EncryptionKeys
-from ca.history import advance
+from ca.history import advance_locked
 from ca.intents import claim_keys, record_intents, require_issuers_in_force
 from ca.lint import LintedTbs, lint
 from ca.profiles import Audience, Profile
@@ -38,6 +38,16 @@ from core.subject import Subject
 
 SERIAL_PREFIX, SERIAL_RANDOM_OCTETS = b"\x01", 18
 """144 random bits; the prefix keeps the number positive and its length constant."""
+
+_RESULT = (
+    sa.update(certificates)
+    .where(
+        certificates.c.authority_id == sa.bindparam("of_authority"),
+        certificates.c.serial == sa.bindparam("of_serial"),
+        certificates.c.certificate.is_(None),
+    )
+    .values(certificate=sa.bindparam("signed"))
+)
 
 Recording = Callable[[sa.Connection, Sequence["IssuedCertificate"]], None]
 """What the caller records in the transaction that commits the results."""
@@ -241,21 +251,17 @@ class CertificateAuthority:
         now = self.context.clock.now()
         try:
             with self.context.storage.transaction() as connection:
-                connection.execute(
-                    sa.update(certificates)
-                    .where(
-                        certificates.c.authority_id == sa.bindparam("of_authority"),
-                        certificates.c.serial == sa.bindparam("of_serial"),
-                        certificates.c.certificate.is_(None),
-                    )
-                    .values(certificate=sa.bindparam("signed")),
+                updated = connection.execute(
+                    _RESULT,
                     [
                         {"of_authority": intent.authority.id, "of_serial": intent.serial, "signed": result.certificate}
                         for intent, result in zip(intents, signed, strict=True)
                     ],
                 )
+                if updated.rowcount != len(signed):
+                    raise YinxinError(Kind.CONFLICT, _("an intent is no longer in the books, or has its result"))
                 for authority_id, serials in _by_authority(intents).items():
-                    advance(connection, authority_id, serials, Move.ISSUE, at=now, actor=actor)
+                    advance_locked(connection, authority_id, serials, Move.ISSUE, at=now, actor=actor)
                 self.context.audit.extend(connection, (_result_event(result, actor) for result in signed))
                 record_pairs(connection, list(zip(intents, issued, strict=False)))
                 if recording:

@@ -28,6 +28,9 @@ entries = sa.Table(
 )
 
 
+_ENTRY = sa.insert(entries)
+
+
 @dataclass(frozen=True)
 class Event:
     """Something that somebody did, or that was refused to them."""
@@ -74,7 +77,7 @@ class AuditLog:
             for event in events
         ]
         if rows:
-            connection.execute(sa.insert(entries), rows)
+            connection.execute(_ENTRY, rows)
 
 
 def read_entries(connection: sa.Connection, *, limit: int, before: int | None = None) -> list[dict[str, Any]]:

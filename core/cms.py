@@ -1,17 +1,20 @@
 """CMS SignedData (RFC 5652) with one signer: operators' statements and timestamp tokens are made and checked here.
 
 SM2 uses the RFC 5652 shape with the GM algorithm identifiers, and signs the signed attributes with Z of the default ID.
+The shape of GM/T 0010, for those who prescribe it, differs in names only: its own OID of SignedData, always version 1,
+and the signature named by the bare SM2-1.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 from asn1crypto import cms as asn1_cms
 from asn1crypto import x509
 
-from core.algorithms import ALGORITHMS, SHA1, SHA256, Algorithm, Digest, algorithm_by_identifier, digest_by_oid
+from core.algorithms import ALGORITHMS, SHA1, SHA256, SM2_SM3, Algorithm, Digest, algorithm_by_identifier, digest_by_oid
 from core.asn1 import der
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -25,10 +28,21 @@ GM_SIGNED_DATA = "1.2.156.10197.6.1.4.2.2"
 CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME = (f"1.2.840.113549.1.9.{number}" for number in (3, 4, 5))
 SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
 SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
+GM_SIGNED_DATA = "1.2.156.10197.6.1.4.2.2"
+_GM_SIGNATURE = der.sequence(der.oid("1.2.156.10197.1.301.1"))
 _RSA_ENCRYPTION = (
     der.sequence(der.oid("1.2.840.113549.1.1.1"), der.NULL),
     der.sequence(der.oid("1.2.840.113549.1.1.1")),
 )
+
+
+class Shape(Enum):
+    """How a SignedData is written."""
+
+    RFC_5652 = "RFC 5652"
+    """What all software reads."""
+    GM_T_0010 = "GM/T 0010"
+    """For SM2 only."""
 
 
 def attribute(dotted: str, *values: bytes) -> bytes:
@@ -57,17 +71,29 @@ class SignedDataBuilder:
     """Makes SignedData for one signer and one type of content; what all of them share is encoded once."""
 
     def __init__(
-        self, signer: Signer, certificate: bytes, *, content_type: str = DATA, certificates: Sequence[bytes] = ()
+        self,
+        signer: Signer,
+        certificate: bytes,
+        *,
+        content_type: str = DATA,
+        certificates: Sequence[bytes] = (),
+        shape: Shape = Shape.RFC_5652,
     ) -> None:
         """`certificate`: the signer's, DER; `certificates`: those that the messages carry, DER."""
-        digest = signer.algorithm.digest
+        algorithm = signer.algorithm
+        digest = algorithm.digest
+        in_gm = shape is Shape.GM_T_0010
+        if in_gm and algorithm is not SM2_SM3:
+            raise YinxinError(Kind.UNSUPPORTED, _("the message syntax of GM/T 0010 is for SM2 keys only"))
         self._signer = signer
         self._attributes = (
             attribute(CONTENT_TYPE, der.oid(content_type)),
             signing_certificate_v2(certificate, digest),
         )
         # RFC 5652 5.1: version 3 as soon as the content is not id-data.
-        self._head = der.integer(1 if content_type == DATA else 3) + der.set_of(digest.identifier)
+        self._head = der.integer(1 if content_type == DATA or in_gm else 3) + der.set_of(digest.identifier)
+        self._outer_type = der.oid(GM_SIGNED_DATA if in_gm else SIGNED_DATA)
+        self._signature_identifier = _GM_SIGNATURE if in_gm else algorithm.cms_identifier
         self._content_type = der.oid(content_type)
         self._certificates = der.implicit(0, der.set_of(*certificates)) if certificates else b""
         self._signer_head = der.integer(1) + issuer_and_serial(certificate) + digest.identifier
@@ -82,7 +108,7 @@ class SignedDataBuilder:
         signer_info = der.sequence(
             self._signer_head,
             der.implicit(0, signed_attributes),
-            algorithm.cms_identifier,
+            self._signature_identifier,
             der.octet_string(self._signer.sign(signed_attributes)),
         )
         signed_data = der.sequence(
@@ -91,7 +117,7 @@ class SignedDataBuilder:
             self._certificates if include_certificates else b"",
             der.set_of(signer_info),
         )
-        return der.sequence(der.oid(SIGNED_DATA), der.explicit(0, signed_data))
+        return der.sequence(self._outer_type, der.explicit(0, signed_data))
 
 
 def sign(
@@ -160,8 +186,10 @@ def _check(message: bytes, certificates: Sequence[bytes]) -> Signed:
         raise ValueError("not SignedData")
     body = info["content"]
     (signer_info,) = body["signer_infos"]
+    # In version 1, asn1crypto takes it for the ContentInfo of PKCS#7, whose content may be of any type.
+    encapsulated = asn1_cms.EncapsulatedContentInfo.load(body["encap_content_info"].dump())
     # Not `.native`: asn1crypto would give the parsed structure of the content types that it knows.
-    content = bytes(body["encap_content_info"]["content"])
+    content = bytes(encapsulated["content"])
     embedded = [choice.chosen.dump() for choice in body["certificates"] or () if choice.name == "certificate"]
     digest = digest_by_oid(signer_info["digest_algorithm"]["algorithm"].dotted)
     algorithm = algorithm_of(signer_info["signature_algorithm"].dump(), digest)
@@ -173,7 +201,7 @@ def _check(message: bytes, certificates: Sequence[bytes]) -> Signed:
     verify(public_key_info, algorithm, signer_info["signature"].native, signed_bytes)
     if attributes[MESSAGE_DIGEST].native != digest.of(content):
         raise InvalidSignature
-    content_type = body["encap_content_info"]["content_type"].dotted
+    content_type = encapsulated["content_type"].dotted
     if attributes[CONTENT_TYPE].dotted != content_type:
         raise InvalidSignature
     time = attributes[SIGNING_TIME].native if SIGNING_TIME in attributes else None

@@ -4,7 +4,7 @@
 HOME/yinxin.toml            configuration (core.config)
 HOME/yinxin.db              records, unless storage.url says otherwise
 HOME/profiles/*.toml        certificate profiles
-HOME/keys/AUTHORITY/*.pem   encrypted private keys: ca, ocsp, tsa, seals, kmc
+HOME/keys/AUTHORITY/*.pem   encrypted private keys: ca, ocsp, tsa, seals, kmc, ra
 HOME/certificates/AUTHORITY/*.pem   certificates of those keys, each with its issuers after it
 HOME/trust/*.pem            the roots, for verification
 HOME/administrators/*       keys and PINs of the two administrators, until they take them away
@@ -21,12 +21,15 @@ from core.clock import Clock, SystemClock
 from core.config import Configuration, load_configuration
 from core.context import Context
 from core.keys import passphrase
+from core.keys.lookup import LookupKey
 from core.keys.store import KeyStore
 from core.storage import Storage
 
 DATABASE = "yinxin.db"
+IDENTITIES = "identities"
+"""The registration authority's key for finding identity numbers (`core.keys.lookup`)."""
 
-Authority = Literal["ca", "ocsp", "tsa", "seals", "kmc"]
+Authority = Literal["ca", "ocsp", "tsa", "seals", "kmc", "ra"]
 
 
 @dataclass
@@ -57,7 +60,11 @@ class Home:
     @cached_property
     def context(self) -> Context:
         """What the verbs are handed."""
-        return Context(self.storage, self.clock)
+        return Context(self.storage, self.clock, self._lookup_key)
+
+    def _lookup_key(self) -> LookupKey | None:
+        keys = self.key_store("ra")
+        return keys.lookup_key(IDENTITIES, b"yinxin ra identity numbers 1") if IDENTITIES in keys else None
 
     @property
     def profiles(self) -> Path:

@@ -1,4 +1,4 @@
-"""OCSP over HTTP (RFC 6960 appendix A, RFC 5019): what an exchange means. `connection.py` brings the octets.
+"""OCSP over HTTP (RFC 6960 appendix A, RFC 5019): what an exchange means. `core.server` brings the octets.
 
 Whatever is wrong with a question gets the protocol's own error under HTTP 200, because clients do not read the body of
 another. Only what is no question at all (another method, another media type) gets an error of HTTP.
@@ -8,22 +8,21 @@ told 304 as long as the same answer would be given. That costs no signature, and
 """
 
 from base64 import b64decode
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
-from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, UnsupportedMediaType
+from werkzeug.exceptions import MethodNotAllowed, UnsupportedMediaType
 from werkzeug.http import http_date, parse_etags, parse_options_header
 
 from core.clock import Clock
-from core.http import problem_response
 from core.i18n import _
+from core.server.exchange import Exchange, Reply, problem, reply_head
 from ocsp import response
 from ocsp.counters import Count, Counters
 from ocsp.desk import BUSY, Answer, Desk
+from ocsp.request import MAXIMUM_SIZE
 from ocsp.response import Refusal
 
 REQUEST_TYPE, RESPONSE_TYPE = "application/ocsp-request", "application/ocsp-response"
@@ -34,44 +33,15 @@ METRICS = "/metrics"
 _REQUEST_TYPE = REQUEST_TYPE.encode()
 
 
-@dataclass(slots=True)
-class Exchange:
-    """A request of HTTP, as it was read."""
-
-    method: bytes
-    target: bytes
-    """Path and query, percent-encoded."""
-    body: bytes = b""
-    content_type: bytes = b""
-    if_none_match: bytes = b""
-
-
-class Reply(NamedTuple):
-    """Status line and header fields, but for those of the connection; body."""
-
-    head: bytes
-    body: bytes
-
-
-def reply_head(status: HTTPStatus, fields: Iterable[tuple[str, str]]) -> bytes:
-    """The status line and these header fields."""
-    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in fields)]
-    return "".join(f"{line}\r\n" for line in lines).encode("latin-1")
-
-
-def problem(error: HTTPException) -> Reply:
-    """What is no question gets an error of HTTP."""
-    document = problem_response(error)
-    fields = [field for field in document.headers if field[0] != "Content-Length"]
-    return Reply(reply_head(HTTPStatus(document.status_code), fields), document.get_data())
-
-
 UNCACHED = reply_head(HTTPStatus.OK, [("Content-Type", RESPONSE_TYPE), ("Cache-Control", "no-store")])
 MALFORMED = Reply(UNCACHED, response.refusal(Refusal.MALFORMED_REQUEST))
 
 
 class Service:
-    """The desks behind one address, and the counters. Threads share it, but `at_once` and `finish` count."""
+    """The desks behind one address, and the counters."""
+
+    maximum_body = MAXIMUM_SIZE
+    too_large = MALFORMED
 
     def __init__(self, desks: Mapping[bytes, Desk], clock: Clock, counters: Counters) -> None:
         """`desks`: by the path below which each is asked; b"" is the one for all other paths."""
@@ -108,16 +78,20 @@ class Service:
         answer = Answer(kept.response(), Count.CACHED, kept.this_update, kept.next_update, desk.tag(kept))
         return self._cacheable(exchange, answer)
 
-    def answer(self, exchange: Exchange) -> Answer:
+    def answer(self, exchange: Exchange, deliver: Callable[[Answer], None]) -> None:
         """The answer where there is no reply at once. It takes time, and is for another thread."""
         desk, path = self._desk(exchange.target)
         question = exchange.body if exchange.method == b"POST" else question_in_path(path)
-        return desk.answer(question or b"")
+        deliver(desk.answer(question or b""))
 
-    def finish(self, exchange: Exchange, answer: Answer = BUSY) -> Reply:
+    def finish(self, exchange: Exchange, answer: Answer) -> Reply:
         """The reply with that answer."""
         self._counters.add(answer.count)
         return Reply(UNCACHED, answer.response) if exchange.method == b"POST" else self._cacheable(exchange, answer)
+
+    def busy(self, exchange: Exchange) -> Reply:
+        """Told to try later: too many wait for a signature."""
+        return self.finish(exchange, BUSY)
 
     def _desk(self, target: bytes) -> tuple[Desk, bytes]:
         for prefix, desk in self._desks.items():

@@ -1,115 +1,43 @@
-"""The service: worker processes that share a port, each with a loop of its own. Started as `python -m ocsp.server`.
+"""The service in its worker processes. Started as `python -m ocsp.server`."""
 
-The parent holds no key; it starts the workers, and ends when one of them does, so that whoever watches over the service
-(systemd) starts all anew. SIGTERM lets each finish what it has begun.
-"""
-
-import asyncio
-import logging
-import multiprocessing
 import os
-import signal
-import socket
 import sys
-import time
-from contextlib import suppress
-from multiprocessing.connection import wait
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import uvloop
-
 from core.home import Home
-from ocsp.connection import Clockwork, Connection
+from core.server import workers
 from ocsp.counters import Counters
 from ocsp.http import Service
-from ocsp.pool import SigningPool
-from ocsp.renewal import Keeper
+from ocsp.renewal import keeper_of
 from ocsp.service import open_service
 
-log = logging.getLogger(__name__)
-
 SIGNING_THREADS = 2
-MAXIMUM_SIGNING = 256
-"""Questions that may wait for a signature, in each process: RSA signs them in a tenth of a second."""
-MAXIMUM_CONNECTIONS = 8192
-BACKLOG = 2048
-STOP_SECONDS = 5
-SWITCH_SECONDS = 0.0005
-"""How long the loop waits for a thread that computes, or a thread for the loop: a tenth of Python's usual."""
 
 
 def serve(home: Home) -> int:
     """Answer until SIGTERM or SIGINT; the exit code."""
     settings = home.configuration.ocsp
-    count = settings.workers or len(os.sched_getaffinity(0))
+    count = workers.worker_count(settings.workers)
     counters = Counters(count)
-    told: list[int] = []
-    processes = multiprocessing.get_context("fork")
-    workers = [processes.Process(target=_work, args=(home, counters, number), daemon=True) for number in range(count)]
-    for worker in workers:
-        worker.start()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda told_by, _frame: told.append(told_by))
-    while not told and all(worker.is_alive() for worker in workers):
-        wait([worker.sentinel for worker in workers], timeout=0.2)
-    for worker in workers:
-        worker.terminate()
-    for worker in workers:
-        worker.join(STOP_SECONDS + 1)
-    # One that was told before it could heed it has ended by the signal.
-    return 0 if told and all(worker.exitcode in (0, -signal.SIGTERM) for worker in workers) else 1
 
+    @contextmanager
+    def opened(number: int) -> Iterator[Service]:
+        counters.use_row(number)
+        service, feed, responders = open_service(home, counters)
+        feed.start()
+        keeper = keeper_of(home, *responders)
+        keeper.start()
+        yield service
+        keeper.stop()
+        feed.stop()
 
-def _work(home: Home, counters: Counters, number: int) -> None:
-    counters.use_row(number)
-    sys.setswitchinterval(SWITCH_SECONDS)
-    settings = home.configuration.ocsp
-    service, feed, responders = open_service(home, counters)
-    feed.start()
-    keeper = Keeper(home, *responders)
-    keeper.start()
-    uvloop.run(_answer(service, _listening(settings.host, settings.port)))
-    keeper.stop()
-    feed.stop()
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    """Shared with the other workers: the kernel hands each connection to one of them."""
-    family, kind, protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listener = socket.socket(family, kind, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    listener.bind(address)
-    return listener
-
-
-async def _answer(service: Service, listener: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    pool = SigningPool(loop, SIGNING_THREADS, MAXIMUM_SIGNING)
-    clockwork = Clockwork(service, pool, MAXIMUM_CONNECTIONS)
-    clockwork.tick(time.monotonic())
-    server = await loop.create_server(lambda: Connection(clockwork), sock=listener, backlog=BACKLOG)
-    parent = os.getppid()
-    while not stop.is_set() and os.getppid() == parent:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), timeout=1)
-        clockwork.tick(time.monotonic())
-    server.close()
-    clockwork.stop()
-    deadline = time.monotonic() + STOP_SECONDS
-    while clockwork.connections and time.monotonic() < deadline:
-        await asyncio.sleep(0.02)
-    for connection in list(clockwork.connections):
-        connection.abort()
-    pool.stop()
+    return workers.serve(settings, count, opened, threads=SIGNING_THREADS)
 
 
 def main() -> None:
     """The service of the home in YINXIN_HOME."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     sys.exit(serve(Home(Path(os.environ["YINXIN_HOME"]))))
 
 

@@ -194,7 +194,7 @@ class Selection:
         if wanted.branch is not None:
             yield _condition(requests.c.branch, wanted.branch, indexed=guide is Guide.BRANCH)
         if wanted.profile is not None:
-            yield _condition(requests.c.profile, wanted.profile, indexed=guide is Guide.PROFILE)
+            yield _condition(requests.c.profile, wanted.profile, indexed=guide in (Guide.PROFILE, Guide.BRANCH))
         if wanted.state is not None:
             stored = State.ENTERED if wanted.state is State.EXPIRED else wanted.state
             yield _condition(requests.c.state, stored.value, indexed=guide is Guide.STATE)

@@ -17,7 +17,7 @@ from core.certificates import serial_text
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from ra import records
+from ra import identities, records
 from ra.dossiers import Dossier, append_move, next_statement, read_dossier, require_unclaimed
 from ra.operators import OperatorSession, Roster, admit, authenticate
 from ra.profiles import subscriber_profile
@@ -53,6 +53,7 @@ def submit_orders(
     subject = " ".join(order.statement.subject for order in orders)
     with refusals_recorded(context, "ra.request.issue", actor=name, subject=subject):
         requests = _claim(context, orders)
+        context.lookup_key  # noqa: B018 - what lacks its passphrase is told before anything is signed
 
         def record(connection: sa.Connection, issued: Sequence[IssuedCertificate]) -> None:
             _record(context, connection, orders, issued)
@@ -126,11 +127,11 @@ def _record(
         retire_replaced(context, connection, dossier.application, operator.name)
         for one in (certificate, certificate.encryption):
             if one is not None:
-                _keep(connection, dossier, one)
+                _keep(context, connection, dossier, one)
 
 
-def _keep(connection: sa.Connection, dossier: Dossier, certificate: IssuedCertificate) -> None:
-    connection.execute(
+def _keep(context: Context, connection: sa.Connection, dossier: Dossier, certificate: IssuedCertificate) -> None:
+    entered = connection.execute(
         sa.insert(records.request_certificates).values(
             request_id=dossier.id,
             authority=certificate.authority,
@@ -145,6 +146,8 @@ def _keep(connection: sa.Connection, dossier: Dossier, certificate: IssuedCertif
             ),
         )
     )
+    (row,) = entered.inserted_primary_key or (0,)
+    identities.record(context, connection, [(row, dossier.application.subject.identity)])
 
 
 def _release(context: Context, orders: Sequence[SignedStatement]) -> None:

@@ -87,6 +87,7 @@ requests = sa.Table(
     sa.Index(None, "state", "id"),
     sa.Index(None, "profile", "id"),
     sa.Index(None, "branch", "id"),
+    sa.Index(None, "branch", "profile", "id"),
     sa.Index(None, "unit", "id"),
 )
 

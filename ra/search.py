@@ -1,4 +1,4 @@
-"""Finding holders' certificates: by name, unit, serial number or fingerprint, each by an index, page by page.
+"""Finding holders' certificates: by name, unit, serial or identity number or fingerprint, by an index each.
 
 For operators with the role of query and statistics (查询统计), and for auditors.
 """
@@ -12,12 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from ca.records import SERIAL_OCTETS
-from core.algorithms import SM3
+from core.algorithms import SHA1, SM3
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.subject import Subject
 from ra import records
+from ra.identities import digest_of_number
 from ra.operators import OperatorSession, admit_reader
 from ra.records import request_certificates as table
 from ra.refusals import RefusedError, refusals_recorded
@@ -37,7 +38,9 @@ class By(StrEnum):
     SERIAL = "serial"
     """The serial number, decimal or hexadecimal."""
     FINGERPRINT = "fingerprint"
-    """SHA-256 or SM3 of the certificate, hexadecimal, with colons or without."""
+    """SHA-256, SM3 or SHA-1 of the certificate, hexadecimal, with colons or without."""
+    IDENTITY = "identity"
+    """A whole identity number of the holder, of whatever kind: resident identity number, credit code …"""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ def index_columns(certificate: bytes, subject: Subject, branch: str, not_after: 
         "branch": branch,
         "not_after": not_after,
         "sha256": hashlib.sha256(certificate).digest(),
+        "sha1": SHA1.of(certificate),
         "sm3": SM3.of(certificate),
     }
 
@@ -92,7 +96,7 @@ def search(
     """
     if not 1 <= limit <= MAXIMUM_PAGE:
         raise YinxinError(Kind.INVALID, _("a page has 1 to {maximum} rows").format(maximum=MAXIMUM_PAGE))
-    condition, order = _condition(by, what.strip())
+    condition, order = _condition(context, by, what.strip())
     query = (
         sa.select(table, records.requests.c.number)
         .join(records.requests, records.requests.c.id == table.c.request_id)
@@ -120,7 +124,8 @@ def search(
         if after is not None:
             last = connection.execute(sa.select(order, table.c.id).where(table.c.id == after)).first()
             if last is not None:
-                query = query.where(sa.or_(order > last[0], sa.and_(order == last[0], table.c.id > last[1])))
+                position = sa.tuple_(sa.literal(last[0], order.type), sa.literal(last[1], table.c.id.type))
+                query = query.where(sa.tuple_(order, table.c.id) > position)
         rows = connection.execute(query).all()
     found = [
         Found(row.id, row.number, row.authority, row.serial, row.holder, row.unit, row.not_after)
@@ -129,7 +134,7 @@ def search(
     return Findings(found, found[-1].id if len(rows) > limit else None)
 
 
-def _condition(by: By, what: str) -> tuple[sa.ColumnElement[bool], sa.Column[Any]]:
+def _condition(context: Context, by: By, what: str) -> tuple[sa.ColumnElement[bool], sa.Column[Any]]:
     """What must hold, and the indexed column by which the findings are ordered."""
     match by:
         case By.NAME | By.UNIT:
@@ -142,7 +147,13 @@ def _condition(by: By, what: str) -> tuple[sa.ColumnElement[bool], sa.Column[Any
             return table.c.serial.in_(_serials(what)), table.c.serial
         case By.FINGERPRINT:
             digest = _octets(what)
+            if len(digest) == SHA1.size:
+                return table.c.sha1 == digest, table.c.sha1
             return sa.or_(table.c.sha256 == digest, table.c.sm3 == digest), table.c.sha256
+        case By.IDENTITY:
+            numbers = records.certificate_identities
+            holders = sa.select(numbers.c.certificate_id).where(numbers.c.digest == digest_of_number(context, what))
+            return table.c.id.in_(holders), table.c.id
 
 
 def _serials(what: str) -> list[int]:
@@ -165,6 +176,8 @@ def _octets(what: str) -> bytes:
         digest = bytes.fromhex(what.replace(":", ""))
     except ValueError:
         digest = b""
-    if len(digest) != SM3.size:
-        raise YinxinError(Kind.INVALID, _("not a fingerprint: 64 hexadecimal digits (SHA-256 or SM3)"), subject=what)
+    if len(digest) not in (SM3.size, SHA1.size):
+        raise YinxinError(
+            Kind.INVALID, _("not a fingerprint: 64 hexadecimal digits (SHA-256, SM3) or 40 (SHA-1)"), subject=what
+        )
     return digest

@@ -56,14 +56,33 @@ def init(home: Home, config: Path | None, output: Output) -> None:
     output.done(_("The installation is in {path}.").format(path=made.path), {"home": str(made.path)})
 
 
-@front_door.command(help=_("Bring the database to this version's schema."), example="yinxin migrate")
+@front_door.command(
+    help=_("Bring an installation to this version: the schema of its database, and what it has come to need."),
+    example="yinxin migrate",
+)
 @output_option
 @click.pass_obj
 def migrate(home: Home, output: Output) -> None:
     """Bring the database up to date."""
+    from ca.account import local_account
     from core.storage import Storage
+    from ra.cli_search import tell
+    from yinxin import upgrade
 
-    Storage(home.database_url).migrate()
+    storage = Storage(home.database_url)
+    storage.migrate()
+    storage.close()
+    upgrade.make_lookup_key(home)
+    with output.progress(_("Trying the profiles")):
+        adopted = upgrade.adopt_profiles(home, actor=local_account())
+    if adopted:
+        output.note(_("Profiles of this version that are in use now: {names}.").format(names=", ".join(adopted)))
+    if differing := upgrade.differing_profiles(home):
+        output.note(
+            _("Profiles that differ from those of this version, and stay: {names}.").format(names=", ".join(differing))
+        )
+    sentence, _facts = tell(home, output)
+    output.note(sentence)
     output.done(_("The database has this version's schema."), {"home": str(home.path)})
 
 

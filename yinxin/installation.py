@@ -24,7 +24,7 @@ from core.algorithms import KeyKind
 from core.certificates import armour
 from core.clock import Clock, SystemClock
 from core.errors import Kind, YinxinError
-from core.home import Authority, Home
+from core.home import IDENTITIES, Authority, Home
 from core.i18n import _
 from core.keys import passphrase
 from core.keys.key_file import create_key_file
@@ -34,7 +34,7 @@ from ra import personnel
 from ra.roles import Role
 
 ACTOR = "ceremony"
-AUTHORITIES: tuple[Authority, ...] = ("ca", "ocsp", "tsa", "seals", "kmc")
+AUTHORITIES: tuple[Authority, ...] = ("ca", "ocsp", "tsa", "seals", "kmc", "ra")
 
 
 @dataclass(frozen=True)
@@ -166,6 +166,8 @@ class _Founding:
         yield _("the key-management centre")
         self._found_administrators(ca)
         yield _("the super and the audit administrator")
+        self.home.key_store("ra").create(IDENTITIES, KeyKind.SM2)
+        yield _("the key for finding identity numbers")
 
     def undo(self) -> None:
         """Remove the folder; leave the database, which may be elsewhere, as empty as it was found."""
@@ -213,9 +215,12 @@ class _Founding:
             issuer=root,
             approval=ceremony_approval(self.reference, ACTOR, issuing_subject, root, "issuing"),
             actor=ACTOR,
+            shards=settings.ca.crl_shards,
+            deltas=settings.ca.crl_deltas,
         )
-        crl.publish(ca.context, ca.keys, root, settings.ca.root_crl_hours, actor=ACTOR)
-        crl.publish(ca.context, ca.keys, issuing, settings.ca.crl_hours, actor=ACTOR)
+        for authority in hierarchy.list_authorities(self.home.storage):
+            if authority.name in (root, issuing):
+                crl.publish(ca.context, ca.keys, authority.name, crl.terms_of(settings.ca, authority), actor=ACTOR)
         chain = hierarchy.chain_of(self.home.storage, issuing)
         files.write(self.home.trust / f"{root}.pem", armour(chain[-1:]))
         files.write(self.home.certificates("ca") / f"{issuing}.pem", armour(chain))

@@ -8,6 +8,7 @@ from core.algorithms import KeyKind
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.key_file import create_key_file, open_key_file
+from core.keys.lookup import LookupKey
 from core.keys.private_key import PrivateKey, Sm2Key
 from core.keys.signer import Decrypter, Signer
 
@@ -34,9 +35,16 @@ class KeyStore:
 
     def decrypter(self, name: str) -> Decrypter:
         """The SM2 key of this name, for decrypting; `YinxinError` as for `signer`, and if it is of another kind."""
+        return self._sm2(name)
+
+    def lookup_key(self, name: str, purpose: bytes) -> LookupKey:
+        """The key for digests that the SM2 key of this name gives; `YinxinError` as for `decrypter`."""
+        return LookupKey(self._sm2(name), purpose)
+
+    def _sm2(self, name: str) -> Sm2Key:
         key = self._key(name)
         if not isinstance(key, Sm2Key):
-            raise YinxinError(Kind.UNSUPPORTED, _("only SM2 keys decrypt here"), subject=name)
+            raise YinxinError(Kind.UNSUPPORTED, _("only an SM2 key serves for this"), subject=name)
         return key
 
     def _key(self, name: str) -> PrivateKey:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from core.algorithms import KeyKind
-from ocsp.connection import IDLE_SECONDS, MAXIMUM_HEAD, MAXIMUM_WAITING, REQUEST_SECONDS
+from core.server.connection import IDLE_SECONDS, MAXIMUM_HEAD, MAXIMUM_WAITING, REQUEST_SECONDS
 from ocsp.counters import Count
 from ocsp.delegation import Delegation
 from ocsp.request import MAXIMUM_SIZE, build_request

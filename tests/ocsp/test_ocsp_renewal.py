@@ -38,11 +38,12 @@ from core.home import Home
 from core.keys import passphrase
 from core.keys.private_key import generate, kind_of
 from core.service.installed import installed, newest
+from core.service.keeper import Keeper
 from core.service.records import requests
 from core.service.renewal import Renewed, renew
 from core.subject import Subject
 from ocsp.certificate import Certificate
-from ocsp.renewal import Keeper
+from ocsp.renewal import keeper_of
 from ocsp.request import build_request, cert_id
 from ocsp.responder import Responder
 from ocsp.response import Refusal, refusal
@@ -71,7 +72,7 @@ class Place:
 
     def __post_init__(self) -> None:
         self.responder = responder_of(self.home)
-        self.keeper = Keeper(self.home, self.responder)
+        self.keeper = keeper_of(self.home, self.responder)
 
     @property
     def authority(self) -> str:
@@ -339,7 +340,8 @@ def test_crash_while_removing(place: Place, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_two_processes_at_once(place: Place) -> None:
     """Workers share the folder: one asks, all take up."""
-    others = [Keeper(replaced := replace(place.home), responder_of(replaced)) for _ in range(3)]
+    responders = [responder_of(place.home) for _ in range(3)]
+    others = [keeper_of(replace(place.home), responder) for responder in responders]
     threads = [threading.Thread(target=keeper.look) for keeper in (place.keeper, *others)]
     place.at(DUE)
     for thread in threads:
@@ -350,9 +352,9 @@ def test_two_processes_at_once(place: Place) -> None:
     place.maintain()
     for keeper in (*others, place.keeper):
         keeper.look()
-    for keeper in others:
+    for responder in responders:
         (certificate,) = {
-            one.delegation.certificate.encoded for many in keeper._responders[0]._signatories.values() for one in many
+            one.delegation.certificate.encoded for many in responder._signatories.values() for one in many
         }
         assert certificate == newest(place.home, "ocsp")[0].certificate
 

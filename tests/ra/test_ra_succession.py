@@ -284,7 +284,7 @@ def test_no_rule_is_got_round_by_writing_the_request_by_hand(office: Office) -> 
     for rule, update in (
         ("other-certificate", {"replaces": stored.replaces.model_copy(update={"digest": "00" * 32})}),
         ("other-holder", {"subject": STAFF.model_copy(update={"common_name": "李四"})}),
-        ("other-profile", {"profile": "unit", "subject": UNIT}),
+        ("other-profile", {"profile": "unit", "approvals": 2, "subject": UNIT}),
         ("reason", {"replaces": stored.replaces.model_copy(update={"revoke": Reason.AFFILIATION_CHANGED})}),
         ("reason", {"replaces": renewing.model_copy(update={"revoke": Reason.SUPERSEDED})}),
     ):

@@ -12,14 +12,14 @@ from http.client import HTTPConnection
 import uvloop
 
 from core.clock import Clock
+from core.server.connection import Clockwork, Connection
+from core.server.pool import SigningPool
 from ocsp.allowance import Allowance
 from ocsp.cache import AnswerCache
-from ocsp.connection import Clockwork, Connection
 from ocsp.counters import Count, Counters
 from ocsp.desk import Desk
 from ocsp.feed import Feed
 from ocsp.http import REQUEST_TYPE, Service
-from ocsp.pool import SigningPool
 from ocsp.responder import Responder
 
 PLENTY = 1_000_000

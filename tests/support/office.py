@@ -10,6 +10,7 @@ from ca.activation import activate
 from ca.hierarchy import create_issuing, create_root
 from ca.issuance import Approval, CertificateAuthority
 from ca.profiles import load_profiles
+from core import sm2
 from core.algorithms import KeyKind
 from core.audit import entries
 from core.clock import FixedClock
@@ -17,7 +18,8 @@ from core.config import UrlSettings
 from core.context import Context
 from core.csr import build_csr
 from core.keys.key_file import create_key_file
-from core.keys.private_key import generate
+from core.keys.lookup import LookupKey
+from core.keys.private_key import Sm2Key, generate
 from core.keys.store import KeyStore
 from core.storage import Storage
 from core.subject import Identity, Subject
@@ -31,6 +33,7 @@ PROFILES = Path(__file__).parents[2] / "conf" / "profiles"
 ORGANIZATION = "宝鸡市人民政府办公室"
 PIN = b"135790"
 CA_PASSPHRASE = b"ca passphrase"
+LOOKUP_KEY_PAIR = Sm2Key(sm2.engine().generate())
 RESIDENT_ID = "11010519491231002X"
 STAFF = Subject(organization="宝鸡市人民政府办公室", common_name="张三", identity=Identity(resident_id=RESIDENT_ID))
 UNIT = Subject(
@@ -57,10 +60,11 @@ class Office:
     storage: Storage
     clock: FixedClock
     sessions: dict[str, OperatorSession] = field(default_factory=dict)
+    lookup_key: LookupKey | None = field(default_factory=lambda: LookupKey(LOOKUP_KEY_PAIR, b"tests"))
 
     @property
     def context(self) -> Context:
-        return Context(self.storage, self.clock)
+        return Context(self.storage, self.clock, lambda: self.lookup_key)
 
     @property
     def keys(self) -> KeyStore:

@@ -16,7 +16,10 @@ from tests.support.office import Office
 def home_of(office: Office) -> Home:
     """The office as an installation, its clock standing still."""
     (office.folder / FILE_NAME).touch()
-    return Home(office.folder, office.clock)
+    home = Home(office.folder, office.clock)
+    # With the office's key for finding identity numbers.
+    vars(home)["context"] = office.context
+    return home
 
 
 @contextmanager

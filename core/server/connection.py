@@ -6,17 +6,15 @@ signed first. What is no HTTP, too large or too slow is told so where that can b
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 
 import httptools
 
-from ocsp.http import MALFORMED, Exchange, Reply, Service, reply_head
-from ocsp.pool import SigningPool
-from ocsp.request import MAXIMUM_SIZE
+from core.server.exchange import Exchange, Reply, Service, reply_head
+from core.server.pool import Deliver, SigningPool
 
 MAXIMUM_HEAD = 64 * 1024
 """Octets of request line and header fields: a GET may carry a whole request, in base64 and percent-encoded."""
@@ -32,7 +30,7 @@ IDLE_SECONDS = 75
 class Clockwork:
     """What the connections of a process share: the time, the header field that tells it, and who is connected."""
 
-    def __init__(self, service: Service, pool: SigningPool, limit: int) -> None:
+    def __init__(self, service: Service[Any], pool: SigningPool, limit: int) -> None:
         self.service = service
         self.pool = pool
         self.limit = limit
@@ -133,6 +131,7 @@ class Connection(asyncio.Protocol):
         self._target = b""
         self._content_type = b""
         self._if_none_match = b""
+        self._accept_language = b""
         self._expects = False
         self._body = b""
         self._in_head = True
@@ -148,6 +147,8 @@ class Connection(asyncio.Protocol):
                 self._content_type = value
             case 13 if name.lower() == b"if-none-match":
                 self._if_none_match = value
+            case 15 if name.lower() == b"accept-language":
+                self._accept_language = value
             case 6 if name.lower() == b"expect":
                 self._expects = value.lower() == b"100-continue"
 
@@ -161,8 +162,8 @@ class Connection(asyncio.Protocol):
         """From httptools, in parts."""
         if not self._closing:
             self._body = self._body + body if self._body else body
-            if len(self._body) > MAXIMUM_SIZE:
-                self._enter(MALFORMED, False)
+            if len(self._body) > self._service.maximum_body:
+                self._enter(self._service.too_large, False)
 
     def on_message_complete(self) -> None:
         """From httptools."""
@@ -172,7 +173,9 @@ class Connection(asyncio.Protocol):
         target = self._target
         if not target.startswith(b"/"):
             target = httptools.parse_url(target).path or b"/"  # absolute form (RFC 9112 3.2.2)
-        exchange = Exchange(parser.get_method(), target, self._body, self._content_type, self._if_none_match)
+        exchange = Exchange(
+            parser.get_method(), target, self._body, self._content_type, self._if_none_match, self._accept_language
+        )
         stays = parser.should_keep_alive() and not self._clockwork.stopping
         self._octets = 0
         self._begun = False
@@ -198,23 +201,21 @@ class Connection(asyncio.Protocol):
             self._signing = self._clockwork.pool.submit(partial(self._sign, exchange, stays))
             if self._signing:
                 return
-            reply = self._service.finish(exchange)
+            reply = self._service.busy(exchange)
         self._write(reply, stays, body=exchange.method != b"HEAD")
 
-    def _sign(self, exchange: Exchange, stays: bool) -> Callable[[], None]:
+    def _sign(self, exchange: Exchange, stays: bool, deliver: Deliver) -> None:
         """In a thread of the pool."""
-        answer = self._service.answer(exchange)
+        self._service.answer(exchange, lambda answer: deliver(partial(self._finish, exchange, stays, answer)))
 
-        def finish() -> None:
-            reply = self._service.finish(exchange, answer)
-            self._signing = False
-            self._write(reply, stays, body=exchange.method != b"HEAD")
-            if len(self._waiting) >= MAXIMUM_WAITING:
-                self._transport.resume_reading()
-            while self._waiting and not self._signing:
-                self._begin(*self._waiting.popleft())
-
-        return finish
+    def _finish(self, exchange: Exchange, stays: bool, answer: Any) -> None:
+        reply = self._service.finish(exchange, answer)
+        self._signing = False
+        self._write(reply, stays, body=exchange.method != b"HEAD")
+        if len(self._waiting) >= MAXIMUM_WAITING:
+            self._transport.resume_reading()
+        while self._waiting and not self._signing:
+            self._begin(*self._waiting.popleft())
 
     def _write(self, reply: Reply, stays: bool, *, body: bool = True) -> None:
         if self._transport.is_closing():

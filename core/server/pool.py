@@ -8,8 +8,10 @@ from queue import SimpleQueue
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[], Callable[[], None]]
-"""Done in a thread; what it returns is then called in the loop."""
+Finish = Callable[[], None]
+Deliver = Callable[[Finish], None]
+Work = Callable[[Deliver], None]
+"""Done in a thread. It hands over, then or later, once and in any thread, what is to be called in the loop."""
 
 
 class SigningPool:
@@ -20,10 +22,10 @@ class SigningPool:
         self._limit = limit
         self._open = 0
         self._works: SimpleQueue[Work | None] = SimpleQueue()
-        self._done: list[Callable[[], None]] = []
+        self._done: list[Finish] = []
         self._handing_over = threading.Lock()
         self._threads = [
-            threading.Thread(target=self._run, name=f"ocsp-signing-{number}", daemon=True) for number in range(threads)
+            threading.Thread(target=self._run, name=f"signing-{number}", daemon=True) for number in range(threads)
         ]
         for thread in self._threads:
             thread.start()
@@ -46,15 +48,17 @@ class SigningPool:
     def _run(self) -> None:
         while (work := self._works.get()) is not None:
             try:
-                finish = work()
+                work(self._hand_over)
             except Exception:
                 log.exception("a work of the signing pool failed")
-                finish = _nothing
-            with self._handing_over:
-                first = not self._done
-                self._done.append(finish)
-            if first:  # one call for whatever is done until the loop comes to it
-                self._loop.call_soon_threadsafe(self._deliver)
+                self._hand_over(_nothing)
+
+    def _hand_over(self, finish: Finish) -> None:
+        with self._handing_over:
+            first = not self._done
+            self._done.append(finish)
+        if first:  # one call for whatever is done until the loop comes to it
+            self._loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
         with self._handing_over:

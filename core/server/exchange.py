@@ -1,0 +1,69 @@
+"""What the server and a service tell each other: an exchange, and the reply to it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from werkzeug.exceptions import HTTPException
+
+from core.http import problem_response
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request of HTTP, as it was read."""
+
+    method: bytes
+    target: bytes
+    """Path and query, percent-encoded."""
+    body: bytes = b""
+    content_type: bytes = b""
+    if_none_match: bytes = b""
+    accept_language: bytes = b""
+
+
+class Reply(NamedTuple):
+    """Status line and header fields, but for those of the connection; body."""
+
+    head: bytes
+    body: bytes
+
+
+class Service(Protocol, Generic[Answer]):
+    """What answers. Threads share it, but `at_once`, `finish` and `busy` are called in the loop's only."""
+
+    maximum_body: int
+    """Octets; a longer one is answered with `too_large`, and not read."""
+    too_large: Reply
+
+    def at_once(self, exchange: Exchange) -> Reply | None:
+        """The reply, if nothing has to be signed, read or written for it."""
+        ...
+
+    def answer(self, exchange: Exchange, deliver: Callable[[Answer], None]) -> None:
+        """Where there is no reply at once: hand the answer to `deliver`, now or later, in any thread, just once."""
+        ...
+
+    def finish(self, exchange: Exchange, answer: Answer) -> Reply:
+        """The reply with that answer."""
+        ...
+
+    def busy(self, exchange: Exchange) -> Reply:
+        """The reply where too much waits already."""
+        ...
+
+
+def reply_head(status: HTTPStatus, fields: Iterable[tuple[str, str]]) -> bytes:
+    """The status line and these header fields."""
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in fields)]
+    return "".join(f"{line}\r\n" for line in lines).encode("latin-1")
+
+
+def problem(error: HTTPException) -> Reply:
+    """What is no question gets an error of HTTP."""
+    document = problem_response(error)
+    fields = [field for field in document.headers if field[0] != "Content-Length"]
+    return Reply(reply_head(HTTPStatus(document.status_code), fields), document.get_data())
