@@ -11,6 +11,7 @@ from core.cli import Command, Group, Output, output_option
 from core.home import Home
 from core.i18n import _
 from ra import revocation_batches as batches
+from ra import revocation_orders
 from ra.applications import digest_of
 from ra.cli_options import FILE, acting_here
 from ra.operators import OperatorSession
@@ -71,7 +72,7 @@ def revoke_batch_command(
         chosen = of_unit(home.context, session, unit)
     else:
         chosen = searched(home.context, session, By(by), search_for or "")
-    order, lines = batches.draw_up(home.context, session, Reason(reason), chosen)
+    order, lines = revocation_orders.draw_up(home.context, session, Reason(reason), chosen)
     facts = {"reason": reason, "certificates": len(lines), "digest": digest_of(order.canonical())}
     if not output.json:
         _show_lines(output, lines)
@@ -200,11 +201,11 @@ def withdraw(home: Home, session: OperatorSession, number: str, why: str, output
     _tell(output, number, batches.withdraw(home.context, session, number, why))
 
 
-def _show_lines(output: Output, lines: list[batches.Line]) -> None:
+def _show_lines(output: Output, lines: list[revocation_orders.Line]) -> None:
     output.table((_row(line) for line in lines), LINE_HEADINGS)
 
 
-def _row(line: batches.Line) -> dict[str, object]:
+def _row(line: revocation_orders.Line) -> dict[str, object]:
     return {**vars(line), "serial": serial_text(line.serial), "state": line.state.value if line.state else ""}
 
 

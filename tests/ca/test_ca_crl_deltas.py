@@ -73,7 +73,7 @@ def combined(base: Entries, delta: Entries) -> Entries:
 
 def test_certificates_name_the_list_on_which_they_would_stand(divided: TestCentre) -> None:
     crl.publish(divided.context, divided.keys, NAME, TERMS)
-    for _each in range(8):
+    for _each in range(3):
         issued = divided.issue(authority=NAME)
         extensions = x509.load_der_x509_certificate(issued.certificate).extensions
         shard = issued.serial % SHARDS
@@ -163,7 +163,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], TestCentr
     return fresh
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(history=st.lists(ACTS, max_size=14))
 def test_base_and_delta_make_the_full_list(prepared: Callable[[], TestCentre], history: list[tuple[str, int]]) -> None:
     centre = prepared()
