@@ -77,9 +77,7 @@ class Place:
         self.cache = AnswerCache(1_000_000)
         self.feed = Feed(self.ledger, world.books.known, self.cache, self.monotonic)
         party = world.town.responder
-        self.responder = Responder(
-            world.books, [delegation(party)], world.clock, VALIDITY, next_crl=self.feed.next_crl
-        )
+        self.responder = Responder(world.books, [delegation(party)], world.clock, VALIDITY, next_crl=self.feed.next_crl)
         self.desk = Desk(self.responder, world.clock, Allowance(rate, self.monotonic), self.cache, self.feed)
         self.feed.look()
 
