@@ -1,6 +1,7 @@
 """Who may come in over HTTP: signed requests (RFC 9421) and the edge's word, and attempts to get in without."""
 
 import json
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -53,7 +54,7 @@ class Caller:
             key_id=self.who,
             tag=self.tag,
             created=self.office.clock.now() - self.ago,
-            nonce=nonce or f"{len(self.numbers)}-{id(self)}",
+            nonce=nonce or secrets.token_urlsafe(16),
         )
         self.numbers.append(path)
         self.spoil(signed)
