@@ -9,6 +9,7 @@ from asn1crypto import cms, pem, tsp
 from asn1crypto import core as asn1
 
 from core.algorithms import KeyKind
+from core.keys.encryption import encrypt_private_key
 from tests.support.pki import TIME_STAMPING, Party, root
 from tsa.unit import Unit, unit_policy
 
@@ -42,21 +43,37 @@ class Stamps:
         return next(unit.policy for unit in self.units if unit.name == name)
 
 
-def make_hierarchy(kind: KeyKind) -> Hierarchy:
-    begin = datetime(2026, 1, 1, tzinfo=UTC)
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def make_hierarchy(kind: KeyKind, begin: datetime = BEGIN) -> Hierarchy:
     top = root(kind, not_before=begin, common_name=f"Root {kind}")
     issuing = top.issue(f"Issuing {kind}", authority=True, usages=(5, 6), kind=kind, not_before=begin)
     unit = issuing.issue(f"TSA {kind}", usages=(0,), extended=(TIME_STAMPING,), kind=kind, not_before=begin, days=1000)
     return Hierarchy(top, issuing, unit)
 
 
-def make_stamps() -> Stamps:
-    hierarchies = {name: make_hierarchy(kind) for name, kind in KINDS.items()}
+def make_stamps(begin: datetime = BEGIN) -> Stamps:
+    hierarchies = {name: make_hierarchy(kind, begin) for name, kind in KINDS.items()}
     units = [
         Unit(name, unit_policy(BASE_POLICY, it.tsa.key), it.tsa.key, it.tsa.certificate, it.unit_chain)
         for name, it in hierarchies.items()
     ]
     return Stamps(hierarchies, units)
+
+
+def furnish(home: Path, stamps: Stamps) -> Path:
+    """Make a home by hand whose only service is this; its database is still to be made."""
+    (home / "yinxin.toml").write_text("")
+    secret = home / "passphrases" / "tsa"
+    for folder in (secret.parent, home / "keys" / "tsa", home / "certificates" / "tsa"):
+        folder.mkdir(parents=True)
+    secret.write_bytes(b"secret\n")
+    secret.chmod(0o600)
+    for name, hierarchy in stamps.hierarchies.items():
+        (home / "keys" / "tsa" / f"{name}.pem").write_bytes(encrypt_private_key(hierarchy.tsa.key, b"secret"))
+        write_pem(home / "certificates" / "tsa" / f"{name}.pem", hierarchy.tsa.certificate, *hierarchy.unit_chain)
+    return home
 
 
 def write_pem(path: Path, *certificates: bytes) -> Path:
