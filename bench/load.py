@@ -46,10 +46,8 @@ class Requests:
         return cls(file, size)
 
 
-def post(body: bytes) -> bytes:
-    head = (
-        f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/ocsp-request\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
+def post(body: bytes, kind: str = "application/ocsp-request") -> bytes:
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
@@ -57,12 +55,14 @@ def get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 
 
-def wrk(port: int, requests: Requests, seconds: float = 1, *, random: bool = False) -> float:
+def wrk(
+    port: int, requests: Requests, seconds: float = 1, *, random: bool = False, connections: int = CONNECTIONS
+) -> float:
     """Requests per second on kept connections; AssertionError if any was not answered with 200."""
     script = requests.file.with_suffix(".lua")
     script.write_text(_LUA)
     settings = {"REQUESTS": str(requests.file), "SIZE": str(requests.size), "SEED": str(time.time_ns() % 1_000_000)}
-    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s"]
+    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
     command += ["-s", str(script), f"http://127.0.0.1:{port}/"]
     environment = {**os.environ, **settings, "RANDOM": "1" if random else "0"}
     said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout

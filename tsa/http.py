@@ -6,6 +6,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, UnsupportedMediaType
@@ -13,7 +14,7 @@ from werkzeug.http import parse_options_header
 
 from core.errors import YinxinError
 from core.http import accepted_language, problem_response
-from core.i18n import _, current_language, speaking
+from core.i18n import _, speaking
 from core.server.exchange import Exchange, Reply, problem, reply_head
 from tsa.authority import TimeStampAuthority
 from tsa.health import examine
@@ -45,7 +46,7 @@ class TimeStampService:
         if exchange.method == b"POST" and exchange.content_type == _QUERY and exchange.target in _COMMON:
             return None
         path = exchange.target.partition(b"?")[0]
-        with speaking(_language(exchange)):
+        with _speaking(exchange):
             try:
                 if path == HEALTH:
                     return None if exchange.method in (b"GET", b"HEAD") else problem(MethodNotAllowed(["GET", "HEAD"]))
@@ -62,7 +63,7 @@ class TimeStampService:
     def answer(self, exchange: Exchange, deliver: Callable[[Reply], None]) -> None:
         """Hand over the reply when the token is recorded."""
         path = exchange.target.partition(b"?")[0]
-        with speaking(_language(exchange)):
+        with _speaking(exchange):
             if path == HEALTH:
                 deliver(self._health())
                 return
@@ -79,7 +80,7 @@ class TimeStampService:
 
     def busy(self, exchange: Exchange) -> Reply:
         """Told to ask again."""
-        with speaking(_language(exchange)):
+        with _speaking(exchange):
             return Reply(_HEAD, rejected(PKIFailureInfo.SYSTEM_FAILURE, _("too many requests wait; ask again")))
 
     def _unit(self, path: bytes) -> str | None:
@@ -104,7 +105,7 @@ class TimeStampService:
         return Reply(reply_head(status, fields), json.dumps(health, ensure_ascii=False).encode())
 
 
-def _language(exchange: Exchange) -> str:
-    if not exchange.accept_language:
-        return current_language()
-    return accepted_language(exchange.accept_language.decode("latin-1")) or current_language()
+def _speaking(exchange: Exchange) -> AbstractContextManager[None]:
+    """The client's language in the block, if it names one of ours."""
+    wanted = accepted_language(exchange.accept_language.decode("latin-1")) if exchange.accept_language else None
+    return speaking(wanted) if wanted else nullcontext()

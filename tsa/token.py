@@ -5,6 +5,7 @@ Pure: no clock, no books. SM2 tokens have the RFC 5652 shape, with the GM algori
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from core.asn1 import der
 from core.cms import Shape, SignedDataBuilder
@@ -51,8 +52,14 @@ class TokenBuilder:
             self._head,
             imprint.encoded,
             der.integer(serial),
-            der.generalized_time_with_fraction(gen_time),
+            _encoded_time(gen_time),
             self._accuracy,
             b"" if nonce is None else der.integer(nonce),
         )
         return self._cms.build(tst_info, include_certificates=include_certificates)
+
+
+@lru_cache(maxsize=8)
+def _encoded_time(gen_time: datetime) -> bytes:
+    """Thousands of tokens tell the same second."""
+    return der.generalized_time_with_fraction(gen_time)

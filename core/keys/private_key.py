@@ -32,6 +32,9 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 }
 
 
+_ECDSA = {name: ec.ECDSA(algorithm) for name, algorithm in _HASHES.items()}
+
+
 def pyca_hash(digest: Digest) -> hashes.HashAlgorithm:
     """The digest as `cryptography` names it."""
     return _HASHES[digest.name]
@@ -98,7 +101,7 @@ class PycaKey:
         """The signature that the algorithm names."""
         digest = pyca_hash(self.algorithm.digest)
         if isinstance(self.key, ec.EllipticCurvePrivateKey):
-            return self.key.sign(data, ec.ECDSA(digest))
+            return self.key.sign(data, _ECDSA[self.algorithm.digest.name])
         if self.algorithm.family is Family.RSA_PSS:
             return self.key.sign(data, pss_padding(self.algorithm.digest), digest)
         return self.key.sign(data, padding.PKCS1v15(), digest)

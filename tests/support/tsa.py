@@ -10,6 +10,7 @@ from asn1crypto import core as asn1
 
 from core.algorithms import KeyKind
 from core.cms import Shape
+from core.keys.encryption import encrypt_private_key
 from tests.support.pki import TIME_STAMPING, Party, root
 from tsa.unit import Unit, unit_policy
 
@@ -69,6 +70,19 @@ def in_gm_shape(stamps: Stamps) -> Unit:
 def write_pem(path: Path, *certificates: bytes) -> Path:
     path.write_bytes(b"".join(pem.armor("CERTIFICATE", certificate) for certificate in certificates))
     return path
+
+
+def write_home(folder: Path, hierarchies: Mapping[str, Hierarchy], settings: str = "") -> None:
+    """A home with these units, made by hand; without a database."""
+    (folder / "yinxin.toml").write_text(settings)
+    for below in ("passphrases", "keys/tsa", "certificates/tsa"):
+        (folder / below).mkdir(parents=True)
+    secret = folder / "passphrases" / "tsa"
+    secret.write_bytes(b"secret\n")
+    secret.chmod(0o600)
+    for name, hierarchy in hierarchies.items():
+        (folder / "keys" / "tsa" / f"{name}.pem").write_bytes(encrypt_private_key(hierarchy.tsa.key, b"secret"))
+        write_pem(folder / "certificates" / "tsa" / f"{name}.pem", hierarchy.tsa.certificate, *hierarchy.unit_chain)
 
 
 def read_response(response: bytes) -> tuple[int, set[str], bytes | None]:

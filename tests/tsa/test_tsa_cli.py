@@ -11,9 +11,8 @@ import pytest
 from core.cli import run
 from core.clock import FixedClock
 from core.home import Home
-from core.keys.encryption import encrypt_private_key
 from core.storage import Storage
-from tests.support.tsa import Stamps, write_pem
+from tests.support.tsa import Stamps, write_home, write_pem
 from tsa.cli import tsa
 from tsa.installation import load_units
 
@@ -23,16 +22,7 @@ Run = Callable[..., tuple[int, Any, str]]
 @pytest.fixture
 def home(tmp_path: Path, storage: Storage, clock: FixedClock, stamps: Stamps) -> Home:
     """`storage` is yinxin.db in the same folder."""
-    (tmp_path / "yinxin.toml").write_text("")
-    (tmp_path / "passphrases").mkdir()
-    secret = tmp_path / "passphrases" / "tsa"
-    secret.write_bytes(b"secret\n")
-    secret.chmod(0o600)
-    (tmp_path / "keys" / "tsa").mkdir(parents=True)
-    (tmp_path / "certificates" / "tsa").mkdir(parents=True)
-    for name, hierarchy in stamps.hierarchies.items():
-        (tmp_path / "keys" / "tsa" / f"{name}.pem").write_bytes(encrypt_private_key(hierarchy.tsa.key, b"secret"))
-        write_pem(tmp_path / "certificates" / "tsa" / f"{name}.pem", hierarchy.tsa.certificate, *hierarchy.unit_chain)
+    write_home(tmp_path, stamps.hierarchies)
     return Home(tmp_path, clock)
 
 
