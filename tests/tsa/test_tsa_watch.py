@@ -1,4 +1,4 @@
-"""The clock is watched: by the time daemon's report (a script in its place), by another authority, by its own steadiness."""
+"""The clock is watched: by the time daemon's report (a script in its place), by another authority, and by itself."""
 
 import json
 import os
