@@ -18,7 +18,7 @@ from bench.search import worst_p95
 from ca import hierarchy
 from ca.activation import activate
 from ca.issuance import Approval, ApprovedRequest, CertificateAuthority
-from ca.profiles import load_profiles
+from ca.profiles import Profile, load_profiles
 from core.algorithms import KeyKind
 from core.config import UrlSettings
 from core.context import Context
@@ -62,13 +62,17 @@ class Workshop:
         storage.migrate()
         context = Context(storage)
         authority = CertificateAuthority(context, workshop.keys, UrlSettings())
-        activate(context, load_profiles(default_configuration() / "profiles"), actor="bench")
+        activate(context, _signing_only(load_profiles(default_configuration() / "profiles")), actor="bench")
         approval = Approval("ceremony", bytes(32), ("bench",))
         root = workshop.name.replace("issuing", "root")
-        for name, create in ((root, hierarchy.create_root), (workshop.name, hierarchy.create_issuing)):
+        for name in (root, workshop.name):
             subject = Subject.of_service("示范市数字证书认证中心", name)
-            more = {} if create is hierarchy.create_root else {"issuer": root}
-            create(authority, name, CA_KIND[kind], subject, approval=approval, actor="bench", **more)
+            if name == root:
+                hierarchy.create_root(authority, name, CA_KIND[kind], subject, approval=approval, actor="bench")
+            else:
+                hierarchy.create_issuing(
+                    authority, name, CA_KIND[kind], subject, issuer=root, approval=approval, actor="bench"
+                )
         storage.close()
         shutil.copy(folder / DATABASE, folder / "founded.db")
         return workshop
@@ -98,6 +102,11 @@ class Workshop:
             verify(csr.public_key_info, csr.algorithm, csr.signature, csr.signed)
             verify(signer.public_key_info, signer.algorithm, signer.sign(csr.signed), csr.signed)
         return len(parsed) / (time.perf_counter() - begin)
+
+
+def _signing_only(profiles: Sequence[Profile]) -> list[Profile]:
+    """Without double certificates, so that what is measured is one certificate: the second has a centre of its own."""
+    return [profile.model_copy(update={"encryption": ""}) for profile in profiles]
 
 
 def _request(kind: KeyKind, number: int) -> ApprovedRequest:

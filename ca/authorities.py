@@ -9,6 +9,7 @@ from cryptography import x509
 
 from ca.books import AuthorityKind
 from ca.certificate import IssuerFacts
+from ca.distribution import Distribution
 from ca.lint import IssuerLimits
 from ca.records import authorities
 from core.algorithms import ALGORITHMS
@@ -36,7 +37,7 @@ class Authority(IssuerFacts):
         """What the linter holds its certificates to."""
         facts = (self.name, self.subject, self.public_key_info, self.algorithm)
         if self.certificate is None:
-            return IssuerLimits(*facts, not_before=None, not_after=None)
+            return IssuerLimits(*facts, not_before=None, not_after=None, distribution=self.distribution)
         certificate = x509.load_der_x509_certificate(self.certificate)
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
         return IssuerLimits(
@@ -44,6 +45,7 @@ class Authority(IssuerFacts):
             not_before=certificate.not_valid_before_utc,
             not_after=certificate.not_valid_after_utc,
             path_length=constraints.path_length,
+            distribution=self.distribution,
         )
 
 
@@ -60,6 +62,7 @@ def _authority(row: sa.Row[Any]) -> Authority:
         issuer_id=row.issuer_id,
         serial=row.serial,
         certificate=row.certificate,
+        distribution=Distribution(row.crl_shards, row.crl_deltas, row.crl_address),
     )
 
 

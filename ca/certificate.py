@@ -4,10 +4,11 @@ Encoding by asn1crypto takes 3 ms, a signature 0.35 ms, a template some 10 µs. 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
+from ca.distribution import UNDIVIDED, Distribution, list_name, lists_address
 from ca.profiles import EXTENDED_KEY_USAGES, KEY_USAGES, Profile
 from core.algorithms import SHA1, Algorithm
 from core.asn1 import der
@@ -16,7 +17,7 @@ from core.subject import IDENTITY_OIDS
 
 SUBJECT_KEY_IDENTIFIER, KEY_USAGE, BASIC_CONSTRAINTS = "2.5.29.14", "2.5.29.15", "2.5.29.19"
 CRL_DISTRIBUTION_POINTS, CERTIFICATE_POLICIES = "2.5.29.31", "2.5.29.32"
-AUTHORITY_KEY_IDENTIFIER, EXTENDED_KEY_USAGE = "2.5.29.35", "2.5.29.37"
+AUTHORITY_KEY_IDENTIFIER, EXTENDED_KEY_USAGE, FRESHEST_CRL = "2.5.29.35", "2.5.29.37", "2.5.29.46"
 AUTHORITY_INFO_ACCESS, OCSP_NOCHECK = "1.3.6.1.5.5.7.1.1", "1.3.6.1.5.5.7.48.1.5"
 AD_OCSP, _AD_CA_ISSUERS = "1.3.6.1.5.5.7.48.1", "1.3.6.1.5.5.7.48.2"
 
@@ -33,6 +34,8 @@ class IssuerFacts:
     """Name DER."""
     public_key_info: bytes
     algorithm: Algorithm
+    distribution: Distribution = field(default=UNDIVIDED, kw_only=True)
+    """How its revocation lists are split."""
 
 
 @lru_cache(maxsize=4096)
@@ -74,9 +77,11 @@ def crl_distribution_points(address: str) -> bytes:
     return der.sequence(der.sequence(der.explicit(0, der.implicit(0, der.sequence(name)))))
 
 
-def crl_address(urls: UrlSettings, authority: str) -> str:
-    """Where the CRL of this authority is served."""
-    return f"{urls.ca.rstrip('/')}/crl/{authority}.crl"
+def crl_address(urls: UrlSettings, issuer: IssuerFacts, shard: int = 0) -> str:
+    """Where this authority's CRL (of this shard) is served."""
+    if issuer.distribution.address:
+        return issuer.distribution.location(issuer.name, shard)
+    return f"{lists_address(urls)}/{list_name(issuer.name)}"
 
 
 def certificate_address(urls: UrlSettings, authority: str) -> str:
@@ -91,7 +96,9 @@ class CertificateTemplate:
         self._issuer_part = issuer.algorithm.identifier + issuer.subject
         authority = authority_key_identifier(issuer.public_key_info)
         self._authority_key = extension(AUTHORITY_KEY_IDENTIFIER, authority)
-        self._fixed_extensions = b"".join(_fixed_extensions(profile, issuer.name, urls))
+        self._distribution = issuer.distribution
+        self._facts = profile, issuer, urls
+        self._fixed_extensions: dict[int, bytes] = {}
 
     def tbs(
         self,
@@ -107,7 +114,7 @@ class CertificateTemplate:
         extensions = (
             self._authority_key,
             extension(SUBJECT_KEY_IDENTIFIER, der.octet_string(key_identifier(public_key_info))),
-            self._fixed_extensions,
+            self._fixed(self._distribution.shard_of(serial)),
             *(extension(IDENTITY_OIDS[field], value) for field, value in (identity or {}).items()),
         )
         return der.sequence(
@@ -120,13 +127,19 @@ class CertificateTemplate:
             der.explicit(3, der.sequence(*extensions)),
         )
 
+    def _fixed(self, shard: int) -> bytes:
+        """What all certificates of a shard have in common."""
+        if shard not in self._fixed_extensions:
+            self._fixed_extensions[shard] = b"".join(_fixed_extensions(*self._facts, shard))
+        return self._fixed_extensions[shard]
+
 
 def assemble(tbs: bytes, algorithm: Algorithm, signature: bytes) -> bytes:
     """Certificate (or CertificateList): the signed bytes, the algorithm, the signature."""
     return der.sequence(tbs, algorithm.identifier, der.bit_string(signature))
 
 
-def _fixed_extensions(profile: Profile, authority: str, urls: UrlSettings) -> list[bytes]:
+def _fixed_extensions(profile: Profile, issuer: IssuerFacts, urls: UrlSettings, shard: int) -> list[bytes]:
     parts = [
         extension(
             KEY_USAGE,
@@ -146,12 +159,15 @@ def _fixed_extensions(profile: Profile, authority: str, urls: UrlSettings) -> li
         purposes = der.sequence(*(der.oid(EXTENDED_KEY_USAGES[name]) for name in profile.extended_key_usage.values))
         parts.append(extension(EXTENDED_KEY_USAGE, purposes, critical=profile.extended_key_usage.critical))
     if profile.pointers.crl:
-        parts.append(extension(CRL_DISTRIBUTION_POINTS, crl_distribution_points(crl_address(urls, authority))))
+        parts.append(extension(CRL_DISTRIBUTION_POINTS, crl_distribution_points(crl_address(urls, issuer, shard))))
+        if issuer.distribution.deltas:
+            freshest = issuer.distribution.location(issuer.name, shard, delta=True)
+            parts.append(extension(FRESHEST_CRL, crl_distribution_points(freshest)))
     access = []
     if profile.pointers.ocsp:
         access.append(der.sequence(der.oid(AD_OCSP), der.implicit(6, der.ia5(urls.ocsp))))
     if profile.pointers.issuer:
-        address = der.implicit(6, der.ia5(certificate_address(urls, authority)))
+        address = der.implicit(6, der.ia5(certificate_address(urls, issuer.name)))
         access.append(der.sequence(der.oid(_AD_CA_ISSUERS), address))
     if access:
         parts.append(extension(AUTHORITY_INFO_ACCESS, der.sequence(*access)))

@@ -10,8 +10,7 @@ from asn1crypto import pem
 from ca import crl as revocation_lists
 from ca import register, revocation
 from ca.account import local_account
-from ca.authorities import Authority, authority_of, chain_of, list_authorities
-from ca.encryption_keys import tell_centre
+from ca.authorities import Authority, chain_of, list_authorities
 from ca.register import CertificateRecord, Filter
 from ca.state import Reason, State
 from core import files
@@ -178,65 +177,17 @@ def certificate(home: Home, serial: str, authority: str | None, out: Path | None
 @click.pass_obj
 def revoke(home: Home, serial: str, authority: str | None, reason: str, output: Output) -> None:
     """Revoke."""
+    from ca.cli_crl import publish_at_once
+
     record = register.find(home.storage, serial, authority)
     revocation.revoke_own(home.context, record, Reason(reason), actor=local_account())
+    publish_at_once(home, record.authority, Reason(reason), output)
     output.done(
         _("{serial} of {authority} is revoked, for ever.").format(
             serial=serial_text(record.serial), authority=record.authority
         ),
         {"authority": record.authority, "serial": serial_text(record.serial), "reason": reason},
     )
-
-
-@group.group(cls=Group, help=_("Certificate revocation lists."))
-def crl() -> None:
-    """The group."""
-
-
-@crl.command(
-    help=_("Sign and publish a new list of each AUTHORITY; without any, of those whose list has lived half its time."),
-    example="yinxin ca crl publish sm2-issuing\nyinxin ca crl publish",
-)
-@click.argument("authorities", nargs=-1, metavar="[AUTHORITY]…")
-@click.option("--hours", type=click.IntRange(1, 24 * 400), help=_("How long it holds; else as configured."))
-@output_option
-@click.pass_obj
-def publish(home: Home, authorities: tuple[str, ...], hours: int | None, output: Output) -> None:
-    """Publish."""
-    keys = home.key_store("ca")
-    rows = []
-    for authority in _named_or_due(home, authorities):
-        holds = hours or revocation_lists.hours_of(home.configuration.ca, authority)
-        revocation_lists.publish(home.context, keys, authority.name, holds, actor=local_account())
-        published = revocation_lists.latest_published(home.context, authority.name)
-        rows.append({"authority": authority.name} | _crl_facts(published))
-    headings = {"authority": _("Authority"), "number": _("Number"), "next_update": _("Until"), "entries": _("Entries")}
-    output.table(rows, headings)
-    if reason := tell_centre(home):
-        output.warn(_("The key-management centre was not told: {reason}").format(reason=reason))
-
-
-def _named_or_due(home: Home, names: tuple[str, ...]) -> list[Authority]:
-    if not names:
-        return revocation_lists.due(home.context)
-    with home.storage.reading() as connection:
-        return [authority_of(connection, name) for name in names]
-
-
-@crl.command(
-    "show", help=_("The list in force; as DER with --out."), example="yinxin ca crl show sm2-issuing --out sm2.crl"
-)
-@click.argument("authority")
-@_out_option
-@output_option
-@click.pass_obj
-def show_crl(home: Home, authority: str, out: Path | None, output: Output) -> None:
-    """Facts of a list."""
-    published = revocation_lists.latest_published(home.context, authority)
-    if out:
-        files.write(out, published.crl)
-    labels = {"number": _("Number"), "this_update": _("From"), "next_update": _("Until"), "entries": _("Entries")}
-    output.details(_crl_facts(published), labels)
 
 
 @group.command(
@@ -253,8 +204,8 @@ def lint(home: Home, output: Output) -> int:
     total = register.count(home.storage)
     for record, complaints in output.track(inspect_certificates(home.context), _("Certificates"), total):
         found += [{"object": serial_text(record.serial), "finding": complaint} for complaint in complaints]
-    for authority, complaints in inspect_crls(home.context):
-        found += [{"object": f"{authority}.crl", "finding": complaint} for complaint in complaints]
+    for name, complaints in inspect_crls(home.context):
+        found += [{"object": name, "finding": complaint} for complaint in complaints]
     if found or output.json:
         output.table(found, {"object": _("Object"), "finding": _("Finding")})
     else:
@@ -340,6 +291,7 @@ def reconcile(home: Home, output: Output) -> None:
     output.table(rows, labels)
 
 
+group.add_later("crl", "ca.cli_crl:group", _("Certificate revocation lists."))
 group.add_later("maintain", "ca.cli_services:maintain", _("What the authority does by itself, for a timer."))
 group.add_later(
     "service-certificates",
@@ -365,15 +317,6 @@ def _authority_facts(home: Home, authority: Authority) -> dict[str, Any]:
         "not_after": authority.limits.not_after,
         "crl_number": published.number if published else None,
         "crl_until": published.next_update if published else None,
-    }
-
-
-def _crl_facts(published: revocation_lists.PublishedCrl) -> dict[str, Any]:
-    return {
-        "number": published.number,
-        "this_update": published.this_update,
-        "next_update": published.next_update,
-        "entries": published.entries,
     }
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ca.activation import active_profile
 from ca.authorities import Authority, authority_of, certificate_of, chain_of, find_authority, list_authorities
 from ca.books import AuthorityKind
+from ca.distribution import UNDIVIDED, Distribution, lists_address
 from ca.issuance import Approval, ApprovedRequest, CertificateAuthority, IssuedCertificate
 from ca.profiles import Audience
 from ca.records import authorities
@@ -58,9 +59,18 @@ def create_issuing(
     approval: Approval,
     actor: str,
     profile: str = "issuing",
+    shards: int = 1,
+    deltas: bool = False,
 ) -> IssuedCertificate:
-    """Make an authority under another. `YinxinError` if the name is taken or the issuer may not certify it."""
-    return _create(ca, name, kind, subject, issuer, approval=approval, actor=actor, profile=profile)
+    """Make an authority under another. `YinxinError` if the name is taken or the issuer may not certify it.
+
+    Its revocation lists are split into so many shards, with delta CRLs or without, as long as it lives.
+    """
+    address = lists_address(ca.urls) if shards > 1 or deltas else ""
+    distribution = Distribution(shards, deltas, address)
+    return _create(
+        ca, name, kind, subject, issuer, approval=approval, actor=actor, profile=profile, distribution=distribution
+    )
 
 
 def create_attribute_authority(
@@ -99,9 +109,10 @@ def _create(
     actor: str,
     profile: str,
     issues: AuthorityKind = AuthorityKind.CERTIFICATES,
+    distribution: Distribution = UNDIVIDED,
 ) -> IssuedCertificate:
     _require_profile(ca, profile, issues)
-    _enter(ca, name, kind, subject.name(), issuer, issues)
+    _enter(ca, name, kind, subject.name(), issuer, issues, distribution)
 
     def complete(connection: sa.Connection, results: Sequence[IssuedCertificate]) -> None:
         (result,) = results
@@ -134,7 +145,13 @@ def _require_profile(ca: CertificateAuthority, name: str, issues: AuthorityKind)
 
 
 def _enter(
-    ca: CertificateAuthority, name: str, kind: KeyKind, subject: bytes, issuer: str | None, issues: AuthorityKind
+    ca: CertificateAuthority,
+    name: str,
+    kind: KeyKind,
+    subject: bytes,
+    issuer: str | None,
+    issues: AuthorityKind,
+    distribution: Distribution,
 ) -> None:
     """The authority's key and row, made or, after a ceremony that was cut short, found."""
     with ca.context.storage.reading() as connection:
@@ -170,5 +187,8 @@ def _enter(
                 public_key_info=signer.public_key_info,
                 algorithm=signer.algorithm.name,
                 created_at=ca.context.clock.now(),
+                crl_shards=distribution.shards,
+                crl_deltas=distribution.deltas,
+                crl_address=distribution.address,
             )
         )

@@ -14,7 +14,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Request, Response
 
 from ca.authorities import certificate_of, chain_of
-from ca.crl import latest_published
+from ca.crl.keeping import Form, pieces_of
+from ca.crl.publication import latest_published
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.http import in_readers_language, problem_response
@@ -23,7 +24,10 @@ from core.i18n import _
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_ROUTE = re.compile(r"/(?:crl/(?P<crl>[a-z0-9._-]+)\.crl|ca/(?P<ca>[a-z0-9._-]+)\.(?P<form>cer|pem))")
+_ROUTE = re.compile(
+    r"/(?:crl/(?P<crl>[a-z0-9._-]+)(?:/(?:(?P<shard>[0-9]{1,4})(?P<its_delta>-delta)?|(?P<delta>delta)))?\.crl"
+    r"|ca/(?P<ca>[a-z0-9._-]+)\.(?P<form>cer|pem))"
+)
 FRESH = timedelta(minutes=5)
 """How long caches may keep an answer without asking: a new CRL is seen after this time at most."""
 
@@ -32,10 +36,15 @@ FRESH = timedelta(minutes=5)
 class Document:
     """What is served."""
 
-    body: bytes
+    body: Iterable[bytes]
+    size: int
+    """Octets."""
+    etag: str
     content_type: str
     modified_at: datetime
     expires_at: datetime
+    encoding: str = ""
+    """Content-Encoding."""
 
 
 def create_app(context: Context) -> "WSGIApplication":
@@ -54,32 +63,64 @@ def create_app(context: Context) -> "WSGIApplication":
 def _answer(context: Context, request: Request) -> Response:
     route = _ROUTE.fullmatch(request.path)
     if route is None:
-        raise YinxinError(
-            Kind.NOT_FOUND,
-            _("nothing is served here"),
-            subject=request.path,
-            remedy=_("ask for /crl/AUTHORITY.crl, /ca/AUTHORITY.cer or /ca/AUTHORITY.pem"),
-        )
+        raise _nothing_here(request)
     if request.method not in ("GET", "HEAD"):
         raise MethodNotAllowed(["GET", "HEAD"])
-    document = _document(context, route)
+    document = _list(context, request, route) if route["crl"] else _certificate(context, route)
     response = Response(document.body, HTTPStatus.OK, content_type=document.content_type)
-    response.set_etag(hashlib.sha256(document.body).hexdigest())
+    response.content_length = document.size
+    response.set_etag(document.etag)
     response.last_modified = document.modified_at
     left = max(document.expires_at - context.clock.now(), timedelta(0))
+    response.expires = context.clock.now() + left
     response.cache_control.public = True
     response.cache_control.max_age = int(min(left, FRESH).total_seconds())
+    if route["crl"]:
+        response.vary.add("Accept-Encoding")
+    if document.encoding:
+        response.content_encoding = document.encoding
     return response.make_conditional(request)
 
 
-def _document(context: Context, route: re.Match[str]) -> Document:
-    if route["crl"]:
-        published = latest_published(context, route["crl"])
-        return Document(published.crl, "application/pkix-crl", published.this_update, published.next_update)
+def _list(context: Context, request: Request, route: re.Match[str]) -> Document:
+    delta = bool(route["delta"] or route["its_delta"])
+    published = latest_published(context, route["crl"], shard=int(route["shard"] or 0), delta=delta)
+    if request.path != f"/crl/{published.name}":
+        raise _nothing_here(request)
+    packed = request.accept_encodings.best_match(("gzip", "identity"), default="identity") == "gzip"
+    form: Form = "packed" if packed else "octets"
+    return Document(
+        pieces_of(context.storage, published.id, form),
+        published.packed_size if packed else published.size,
+        published.digest.hex() + ("-gzip" if packed else ""),
+        "application/pkix-crl",
+        published.this_update,
+        published.next_update,
+        "gzip" if packed else "",
+    )
+
+
+def _certificate(context: Context, route: re.Match[str]) -> Document:
     own = certificate_of(context.storage, route["ca"])
     certificate = x509.load_der_x509_certificate(own)
-    times = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
-    if route["form"] == "cer":
-        return Document(own, "application/pkix-cert", *times)
-    chain = b"".join(pem.armor("CERTIFICATE", one) for one in chain_of(context.storage, route["ca"]))
-    return Document(chain, "application/pem-certificate-chain", *times)
+    body, content_type = own, "application/pkix-cert"
+    if route["form"] == "pem":
+        body = b"".join(pem.armor("CERTIFICATE", one) for one in chain_of(context.storage, route["ca"]))
+        content_type = "application/pem-certificate-chain"
+    return Document(
+        [body],
+        len(body),
+        hashlib.sha256(body).hexdigest(),
+        content_type,
+        certificate.not_valid_before_utc,
+        certificate.not_valid_after_utc,
+    )
+
+
+def _nothing_here(request: Request) -> YinxinError:
+    return YinxinError(
+        Kind.NOT_FOUND,
+        _("nothing is served here"),
+        subject=request.path,
+        remedy=_("ask for /crl/AUTHORITY.crl, /ca/AUTHORITY.cer or /ca/AUTHORITY.pem"),
+    )

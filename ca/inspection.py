@@ -8,11 +8,10 @@ from cryptography import x509
 from ca import conformance
 from ca.activation import profile_version
 from ca.authorities import Authority, list_authorities
-from ca.crl import latest_published
+from ca.crl import latest, lists_in_force
 from ca.lint import findings
 from ca.register import CertificateRecord, Filter, every
 from core.context import Context
-from core.errors import Kind, YinxinError
 from core.keys.verification import InvalidSignature, verify
 
 
@@ -24,20 +23,17 @@ def inspect_certificates(context: Context) -> Iterator[tuple[CertificateRecord, 
 
 
 def inspect_crls(context: Context) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Every authority that published a list, with what is wrong with the one in force."""
+    """Every list in force by its name, with what is wrong with it."""
     for authority in list_authorities(context.storage):
-        try:
-            published = latest_published(context, authority.name)
-        except YinxinError as error:
-            if error.kind is not Kind.NOT_FOUND:
-                raise
-            continue
-        parsed = x509.load_der_x509_crl(published.crl)
-        complaints = [str(finding) for finding in conformance.lint_crl(published.crl)]
-        complaints += _signature_complaints(authority, parsed.signature, parsed.tbs_certlist_bytes)
-        if published.next_update < context.clock.now():
-            complaints.append("the list in force is over its nextUpdate")
-        yield authority.name, tuple(complaints)
+        for published in lists_in_force(context, authority):
+            delta = published.base is not None
+            encoded = latest(context, authority.name, shard=published.shard, delta=delta)
+            parsed = x509.load_der_x509_crl(encoded)
+            complaints = [str(finding) for finding in conformance.lint_crl(encoded)]
+            complaints += _signature_complaints(authority, parsed.signature, parsed.tbs_certlist_bytes)
+            if published.next_update < context.clock.now():
+                complaints.append("the list in force is over its nextUpdate")
+            yield published.name, tuple(complaints)
 
 
 def _complaints(context: Context, record: CertificateRecord, authority: Authority) -> Iterator[str]:

@@ -88,6 +88,7 @@ def record_intents(connection: sa.Connection, intents: Sequence["Intent"], now: 
         {
             "authority_id": intent.authority.id,
             "serial": intent.serial,
+            "shard": intent.authority.distribution.shard_of(intent.serial),
             "profile_id": intent.version.id,
             "subject": describe_attributes(intent.request.subject.attributes()),
             "key_digest": intent.key_digest,

@@ -43,6 +43,10 @@ authorities = sa.Table(
     sa.Column("serial", SerialNumber, nullable=True),
     sa.Column("certificate", sa.LargeBinary, nullable=True),  # null until the ceremony is complete
     sa.Column("created_at", UtcDateTime, nullable=False),
+    # ca.distribution; never changed, for certificates tell
+    sa.Column("crl_shards", sa.Integer, nullable=False, default=1),
+    sa.Column("crl_deltas", sa.Boolean, nullable=False, default=False),
+    sa.Column("crl_address", sa.String(512), nullable=False, default=""),
     sqlite_autoincrement=True,
 )
 
@@ -66,6 +70,7 @@ certificates = sa.Table(
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("authority_id", BigId, sa.ForeignKey("ca_authorities.id"), nullable=False),
     sa.Column("serial", SerialNumber, nullable=False, index=True),
+    sa.Column("shard", sa.Integer, nullable=False, default=0),  # on which list a revocation of it stands
     sa.Column("profile_id", BigId, sa.ForeignKey("ca_profiles.id"), nullable=False),
     sa.Column("subject", sa.String(1024), nullable=False, index=True),  # for people and for searching
     sa.Column("key_digest", sa.LargeBinary(32), nullable=False, index=True),
@@ -135,10 +140,16 @@ events = sa.Table(
     sa.ForeignKeyConstraint(["authority_id", "serial"], ["ca_certificates.authority_id", "ca_certificates.serial"]),
     sqlite_autoincrement=True,
 )
+# All that a revocation list says, so that a long one is read from here alone, in its order.
 sa.Index(
     "ix_certificate_events_not_valid",
     events.c.authority_id,
     events.c.serial,
+    events.c.sequence,
+    events.c.id,
+    events.c.state,
+    events.c.reason,
+    events.c.at,
     sqlite_where=events.c.state.in_(["held", "revoked"]),
     postgresql_where=events.c.state.in_(["held", "revoked"]),
 )
@@ -148,11 +159,45 @@ crls = sa.Table(
     metadata,
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("authority_id", BigId, sa.ForeignKey("ca_authorities.id"), nullable=False),
+    sa.Column("shard", sa.Integer, nullable=False),
     sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("base", sa.BigInteger, nullable=True),  # BaseCRLNumber of a delta; null: a full list
+    sa.Column("last_event", sa.BigInteger, nullable=False),  # what happened later is not on this list
     sa.Column("this_update", UtcDateTime, nullable=False),
     sa.Column("next_update", UtcDateTime, nullable=False),
     sa.Column("entries", sa.Integer, nullable=False),
-    sa.Column("crl", sa.LargeBinary, nullable=True),  # null: the number is reserved, the list not published
-    sa.UniqueConstraint("authority_id", "number"),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("packed_size", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.LargeBinary(32), nullable=True),  # SHA-256 of the list
+    sa.Column("published_at", UtcDateTime, nullable=True),  # null: the number is reserved, the list not in force
     sqlite_autoincrement=True,
+)
+# A full list and the delta of the same moment have the same number (RFC 5280 5.2.3).
+sa.Index(
+    "uq_ca_crls_full",
+    crls.c.authority_id,
+    crls.c.shard,
+    crls.c.number,
+    unique=True,
+    sqlite_where=crls.c.base.is_(None),
+    postgresql_where=crls.c.base.is_(None),
+)
+sa.Index(
+    "uq_ca_crls_delta",
+    crls.c.authority_id,
+    crls.c.shard,
+    crls.c.number,
+    unique=True,
+    sqlite_where=crls.c.base.is_not(None),
+    postgresql_where=crls.c.base.is_not(None),
+)
+
+crl_parts = sa.Table(
+    "ca_crl_parts",
+    metadata,
+    # In pieces, so that a list of millions is written and served without ever being in memory whole.
+    sa.Column("crl_id", BigId, sa.ForeignKey("ca_crls.id"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("octets", sa.LargeBinary, nullable=False),
+    sa.Column("packed", sa.LargeBinary, nullable=False),  # the same piece of the list compressed by gzip
 )

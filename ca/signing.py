@@ -1,12 +1,16 @@
 """The one place where a CA key is used. It signs what the linter's token permits, and checks its own signature."""
 
+import hashlib
+from collections.abc import Iterable
+
 from ca.authorities import Authority
 from ca.certificate import assemble
 from ca.lint import LintedTbs, redeem
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.keys.signer import DigestSigner
 from core.keys.store import KeyStore
-from core.keys.verification import InvalidSignature, verify
+from core.keys.verification import InvalidSignature, message_digest, verify, verify_digest
 
 
 class AuthorityKey:
@@ -24,17 +28,42 @@ class AuthorityKey:
             )
 
     def sign(self, token: LintedTbs) -> bytes:
-        """Certificate or CertificateList DER. `YinxinError` if the token permits nothing or the signature is wrong."""
+        """Certificate DER. `YinxinError` if the token permits nothing or the signature is wrong."""
         tbs = redeem(token, self._authority.public_key_info)
         signature = self._signer.sign(tbs)
         try:
             # A fault in memory or in a device must not leave the house.
             verify(self._authority.public_key_info, self._authority.algorithm, signature, tbs)
         except InvalidSignature:
-            raise YinxinError(
-                Kind.UNAVAILABLE,
-                _("the signature that was made does not verify"),
-                subject=self._authority.name,
-                remedy=_("check the machine and the key store; nothing was released"),
-            ) from None
+            raise self._faulty() from None
         return assemble(tbs, self._authority.algorithm, signature)
+
+    def sign_list(self, token: LintedTbs, chunks: Iterable[bytes]) -> bytes:
+        """The signature over a TBSCertList that comes piece by piece; `YinxinError` as for `sign`."""
+        passed = redeem(token, self._authority.public_key_info, of_list=True)
+        if not isinstance(self._signer, DigestSigner):
+            raise YinxinError(
+                Kind.UNSUPPORTED, _("this key cannot sign lists piece by piece"), subject=self._authority.name
+            )
+        fingerprint = hashlib.sha256()
+        digest = message_digest(self._authority.public_key_info, self._authority.algorithm)
+        for chunk in chunks:
+            fingerprint.update(chunk)
+            digest.update(chunk)
+        if fingerprint.digest() != passed:
+            raise YinxinError(Kind.FORBIDDEN, _("the linter passed other bytes, or for another issuer or purpose"))
+        value = digest.digest()
+        signature = self._signer.sign_digest(value)
+        try:
+            verify_digest(self._authority.public_key_info, self._authority.algorithm, signature, value)
+        except InvalidSignature:
+            raise self._faulty() from None
+        return signature
+
+    def _faulty(self) -> YinxinError:
+        return YinxinError(
+            Kind.UNAVAILABLE,
+            _("the signature that was made does not verify"),
+            subject=self._authority.name,
+            remedy=_("check the machine and the key store; nothing was released"),
+        )

@@ -84,10 +84,18 @@ class StatusReader:
             .where(events.c.id > sa.bindparam("after"))
             .order_by(events.c.id),
         )
+        self._shards = _Prepared(
+            dialect, sa.select(authorities.c.crl_shards).where(authorities.c.id == sa.bindparam("issuer"))
+        )
         self._next_crl = _Prepared(
             dialect,
             sa.select(crls.c.next_update)
-            .where(crls.c.authority_id == sa.bindparam("issuer"), crls.c.crl.is_not(None))
+            .where(
+                crls.c.authority_id == sa.bindparam("issuer"),
+                crls.c.shard == sa.bindparam("shard"),
+                crls.c.base.is_(None),
+                crls.c.published_at.is_not(None),
+            )
             .order_by(crls.c.number.desc()),
         )
         self._moment = UtcDateTime().dialect_impl(dialect).result_processor(dialect, None)
@@ -129,9 +137,10 @@ class StatusReader:
         return position, [(issuer_id, int.from_bytes(serial, "big")) for _id, issuer_id, serial in rows]
 
     def next_crl(self, issuer_id: int) -> datetime | None:
-        """nextUpdate of the CRL published last; None before the first."""
-        row = self._cursor(self._next_crl, issuer=issuer_id).fetchone()
-        return None if row is None else self._utc(row[0])
+        """nextUpdate of the CRL in force, of several that which ends first; None before the first is published."""
+        (shards,) = self._cursor(self._shards, issuer=issuer_id).fetchone()
+        rows = (self._cursor(self._next_crl, issuer=issuer_id, shard=shard).fetchone() for shard in range(shards))
+        return min((self._utc(row[0]) for row in rows if row is not None), default=None)
 
     def _utc(self, value: Any) -> datetime:
         moment: Any = self._moment(value) if self._moment else value

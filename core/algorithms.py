@@ -25,9 +25,16 @@ class Family(StrEnum):
     ECDSA = "ecdsa"
 
 
-class _Hash(Protocol):
-    def update(self, data: bytes, /) -> None: ...
-    def digest(self) -> bytes: ...
+class Hash(Protocol):
+    """A hash in progress."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take in the next octets."""
+        ...
+
+    def digest(self) -> bytes:
+        """The hash of all octets."""
+        ...
 
 
 class _Sm3:
@@ -51,7 +58,7 @@ class Digest:
     oid: str
     size: int
     """Octets."""
-    new: Callable[[], _Hash]
+    new: Callable[[], Hash]
 
     @property
     def identifier(self) -> bytes:

@@ -65,6 +65,14 @@ class CaSettings(Endpoint):
     """How long the CRL of an issuing authority holds (nextUpdate)."""
     root_crl_hours: Annotated[int, Field(ge=24, le=24 * 400)] = 24 * 30
     """How long the CRL of a root holds."""
+    crl_shards: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Among how many CRLs the certificates of an issuing authority are divided; fixed when it is created."""
+    crl_deltas: bool = False
+    """Whether an issuing authority publishes delta CRLs; fixed when it is created."""
+    crl_delta_hours: Annotated[int, Field(ge=1, le=24 * 7)] = 2
+    """How long a delta CRL holds."""
+    crl_keeps_expired: bool = False
+    """Whether certificates that were revoked stay on the CRL after they have expired (expiredCertsOnCRL)."""
 
 
 class RaSettings(Endpoint):

@@ -1,5 +1,7 @@
 """The schema's versions: Alembic migrations in `core/migrations`. `core.storage` imports this where it is needed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -15,10 +17,19 @@ from core.i18n import _
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def upgrade(engine: sa.Engine) -> None:
-    """Bring the schema to the newest version. `YinxinError` (conflict) if it is newer than this program."""
+def upgrade(engine: sa.Engine, revision: str = "head") -> None:
+    """Bring the schema to the newest version, whole or not at all.
+
+    `YinxinError` (conflict) if it is newer than this program, or if rows would refer to others that are not there.
+    """
+    config = _alembic_config()
     try:
-        command.upgrade(alembic_config(engine), "head")
+        with engine.connect() as connection, _tables_remade(connection):
+            connection.info["writing"] = True
+            with connection.begin():
+                config.attributes["connection"] = connection
+                command.upgrade(config, revision)
+                _require_whole_references(connection)
     except CommandError as error:
         raise YinxinError(
             Kind.CONFLICT,
@@ -31,7 +42,7 @@ def upgrade(engine: sa.Engine) -> None:
 def require_current(connection: sa.Connection) -> None:
     """Return if the schema is the newest; else `YinxinError` that says how to bring it there."""
     present = MigrationContext.configure(connection).get_current_revision()
-    if present != ScriptDirectory.from_config(alembic_config(connection.engine)).get_current_head():
+    if present != ScriptDirectory.from_config(_alembic_config()).get_current_head():
         raise YinxinError(
             Kind.CONFLICT,
             _("the database has another version of the schema"),
@@ -40,9 +51,40 @@ def require_current(connection: sa.Connection) -> None:
         )
 
 
-def alembic_config(engine: sa.Engine) -> Config:
-    """What Alembic works with: our migrations on this engine."""
+@contextmanager
+def _tables_remade(connection: sa.Connection) -> Iterator[None]:
+    """SQLite changes a table by making it anew, for which nothing may hold on to the old one.
+
+    Steps 1 and 12 of https://www.sqlite.org/lang_altertable.html#otheralter; it takes them only between transactions.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    sqlite = connection.connection.cursor()
+    sqlite.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        sqlite.execute("PRAGMA foreign_keys=ON")
+        sqlite.close()
+
+
+def _require_whole_references(connection: sa.Connection) -> None:
+    """Step 10 of the same: what was not looked at on the way."""
+    if connection.dialect.name != "sqlite":
+        return
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if broken:
+        raise YinxinError(
+            Kind.CONFLICT,
+            _("rows refer to others that are not there; the schema was left as it was"),
+            subject=", ".join(sorted({row.table for row in broken})),
+            remedy=_("the database was altered; restore it from a backup"),
+        )
+
+
+def _alembic_config() -> Config:
+    """What Alembic works with: our migrations."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["engine"] = engine
     return config

@@ -15,7 +15,15 @@ from core.i18n import _
 from core.subject import Subject
 from ra.applications import Contact
 from ra.cli_filters import filter_options, state_option
-from ra.cli_options import FILE, acting_operator, choose_server, contact_options, subject_changes, subject_options
+from ra.cli_options import (
+    FILE,
+    acting_operator,
+    choose_server,
+    chosen_server,
+    contact_options,
+    subject_changes,
+    subject_options,
+)
 from ra.cli_receipt import Enclosures, enclosure_options
 from ra.delivery import Form, export, files_of
 from ra.filters import RequestFilter
@@ -324,7 +332,12 @@ def deliver_command(
 @output_option
 def revoke(office: RegistrationOffice, serial: str, authority: str | None, reason: str, output: Output) -> None:
     """Revoke a certificate."""
-    _tell(output, *office.revoke(serial, authority, Reason(reason)), "revoked")
+    name, number = office.revoke(serial, authority, Reason(reason))
+    if chosen_server() is None:  # an office at a distance leaves it to whoever publishes there what is due
+        from ca.cli_crl import publish_at_once
+
+        publish_at_once(click.get_current_context().obj, name, Reason(reason), output)
+    _tell(output, name, number, "revoked")
     if missed := office.tell_centre():
         output.warn(_("The key-management centre was not told: {reason}").format(reason=missed))
 

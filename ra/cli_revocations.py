@@ -4,15 +4,14 @@ from pathlib import Path
 
 import click
 
-from ca.authorities import authority_of
-from ca.crl import hours_of, publish
+from ca.cli_crl import publish_at_once
 from ca.state import Reason
 from core.certificates import serial_text
 from core.cli import Command, Group, Output, output_option
-from core.errors import YinxinError
 from core.home import Home
 from core.i18n import _
 from ra import revocation_batches as batches
+from ra import revocation_orders
 from ra.applications import digest_of
 from ra.cli_options import FILE, acting_here
 from ra.operators import OperatorSession
@@ -73,7 +72,7 @@ def revoke_batch_command(
         chosen = of_unit(home.context, session, unit)
     else:
         chosen = searched(home.context, session, By(by), search_for or "")
-    order, lines = batches.draw_up(home.context, session, Reason(reason), chosen)
+    order, lines = revocation_orders.draw_up(home.context, session, Reason(reason), chosen)
     facts = {"reason": reason, "certificates": len(lines), "digest": digest_of(order.canonical())}
     if not output.json:
         _show_lines(output, lines)
@@ -166,8 +165,8 @@ def show(home: Home, session: OperatorSession, number: str, output: Output) -> N
 def approve(home: Home, session: OperatorSession, number: str, digest: str | None, output: Output) -> None:
     """Approve an order."""
     done = batches.approve(home.context, session, number, digest=digest)
-    if done.reason is Reason.KEY_COMPROMISE:
-        _publish_at_once(home, session, done.authorities, output)
+    for name in done.authorities:
+        publish_at_once(home, name, done.reason, output, actor=session.name)
     output.done(
         _("Order {number} is carried out: {revoked} certificates revoked, {passed} were so already.").format(
             number=number, revoked=done.revoked, passed=done.passed_over
@@ -202,26 +201,11 @@ def withdraw(home: Home, session: OperatorSession, number: str, why: str, output
     _tell(output, number, batches.withdraw(home.context, session, number, why))
 
 
-def _publish_at_once(home: Home, session: OperatorSession, names: tuple[str, ...], output: Output) -> None:
-    """The revocations are in force whatever becomes of this; OCSP knows them already."""
-    for name in names:
-        try:
-            with home.storage.reading() as connection:
-                hours = hours_of(home.configuration.ca, authority_of(connection, name))
-            publish(home.context, home.key_store("ca"), name, hours, actor=session.name)
-        except YinxinError as error:
-            output.warn(
-                _("the CRL could not be published: {error}; run: yinxin ca crl publish {name}").format(
-                    error=error, name=name
-                )
-            )
-
-
-def _show_lines(output: Output, lines: list[batches.Line]) -> None:
+def _show_lines(output: Output, lines: list[revocation_orders.Line]) -> None:
     output.table((_row(line) for line in lines), LINE_HEADINGS)
 
 
-def _row(line: batches.Line) -> dict[str, object]:
+def _row(line: revocation_orders.Line) -> dict[str, object]:
     return {**vars(line), "serial": serial_text(line.serial), "state": line.state.value if line.state else ""}
 
 

@@ -4,28 +4,22 @@ The approval carries the order out in its own transaction: all of the list is re
 happened. Whoever was interrupted approves again. What was revoked in the meantime stays as it is.
 """
 
-import json
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import rfc8785
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import ca.revocation
-from ca.records import authorities, events
 from ca.state import Reason
 from ca.state import State as CertificateState
-from core.algorithms import SM3
 from core.audit import Event
-from core.certificates import serial_text
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from ra import records
-from ra.applications import Label, digest_of
+from ra.applications import digest_of
 from ra.moves import History, OvertakenError, State, Version, altered
 from ra.operators import (
     OperatorSession,
@@ -33,58 +27,25 @@ from ra.operators import (
     admit,
     admit_reader,
     authenticate,
-    find_operator,
     require_in_sight,
     require_own_branch,
 )
 from ra.refusals import RefusedError, refusals_recorded
 from ra.revocation import require_reason_of_role
+from ra.revocation_orders import (
+    Line,
+    RevocationOrder,
+    chunks,
+    parse_order,
+    require_all,
+    require_unchanged,
+    stored_certificates,
+)
 from ra.roles import CENTRE, Role
 from ra.statements import Act, SignedStatement, Statement, verify_statement
 
-MAXIMUM = 20_000
-"""Certificates in one order: what a transaction does in some seconds."""
 ACTS = frozenset({Act.ENTER, Act.APPROVE, Act.REJECT, Act.WITHDRAW})
 PREFIX = "revocations:"
-CHUNK = 500
-"""Rows in one statement; databases limit its parameters."""
-
-
-class Named(BaseModel):
-    """One certificate of an order."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    authority: Label
-    serial: Annotated[str, Field(pattern="^([0-9a-f]{2}){1,20}$")]
-    digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    """SM3 of the certificate."""
-
-
-class RevocationOrder(BaseModel):
-    """What is signed about: the reason and every single certificate."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    version: Literal[1] = 1
-    branch: Annotated[str, Field(max_length=64)] = CENTRE
-    reason: Reason
-    certificates: Annotated[tuple[Named, ...], Field(min_length=1, max_length=MAXIMUM)]
-
-    def canonical(self) -> bytes:
-        """The bytes that are stored."""
-        return rfc8785.dumps(self.model_dump(mode="json"))
-
-
-@dataclass(frozen=True)
-class Line:
-    """One certificate of an order, as it stands now."""
-
-    authority: str
-    serial: int
-    holder: str
-    unit: str
-    state: CertificateState | None
 
 
 @dataclass(frozen=True)
@@ -127,43 +88,6 @@ class CarriedOut:
     """Revoked already."""
     authorities: tuple[str, ...]
     reason: Reason
-
-
-def draw_up(
-    context: Context, session: OperatorSession, reason: Reason, certificates: Iterable[tuple[str, int]]
-) -> tuple[RevocationOrder, list[Line]]:
-    """The order to revoke these certificates, those left out that are revoked already, and a line for each.
-
-    Nothing is written. `YinxinError` (not found) for what is no holder's certificate, `RefusedError` for another
-    branch's.
-    """
-    wanted = list(dict.fromkeys(certificates))
-    if len(wanted) > MAXIMUM:
-        raise YinxinError(
-            Kind.INVALID,
-            _("an order has at most {maximum} certificates, this one {count}").format(
-                maximum=MAXIMUM, count=len(wanted)
-            ),
-            remedy=_("divide it"),
-        )
-    with context.storage.reading() as connection:
-        branch = find_operator(connection, session.name).branch
-        found = _stored(connection, wanted)
-    _require_all(wanted, found, branch)
-    lines = [found[key].line for key in sorted(found) if found[key].line.state is not CertificateState.REVOKED]
-    if not lines:
-        raise YinxinError(
-            Kind.NOT_FOUND, _("no certificate to be revoked"), remedy=_("check the list; the rest is revoked already")
-        )
-    named = tuple(
-        Named(
-            authority=line.authority,
-            serial=serial_text(line.serial),
-            digest=SM3.of(found[line.authority, line.serial].certificate).hex(),
-        )
-        for line in lines
-    )
-    return RevocationOrder(branch=branch, reason=reason, certificates=named), lines
 
 
 def enter(context: Context, session: OperatorSession, order: RevocationOrder) -> str:
@@ -241,9 +165,9 @@ def submit_entry(context: Context, message: bytes, content: bytes) -> None:
         require_own_branch(operator, order.branch, number)
         require_reason_of_role(Role.REVIEW, order.reason, number)
         wanted = [(one.authority, int(one.serial, 16)) for one in order.certificates]
-        found = _stored(connection, wanted)
-        _require_all(wanted, found, order.branch)
-        _require_unchanged(order, found, number)
+        found = stored_certificates(connection, wanted)
+        require_all(wanted, found, order.branch)
+        require_unchanged(order, found, number)
         history = History(PREFIX + number, Version(digest_of(content), 1)).after(statement, operator.roles)
         entry = sa.insert(records.revocation_batches).values(
             number=number, content=content, state=State.ENTERED.value, branch=order.branch
@@ -289,14 +213,6 @@ def submit(context: Context, message: bytes) -> CarriedOut:
         return CarriedOut(moved.state, revoked, passed_over, tuple(done), batch.order.reason)
 
 
-def parse_order(content: bytes) -> RevocationOrder:
-    """Read a stored order; `YinxinError` if it is none."""
-    try:
-        return RevocationOrder.model_validate(json.loads(content))
-    except (ValidationError, ValueError):
-        raise YinxinError(Kind.INVALID, _("the order cannot be read")) from None
-
-
 def read_batch(connection: sa.Connection, number: str, *, lock: bool = False) -> Batch:
     """The order of this number; `YinxinError` (not found), `RefusedError` if it is not what was signed."""
     table, moves = records.revocation_batches, records.revocation_batch_moves
@@ -328,7 +244,7 @@ def look_up(context: Context, session: OperatorSession, number: str) -> tuple[Ba
         batch = read_batch(connection, number)
         require_in_sight(operator, batch.order.branch, number)
         wanted = [(one.authority, int(one.serial, 16)) for one in batch.order.certificates]
-        found = _stored(connection, wanted)
+        found = stored_certificates(connection, wanted)
     return batch, [found[key].line for key in wanted if key in found]
 
 
@@ -351,75 +267,14 @@ def list_batches(context: Context, session: OperatorSession, limit: int = 100) -
     ]
 
 
-@dataclass(frozen=True)
-class _Stored:
-    certificate: bytes
-    branch: str
-    line: Line
-
-
-def _stored(connection: sa.Connection, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], _Stored]:
-    """The holders' certificates of these numbers."""
-    table, requests = records.request_certificates, records.requests
-    latest = sa.select(events.c.state).where(
-        events.c.authority_id == authorities.c.id, events.c.serial == table.c.serial
-    )
-    state = latest.order_by(events.c.sequence.desc()).limit(1).scalar_subquery()
-    query = (
-        sa.select(table, requests.c.content, state.label("state"))
-        .join(requests, requests.c.id == table.c.request_id)
-        .join(authorities, authorities.c.name == table.c.authority)
-    )
-    keys = set(wanted)
-    found = {}
-    for chunk in _chunks([serial for _authority, serial in wanted]):
-        for row in connection.execute(query.where(table.c.serial.in_(chunk))):
-            if (row.authority, row.serial) in keys:
-                line = Line(
-                    row.authority,
-                    row.serial,
-                    row.holder or "",
-                    row.unit or "",
-                    CertificateState(row.state) if row.state else None,
-                )
-                branch = json.loads(row.content).get("branch", CENTRE)
-                found[row.authority, row.serial] = _Stored(bytes(row.certificate), branch, line)
-    return found
-
-
-def _require_all(wanted: Sequence[tuple[str, int]], found: dict[tuple[str, int], _Stored], branch: str) -> None:
-    missing = [f"{authority}/{serial_text(serial)}" for authority, serial in wanted if (authority, serial) not in found]
-    if missing:
-        raise YinxinError(
-            Kind.NOT_FOUND,
-            _("no certificate of this number was issued here for a holder"),
-            subject=", ".join(missing[:5]),
-            remedy=_("check the serial number and the authority"),
-        )
-    foreign = [one.line for one in found.values() if one.branch != branch]
-    if foreign:
-        raise RefusedError(
-            "other-branch",
-            _("this is another branch's"),
-            subject=f"{foreign[0].authority}/{serial_text(foreign[0].serial)}",
-            remedy=_("have it done by an operator of that branch"),
-        )
-
-
-def _require_unchanged(order: RevocationOrder, found: dict[tuple[str, int], _Stored], number: str) -> None:
-    for one in order.certificates:
-        if SM3.of(found[one.authority, int(one.serial, 16)].certificate).hex() != one.digest:
-            raise RefusedError("other-content", _("the order is about another certificate"), subject=number)
-
-
 def _carry_out(
     context: Context, connection: sa.Connection, batch: Batch, signed: SignedStatement
 ) -> dict[str, list[int]]:
     """Revoke what is not revoked, and keep the approval with each; by authority, what was revoked."""
     wanted = [(one.authority, int(one.serial, 16)) for one in batch.order.certificates]
-    found = _stored(connection, wanted)
-    _require_all(wanted, found, batch.order.branch)
-    _require_unchanged(batch.order, found, batch.number)
+    found = stored_certificates(connection, wanted)
+    require_all(wanted, found, batch.order.branch)
+    require_unchanged(batch.order, found, batch.number)
     done: dict[str, list[int]] = {}
     for authority, serial in wanted:
         if found[authority, serial].line.state is not CertificateState.REVOKED:
@@ -428,7 +283,7 @@ def _carry_out(
         ca.revocation.revoke_all(
             context, connection, authority, serials, batch.order.reason, actor=signed.statement.operator
         )
-        for chunk in _chunks(serials):
+        for chunk in chunks(serials):
             _keep_orders(connection, authority, chunk, signed)
     return done
 
@@ -488,8 +343,3 @@ def _append(
     }
     event = Event(f"ra.revocations.{statement.act.value}", statement.operator, batch.number, facts)
     context.audit.append(connection, event)
-
-
-def _chunks(serials: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(serials), CHUNK):
-        yield serials[start : start + CHUNK]

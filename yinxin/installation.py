@@ -228,9 +228,12 @@ class _Founding:
             issuer=root,
             approval=ceremony_approval(self.reference, ACTOR, issuing_subject, root, "issuing"),
             actor=ACTOR,
+            shards=settings.ca.crl_shards,
+            deltas=settings.ca.crl_deltas,
         )
-        crl.publish(ca.context, ca.keys, root, settings.ca.root_crl_hours, actor=ACTOR)
-        crl.publish(ca.context, ca.keys, issuing, settings.ca.crl_hours, actor=ACTOR)
+        for authority in hierarchy.list_authorities(self.home.storage):
+            if authority.name in (root, issuing):
+                crl.publish(ca.context, ca.keys, authority.name, crl.terms_of(settings.ca, authority), actor=ACTOR)
         chain = hierarchy.chain_of(self.home.storage, issuing)
         files.write(self.home.trust / f"{root}.pem", armour(chain[-1:]))
         files.write(self.home.certificates("ca") / f"{issuing}.pem", armour(chain))

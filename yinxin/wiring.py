@@ -48,15 +48,16 @@ class BookEvidence:
         for authority in hierarchy.list_authorities(self.home.storage):
             if authority.certificate not in chain:
                 continue
-            published = crl.latest_published(self.home.context, authority.name)
-            if published.next_update <= now:
-                raise YinxinError(
-                    Kind.UNAVAILABLE,
-                    _("the CRL is out of date since {moment}").format(moment=published.next_update.isoformat()),
-                    subject=authority.name,
-                    remedy=_("run: yinxin ca crl publish {authority}").format(authority=authority.name),
-                )
-            crls.append(published.crl)
+            for shard in range(authority.distribution.shards):
+                published = crl.latest_published(self.home.context, authority.name, shard=shard)
+                if published.next_update <= now:
+                    raise YinxinError(
+                        Kind.UNAVAILABLE,
+                        _("the CRL is out of date since {moment}").format(moment=published.next_update.isoformat()),
+                        subject=authority.name,
+                        remedy=_("run: yinxin ca crl publish {authority}").format(authority=authority.name),
+                    )
+                crls.append(crl.latest(self.home.context, authority.name, shard=shard))
         return Evidence(certificates=chain, crls=crls)
 
 

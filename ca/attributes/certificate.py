@@ -72,7 +72,7 @@ def extensions(issuer: IssuerFacts, urls: UrlSettings, content: Content) -> list
     if content.terms is Terms.SHORT_LIVED:
         return [*parts, extension(NO_REVOCATION_AVAILABLE, der.NULL)]
     access = der.sequence(der.sequence(der.oid(AD_OCSP), uri(oasp_address(urls))))
-    points = crl_distribution_points(crl_address(urls, issuer.name))
+    points = crl_distribution_points(crl_address(urls, issuer))
     return [*parts, extension(CRL_DISTRIBUTION_POINTS, points), extension(AUTHORITY_INFO_ACCESS, access)]
 
 

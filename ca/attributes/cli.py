@@ -71,7 +71,9 @@ def found(
     reference = f"ceremony {name}"
     approval = ceremony_approval(reference, actor, subject, issuer, "attribute-authority")
     create_attribute_authority(ca, name, chosen, subject, issuer=issuer, approval=approval, actor=actor)
-    revocation_lists.publish(home.context, ca.keys, name, home.configuration.ca.crl_hours, actor=actor)
+    with home.storage.reading() as connection:
+        terms = revocation_lists.terms_of(home.configuration.ca, authority_of(connection, name))
+    revocation_lists.publish(home.context, ca.keys, name, terms, actor=actor)
     path = home.certificates("ca") / f"{name}.pem"
     files.write(path, armour(chain_of(home.storage, name)))
     return path

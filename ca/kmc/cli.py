@@ -1,17 +1,15 @@
 """`yinxin ca kmc`: make and count escrowed keys, decide about recoveries, look into envelopes."""
 
-import functools
 import getpass
 import os
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ca.encryption_keys import encryption_keys_of, make_link
-from ca.kmc import pools
+from ca.kmc import cli_destruction, pools
+from ca.kmc.cli_officer import PIN_VARIABLE, acting_officer
 from ca.kmc.custody import Custodian
 from ca.kmc.installation import desk_of, officers_folder
 from ca.kmc.recovery import RecoveryDesk
@@ -29,12 +27,9 @@ from core.home import Home
 from core.i18n import _
 from core.keys import passphrase
 
-PIN_VARIABLE = "YINXIN_PIN"
 PASSPHRASE_VARIABLE = "YINXIN_KMC_PASSPHRASE"  # noqa: S105 - a name
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _KINDS = click.Choice([kind.value for kind in pools.ESCROWED_KINDS])
-
-Function = Callable[..., Any]
 
 
 @click.group("kmc", cls=Group, help=_("The key-management centre: escrowed encryption keys and their recovery."))
@@ -144,45 +139,13 @@ def keys(home: Home, pool: str | None, after: int, limit: int, output: Output) -
     )
 
 
-@group.command(
-    help=_("Destroy the private keys whose term is over; without --yes only list them."),
-    example="yinxin ca kmc destroy --yes",
-)
-@click.option("--yes", is_flag=True, help=_("Really destroy them; there is no way back."))
-@output_option
-@click.pass_obj
-def destroy(home: Home, yes: bool, output: Output) -> None:
-    """Destroy."""
-    due = pools.due_for_destruction(home.context)
-    for number in due if yes else ():
-        pools.destroy(home.context, number, actor=_actor())
-    output.table(
-        [{"number": number, "destroyed": yes} for number in due], {"number": _("Number"), "destroyed": _("Destroyed")}
-    )
+for command in (cli_destruction.due, cli_destruction.destroy):
+    group.add_command(command)
 
 
 @group.group(cls=Group, help=_("Giving a key back: one officer asks, two others approve, then it is delivered."))
 def recover() -> None:
     """The group."""
-
-
-def _acting_officer(function: Function) -> Function:
-    """Give the command `--as`, `--key` and `--pin-file`, and the parameters `desk` and `session`."""
-
-    @functools.wraps(function)
-    def acting(home: Home, officer: str, key_file: Path, pin_file: Path | None, **options: Any) -> Any:
-        desk = desk_of(home)
-        pin = passphrase.obtain(str(key_file), file=pin_file, variable=PIN_VARIABLE)
-        return function(desk=desk, session=desk.officers.open_session(officer, key_file, pin), **options)
-
-    decorated: Function = click.pass_obj(acting)
-    for option in (
-        click.option("--pin-file", type=_FILE, help=_("File with the PIN, mode 0600; else YINXIN_PIN, or a prompt.")),
-        click.option("--key", "key_file", required=True, type=_FILE, help=_("The officer's key file.")),
-        click.option("--as", "officer", required=True, metavar="OFFICER", help=_("The officer who acts.")),
-    ):
-        decorated = option(decorated)
-    return decorated
 
 
 @recover.command(
@@ -198,7 +161,7 @@ def _acting_officer(function: Function) -> Function:
 )
 @click.option("--reason", required=True, help=_("Why."))
 @click.option("--case", default="", help=_("Case number: makes it a judicial recovery."))
-@_acting_officer
+@acting_officer
 @output_option
 def request(
     desk: RecoveryDesk,
@@ -228,7 +191,7 @@ def request(
     example="yinxin ca kmc recover approve KR-20261101-0a1b2c3d --as li --key li.pem",
 )
 @click.argument("number")
-@_acting_officer
+@acting_officer
 @output_option
 def approve(desk: RecoveryDesk, session: OfficerSession, number: str, output: Output) -> None:
     """Approve."""
@@ -241,7 +204,7 @@ def approve(desk: RecoveryDesk, session: OfficerSession, number: str, output: Ou
 )
 @click.argument("number")
 @click.option("--reason", required=True, help=_("Why."))
-@_acting_officer
+@acting_officer
 @output_option
 def reject(desk: RecoveryDesk, session: OfficerSession, number: str, reason: str, output: Output) -> None:
     """Reject."""
@@ -254,7 +217,7 @@ def reject(desk: RecoveryDesk, session: OfficerSession, number: str, reason: str
 )
 @click.argument("number")
 @click.option("--out", required=True, type=_FILE, help=_("Write it here."))
-@_acting_officer
+@acting_officer
 @output_option
 def deliver(desk: RecoveryDesk, session: OfficerSession, number: str, out: Path, output: Output) -> None:
     """Deliver."""

@@ -14,7 +14,7 @@ from ca.kmc import messages, pools
 from ca.kmc.allotment import allot, revoke_for
 from ca.kmc.custody import Custodian
 from ca.kmc.messages import Correspondent
-from core.algorithms import SM3, KeyKind
+from core.algorithms import SM3
 from core.asn1 import key_management as structures
 from core.clock import Clock
 from core.context import Context
@@ -56,12 +56,8 @@ class RemoteCentre:
     centre: Correspondent
     clock: Clock
 
-    def allot(self, request: KeyRequest, certificate: bytes | None = None) -> AllottedKey:  # noqa: ARG002
-        """A pair for an SM2 holder."""
-        if request.kind is not KeyKind.SM2:
-            raise YinxinError(
-                Kind.UNSUPPORTED, _("only SM2 keys travel in GM/T 0014 messages here"), subject=request.reference
-            )
+    def allot(self, request: KeyRequest, certificate: bytes | None = None) -> AllottedKey:
+        """A pair for the holder."""
         number = certificate_number(request.reference)
         asked = messages.apply_request(
             certificate_number=number,
@@ -69,14 +65,15 @@ class RemoteCentre:
             holder=request.holder,
             begin=self.clock.now(),
             end=request.keep_until,
+            kind=request.kind,
         )
-        return self._key(asked, "apply", number)
+        return self._key(asked, "apply", number, certificate)
 
-    def restore(self, reference: str, signing_key: bytes) -> AllottedKey:
-        """A key back, to the key (SPKI DER) that the centre's officers approved."""
+    def restore(self, reference: str, signing_key: bytes, certificate: bytes | None = None) -> AllottedKey:
+        """A key back, to the key (SPKI DER) that the officers approved; `certificate` (DER): of an RSA holder."""
         number = certificate_number(reference)
         asked = messages.restore_request(certificate_number=number, signing_key=signing_key)
-        return self._key(asked, "restore", number)
+        return self._key(asked, "restore", number, certificate)
 
     def revoke(self, reference: str) -> None:
         """Move the key of a reference to the historical pool."""
@@ -84,10 +81,10 @@ class RemoteCentre:
         answer = self._ask(messages.revoke_message(number), "revoke")
         self._require_number(answer, number)
 
-    def _key(self, asked: bytes, expected: str, number: int) -> AllottedKey:
+    def _key(self, asked: bytes, expected: str, number: int, certificate: bytes | None) -> AllottedKey:
         answer = self._ask(asked, expected)
         self._require_number(answer, number)
-        return AllottedKey("", answer["public_key"].dump(), messages.envelope_of(answer))
+        return AllottedKey("", answer["public_key"].dump(), messages.envelope_of(answer, self.centre, certificate))
 
     def _ask(self, asked: bytes, expected: str) -> structures.RetKeyRespond | structures.RevokeKey:
         task_number = secrets.randbits(63)

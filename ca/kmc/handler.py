@@ -19,7 +19,6 @@ from ca.kmc.state import Move
 from core.asn1 import key_management as structures
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from core.keys.private_key import Sm2Key
 from core.keys.signer import Signer
 
 REQUEST_LIFETIME = timedelta(minutes=10)
@@ -90,6 +89,7 @@ class Handler:
             holder,
             user["user_public_key"].dump(),
             user["not_after"].native + self.retention,
+            messages.kind_asked_for(asked),
         )
         pools.provide(self.desk.context, self.desk.custodian, request, actor=authority)
         allotted = allot(self.desk.context, self.desk.custodian, request, actor=authority)
@@ -113,8 +113,6 @@ class Handler:
 
     def _give(self, tag: int, escrowed: EscrowedKey, certificate_number: int, recipient: bytes) -> bytes:
         key = self.desk.custodian.open(escrowed.kept())
-        if not isinstance(key, Sm2Key):
-            raise YinxinError(Kind.UNSUPPORTED, _("only SM2 keys travel in GM/T 0014 messages here"))
         return messages.key_respond(
             tag,
             certificate_number=certificate_number,

@@ -1,4 +1,4 @@
-"""Keys made in advance, counted, and destroyed at the end of their term."""
+"""Keys made in advance, and counted."""
 
 import secrets
 from collections.abc import Iterator
@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from ca.escrow import KeyRequest
 from ca.kmc import records
 from ca.kmc.custody import Custodian
-from ca.kmc.history import EscrowedKey, advance, find_key
 from ca.kmc.state import Move, Pool
 from core.algorithms import SM3, KeyKind
 from core.audit import Event
@@ -139,39 +138,3 @@ def list_keys(context: Context, *, pool: Pool | None = None, after: int = 0, lim
             KeyEntry(row.id, row.number, KeyKind(row.kind), Pool(row.pool), row.reference, row.keep_until)
             for row in connection.execute(query)
         ]
-
-
-def due_for_destruction(context: Context) -> list[str]:
-    """The numbers of the historical keys whose term is over."""
-    query = (
-        sa.select(records.keys.c.number)
-        .join(records.allotments, records.allotments.c.key_id == records.keys.c.id)
-        .where(records.keys.c.pool == Pool.HISTORICAL.value, records.allotments.c.keep_until <= context.clock.now())
-        .order_by(records.keys.c.id)
-    )
-    with context.storage.reading() as connection:
-        return list(connection.scalars(query))
-
-
-def destroy(context: Context, number: str, *, actor: str) -> None:
-    """Forget a private key whose term is over; `YinxinError` (conflict) before that, or while it is in use.
-
-    Copies in backups are the operator's to destroy.
-    """
-    with context.storage.transaction() as connection:
-        key = find_key(connection, number, lock=True)
-        if key.pool is Pool.HISTORICAL:
-            _require_end_of_term(context, connection, key)
-        advance(context, connection, key, Move.DESTROY, actor=actor, reference="")
-
-
-def _require_end_of_term(context: Context, connection: sa.Connection, key: EscrowedKey) -> None:
-    until = connection.scalars(
-        sa.select(records.allotments.c.keep_until).where(records.allotments.c.key_id == key.id)
-    ).one()
-    if context.clock.now() < until:
-        raise YinxinError(
-            Kind.CONFLICT,
-            _("the key is to be kept until {moment}").format(moment=until.isoformat()),
-            subject=key.number,
-        )

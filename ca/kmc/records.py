@@ -72,3 +72,17 @@ recovery_statements = sa.Table(
     sa.UniqueConstraint("recovery_id", "sequence"),
     sqlite_autoincrement=True,
 )
+
+destruction_statements = sa.Table(
+    "kmc_destruction_statements",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("key_id", BigId, sa.ForeignKey("kmc_keys.id"), nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("officer", sa.String(64), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    # CMS SignedData, what counts; officer and time beside it only help to find it.
+    sa.Column("statement", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("key_id", "sequence"),
+    sqlite_autoincrement=True,
+)

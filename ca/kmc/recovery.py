@@ -17,6 +17,7 @@ from ca.kmc.allotment import holder_of
 from ca.kmc.custody import Custodian
 from ca.kmc.history import EscrowedKey, advance, find_key
 from ca.kmc.recovery_rules import Path, Progress, RecoveryRequest, Stage, extend, replay
+from ca.kmc.standing import require_standing
 from ca.kmc.state import Move, pool_after
 from ca.kmc.statements import Act, Officers, OfficerSession, Statement, require_valid
 from core.audit import Event
@@ -96,6 +97,9 @@ class RecoveryDesk:
             progress = self._append(connection, identifier, progress, Act.DELIVER, session)
             key = find_key(connection, request.key, lock=True)
             self._check(connection, request, key)
+            for statement in progress.statements:  # an approval does not outlast its officer's certificate
+                officer = statement.officer
+                require_standing(connection, self.officers.certificate_of(officer), subject=officer)
             advance(self.context, connection, key, Move.RECOVER, actor=session.name, reference=number)
             envelope = wrap_for(self.custodian.open(key.kept()), request.recipient_certificate)
             connection.execute(
@@ -133,6 +137,7 @@ class RecoveryDesk:
             request = progress.request
             named = x509.Certificate.load(request.recipient_certificate).public_key.dump()
             if (progress.stage, request.key, named) == (Stage.DELIVERED, key.number, recipient):
+                require_standing(connection, request.recipient_certificate, subject=_("recipient"))
                 return str(number)
         raise YinxinError(
             Kind.FORBIDDEN,
@@ -170,9 +175,10 @@ class RecoveryDesk:
         why: str = "",
     ) -> Progress:
         request = progress.request
+        require_standing(connection, session.certificate, subject=session.name)
         statement = Statement(
             act=act,
-            recovery=request.number,
+            subject=request.number,
             sequence=len(progress.statements) + 1,
             digest=progress.digest,
             decision=why,
@@ -205,6 +211,8 @@ class RecoveryDesk:
             raise YinxinError(Kind.INVALID, _("a recovery names its key and one recipient"), subject=request.number)
         now = self.context.clock.now()
         require_valid(certificates[0], now, subject=_("recipient"))
+        for certificate in certificates:
+            require_standing(connection, certificate, subject=_("recipient"))
         if request.path is Path.JUDICIAL:
             if not request.case:
                 raise YinxinError(

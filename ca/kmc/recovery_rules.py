@@ -99,7 +99,7 @@ def extend(progress: Progress, statement: Statement, officers: Officers) -> Prog
     """The progress after a verified statement, if the rules allow it; else `YinxinError`."""
     subject = progress.request.number
     place = (subject, len(progress.statements) + 1, progress.digest)
-    if (statement.recovery, statement.sequence, statement.digest) != place:
+    if (statement.subject, statement.sequence, statement.digest) != place:
         raise YinxinError(Kind.CONFLICT, _("the statement is about something else"), subject=subject)
     first = not progress.statements
     if first != (statement.act is Act.REQUEST):

@@ -1,58 +1,44 @@
-"""Officers' statements about recoveries, each signed with the officer's own key and kept, and who the officers are.
+"""Officers' statements (`core.statements`) about recoveries and destructions, kept, and who the officers are.
 
-A statement is CMS SignedData over canonical JSON (RFC 8785). The officers' certificates are files of the centre,
-`certificates/kmc/officers/NAME.pem`, so that whoever can write to the database still cannot become one.
+The officers' certificates are files of the centre, `certificates/kmc/officers/NAME.pem`, so that whoever can write to
+the database still cannot become one.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
 
-import rfc8785
 from asn1crypto import x509
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from core import cms
 from core.certificates import read_certificates
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.key_file import open_key_file
 from core.keys.signer import Signer
+from core.statements import Name, SignedWords, sign_statement, verify_statement
 
 
 class Act(StrEnum):
-    """What an officer can state about a recovery."""
+    """What an officer can state."""
 
     REQUEST = "request"
     APPROVE = "approve"
     REJECT = "reject"
     DELIVER = "deliver"
+    DESTROY = "destroy"
 
 
-class Statement(BaseModel):
-    """What is signed."""
+class Statement(SignedWords):
+    """What is signed.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    The subject is the number of a recovery, the digest that of its canonical request: of exactly which key goes to
+    whom, and why. Of a destruction it is the key's number, and the digest that of what the centre vouched for.
+    """
 
-    version: Literal[1] = 1
     act: Act
-    recovery: Annotated[str, Field(min_length=1, max_length=32)]
-    sequence: Annotated[int, Field(ge=1, le=2**31 - 1)]
-    """Its place among the statements about this recovery, so that none can be repeated or put elsewhere."""
-    digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    """SM3 of the canonical request: of exactly which key goes to whom, and why."""
-    decision: Annotated[str, Field(max_length=1000)] = ""
-    at: AwareDatetime
-    officer: Annotated[str, Field(min_length=1, max_length=64)]
-
-    def canonical(self) -> bytes:
-        """Canonical JSON; the moment in UTC to the microsecond."""
-        at = self.at.astimezone(UTC).isoformat(timespec="microseconds")
-        return rfc8785.dumps(self.model_dump(mode="json") | {"at": at})
+    officer: Name
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,7 +51,7 @@ class OfficerSession:
 
     def sign(self, statement: Statement) -> bytes:
         """SignedData."""
-        return cms.sign(statement.canonical(), self.signer, self.certificate, signed_at=statement.at)
+        return sign_statement(statement, self.signer, self.certificate).message
 
 
 @dataclass(frozen=True)
@@ -113,21 +99,15 @@ class Officers:
 
         `YinxinError` (invalid or forbidden) else.
         """
-        signed = cms.check(message)
-        try:
-            statement = Statement.model_validate(json.loads(signed.content))
-            canonical = statement.canonical() == signed.content
-        except (ValidationError, ValueError):
-            canonical = False
-        if signed.content_type != cms.DATA or not canonical:
-            raise YinxinError(Kind.INVALID, _("a signed message, but not an officer's statement"))
+        signed = verify_statement(message, Statement)
+        statement = signed.statement
         if signed.certificate != self.certificate_of(statement.officer):
             raise YinxinError(
                 Kind.FORBIDDEN,
                 _("the statement is not signed with the certificate of officer {officer}").format(
                     officer=statement.officer
                 ),
-                subject=statement.recovery,
+                subject=statement.subject,
             )
         require_valid(signed.certificate, statement.at, subject=statement.officer)
         return statement

@@ -24,6 +24,7 @@ _KNOWN = {
         fields.CERTIFICATE_POLICIES,
         fields.EXTENDED_KEY_USAGE,
         fields.CRL_DISTRIBUTION_POINTS,
+        fields.FRESHEST_CRL,
         fields.AUTHORITY_INFO_ACCESS,
         fields.OCSP_NOCHECK,
         *IDENTITY_OIDS.values(),
@@ -152,6 +153,33 @@ def crl_distribution_point_is_there_if_wanted(examined: Examined) -> Iterator[st
         yield "the CRL distribution point is critical or not one full name"
     elif not _all_http(points[0].full_name):
         yield "the CRL distribution point is not an HTTP address"
+
+
+@book.rule("RFC 5280 4.2.1.13, 5.2.5")
+def distribution_points_are_the_shards(examined: Examined) -> Iterator[str]:
+    """Where the lists are split: the address of the one on which this serial number would stand."""
+    split, name = examined.issuer.distribution, examined.issuer.name
+    if not (split.address and examined.profile.pointers.crl):
+        return
+    shard = split.shard_of(int.from_bytes(examined.serial.content, "big"))
+    raw = _raw(examined, fields.CRL_DISTRIBUTION_POINTS)
+    if raw is None or raw.value != fields.crl_distribution_points(split.location(name, shard)):
+        yield "the CRL distribution point is not the list of this serial number"
+
+
+@book.rule("RFC 5280 4.2.1.15")
+def freshest_crl_is_there_if_deltas_are(examined: Examined) -> Iterator[str]:
+    """The delta of the list on which this serial number would stand; not critical."""
+    split = examined.issuer.distribution
+    raw = _raw(examined, fields.FRESHEST_CRL)
+    if (raw is not None) != (split.deltas and examined.profile.pointers.crl):
+        yield "the freshest CRL is not there, or there are no deltas"
+    if raw is None:
+        return
+    shard = split.shard_of(int.from_bytes(examined.serial.content, "big"))
+    location = split.location(examined.issuer.name, shard, delta=True)
+    if raw.critical or raw.value != fields.crl_distribution_points(location):
+        yield "the freshest CRL is critical or not the delta for this serial number"
 
 
 @book.rule("RFC 5280 4.2.2.1")

@@ -12,6 +12,8 @@ from weakref import WeakKeyDictionary
 from core.errors import Kind, YinxinError
 from core.i18n import _
 
+CRL = b"crl"
+
 
 class LintedTbs:
     """Bytes that the linter passed, for one issuer's key and one purpose."""
@@ -20,7 +22,7 @@ class LintedTbs:
 
     tbs: bytes
     purpose: bytes
-    """Digest of the profile's version, or `b"crl"`."""
+    """Digest of the profile's version, or `CRL`."""
 
     def __new__(cls, *_arguments: Any, **_named: Any) -> Self:
         """Nobody but the linter makes one."""
@@ -43,8 +45,11 @@ def permit(tbs: bytes, issuer_key: bytes, purpose: bytes) -> LintedTbs:
     return token
 
 
-def redeem(token: LintedTbs, issuer_key: bytes) -> bytes:
-    """The bytes to sign with this issuer's key; spends the token. `YinxinError` (forbidden) if it permits nothing."""
+def redeem(token: LintedTbs, issuer_key: bytes, *, of_list: bool = False) -> bytes:
+    """The bytes to sign with this issuer's key; spends the token. `YinxinError` (forbidden) if it permits nothing.
+
+    For a list, which may be long, they are the SHA-256 of the bytes to sign.
+    """
     noted = _outstanding.pop(token, None) if isinstance(token, LintedTbs) else None
     if noted is None:
         raise _refused(_("nothing is signed without the linter's token, and each serves once"))
@@ -52,6 +57,8 @@ def redeem(token: LintedTbs, issuer_key: bytes) -> bytes:
     tbs, purpose = token.tbs, token.purpose
     if not hmac.compare_digest(noted, _binding(tbs, issuer_key, purpose)):
         raise _refused(_("the linter passed other bytes, or for another issuer or purpose"))
+    if (token.purpose == CRL) is not of_list:
+        raise _refused(_("a token for a certificate signs no list, nor the other way round"))
     return tbs
 
 

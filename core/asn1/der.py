@@ -16,11 +16,15 @@ TRUE = b"\x01\x01\xff"
 
 def tlv(tag: int, content: bytes) -> bytes:
     """One element: tag, definite length, content."""
-    size = len(content)
+    return header(tag, len(content)) + content
+
+
+def header(tag: int, size: int) -> bytes:
+    """Tag and length of an element whose content (in octets) follows elsewhere."""
     if size < 0x80:
-        return bytes((tag, size)) + content
+        return bytes((tag, size))
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(length))) + length + content
+    return bytes((tag, 0x80 | len(length))) + length
 
 
 def sequence(*elements: bytes) -> bytes:

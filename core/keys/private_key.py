@@ -7,6 +7,7 @@ from asn1crypto import keys as asn1_keys
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from core import sm2
 from core.algorithms import (
@@ -63,6 +64,10 @@ class Sm2Key:
         """DER SM2Signature with Z of the default identity."""
         return self._prepared.sign(data)
 
+    def sign_digest(self, digest: bytes) -> bytes:
+        """DER SM2Signature over e = SM3(Z ‖ M)."""
+        return self._prepared.sign_digest(digest)
+
     def decrypt(self, ciphertext: bytes) -> bytes:
         """The message in a DER SM2Cipher (GM/T 0009); `YinxinError` if it is none, altered or for another key."""
         try:
@@ -99,7 +104,13 @@ class PycaKey:
 
     def sign(self, data: bytes) -> bytes:
         """The signature that the algorithm names."""
-        digest = pyca_hash(self.algorithm.digest)
+        return self._sign(data, pyca_hash(self.algorithm.digest))
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """The signature that the algorithm names, over the data of this digest."""
+        return self._sign(digest, Prehashed(pyca_hash(self.algorithm.digest)))
+
+    def _sign(self, data: bytes, digest: hashes.HashAlgorithm | Prehashed) -> bytes:
         if isinstance(self.key, ec.EllipticCurvePrivateKey):
             return self.key.sign(data, _ECDSA[self.algorithm.digest.name])
         if self.algorithm.family is Family.RSA_PSS:

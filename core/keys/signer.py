@@ -1,6 +1,6 @@
 """The contracts of private keys in use: what signs, and what decrypts."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from core.algorithms import Algorithm
 
@@ -20,6 +20,15 @@ class Signer(Protocol):
 
     def sign(self, data: bytes) -> bytes:
         """The signature over the data, hashed here: DER for SM2 and ECDSA. Threads may share a signer."""
+        ...
+
+
+@runtime_checkable
+class DigestSigner(Signer, Protocol):
+    """A signer that also signs what was hashed elsewhere, piece by piece (`core.keys.verification.message_digest`)."""
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """The signature over the data of this digest."""
         ...
 
 

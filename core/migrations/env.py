@@ -1,4 +1,4 @@
-"""Alembic's entry: run the migrations on the engine that `core.storage` hands over."""
+"""Alembic's entry: run the migrations on the connection that `core.schema` hands over."""
 
 from typing import Any, Literal
 
@@ -15,10 +15,8 @@ def as_plain_type(kind: str, item: Any, _autogenerate: object) -> str | Literal[
     return False
 
 
-engine = context.config.attributes["engine"]
-with engine.connect() as connection:
-    connection.info["writing"] = True
-    context.configure(connection=connection, target_metadata=metadata, render_item=as_plain_type)
-    with context.begin_transaction():
-        context.run_migrations()
-    connection.commit()
+connection: sa.Connection = context.config.attributes["connection"]
+# All the revisions or none. Alembic thinks that SQLite cannot; it can (https://www.sqlite.org/lang_transaction.html).
+context.configure(connection=connection, target_metadata=metadata, render_item=as_plain_type, transactional_ddl=True)
+with context.begin_transaction():
+    context.run_migrations()

@@ -22,6 +22,10 @@ class PreparedKey(Protocol):
         """DER SM2Signature over the message, with Z of the default identity."""
         ...
 
+    def sign_digest(self, digest: bytes) -> bytes:
+        """DER SM2Signature over e = SM3(Z ‖ M), computed elsewhere (GB/T 32918.2 6.1)."""
+        ...
+
     def decrypt(self, ciphertext: bytes) -> bytes:
         """The message in a DER SM2Cipher; ValueError if it is malformed, altered or encrypted to another key."""
         ...
@@ -42,6 +46,10 @@ class Engine(Protocol):
 
     def verify(self, point: bytes, signature: bytes, message: bytes) -> bool:
         """Whether the DER signature over the message is that of the 65-octet public point; False if it is no point."""
+        ...
+
+    def verify_digest(self, point: bytes, signature: bytes, digest: bytes) -> bool:
+        """Like `verify`, over e = SM3(Z ‖ M)."""
         ...
 
     def encrypt(self, point: bytes, message: bytes) -> bytes:

@@ -34,6 +34,10 @@ class GmsslEngine:
 
     def verify(self, point: bytes, signature: bytes, message: bytes) -> bool:
         """Whether the DER signature over the message is this key's."""
+        return curve.on_curve(point) and self.verify_digest(point, signature, _digest(point, message))
+
+    def verify_digest(self, point: bytes, signature: bytes, digest: bytes) -> bool:
+        """Whether the DER signature over e = SM3(Z ‖ M) is this key's."""
         try:
             r, s = decode_dss_signature(signature)
         except ValueError:
@@ -47,7 +51,7 @@ class GmsslEngine:
         # Set afterwards: the constructor strips every leading 0 and 4 where X begins with the octet 04.
         checker.public_key = point[1:].hex()
         try:
-            return bool(checker.verify(f"{r:064x}{s:064x}", _digest(point, message)))
+            return bool(checker.verify(f"{r:064x}{s:064x}", digest))
         except TypeError:  # gmssl has no point at infinity, where a signature can be made to lead
             return False
 
@@ -72,7 +76,10 @@ class GmsslSigner:
 
     def sign(self, message: bytes) -> bytes:
         """DER SM2Signature over the message, with Z of the default identity."""
-        digest = _digest(self._pair.point, message)
+        return self.sign_digest(_digest(self._pair.point, message))
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """DER SM2Signature over e = SM3(Z ‖ M)."""
         while True:
             nonce = secrets.randbelow(curve.N - 1) + 1
             signature = self._signer.sign(digest, f"{nonce:064x}")

@@ -51,6 +51,13 @@ int EVP_DigestVerifyInit(EVP_MD_CTX *context, EVP_PKEY_CTX **key_context, const 
 int EVP_DigestVerify(EVP_MD_CTX *context, const unsigned char *signature, size_t size, const unsigned char *data,
                      size_t length);
 
+int EVP_PKEY_sign_init(EVP_PKEY_CTX *context);
+int EVP_PKEY_sign(EVP_PKEY_CTX *context, unsigned char *signature, size_t *size, const unsigned char *digest,
+                  size_t length);
+int EVP_PKEY_verify_init(EVP_PKEY_CTX *context);
+int EVP_PKEY_verify(EVP_PKEY_CTX *context, const unsigned char *signature, size_t size, const unsigned char *digest,
+                    size_t length);
+
 int EVP_PKEY_encrypt_init(EVP_PKEY_CTX *context);
 int EVP_PKEY_encrypt(EVP_PKEY_CTX *context, unsigned char *out, size_t *size, const unsigned char *in, size_t length);
 int EVP_PKEY_decrypt_init(EVP_PKEY_CTX *context);
@@ -188,6 +195,19 @@ class LibcryptoEngine:
         lib.ERR_clear_error()
         return valid
 
+    def verify_digest(self, point: bytes, signature: bytes, digest: bytes) -> bool:
+        """Whether the DER signature over e = SM3(Z ‖ M) is this key's."""
+        try:
+            key = _public_key(point)
+        except (RuntimeError, ValueError):
+            return False
+        context = own(lib.EVP_PKEY_CTX_new(key, ffi.NULL), lib.EVP_PKEY_CTX_free, "key context")
+        if lib.EVP_PKEY_verify_init(context) != 1:
+            raise _failure("SM2 verification")
+        valid: bool = lib.EVP_PKEY_verify(context, signature, len(signature), digest, len(digest)) == 1
+        lib.ERR_clear_error()
+        return valid
+
     def encrypt(self, point: bytes, message: bytes) -> bytes:
         """DER SM2Cipher of the message (one octet at least) to a public point; ValueError if it is none."""
         if not message or not curve.on_curve(point):
@@ -219,6 +239,17 @@ class LibcryptoSigner:
             raise _failure("SM2 signature")
         signature, size = ffi.new(f"unsigned char[{SIGNATURE_ROOM}]"), ffi.new("size_t *", SIGNATURE_ROOM)
         if lib.EVP_DigestSign(context, signature, size, message, len(message)) != 1:
+            raise _failure("SM2 signature")
+        return bytes(ffi.buffer(signature, size[0]))
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """DER SM2Signature over e = SM3(Z ‖ M)."""
+        context = own(lib.EVP_PKEY_CTX_new(self._key, ffi.NULL), lib.EVP_PKEY_CTX_free, "key context")
+        signature, size = ffi.new(f"unsigned char[{SIGNATURE_ROOM}]"), ffi.new("size_t *", SIGNATURE_ROOM)
+        if (
+            lib.EVP_PKEY_sign_init(context) != 1
+            or lib.EVP_PKEY_sign(context, signature, size, digest, len(digest)) != 1
+        ):
             raise _failure("SM2 signature")
         return bytes(ffi.buffer(signature, size[0]))
 

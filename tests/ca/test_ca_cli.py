@@ -129,7 +129,7 @@ def test_without_a_name_the_lists_that_have_lived_half_their_time_are_published(
 
 
 def test_profiles(yinxin: Yinxin, tmp_path: Path) -> None:
-    assert len(read(yinxin("profile", "list", "--json"))) == 11
+    assert len(read(yinxin("profile", "list", "--json"))) == 12
     staff = tmp_path / "profiles" / "staff.toml"
     text = staff.read_text().replace("1096", "365").replace('"sm2", "rsa", "p256"', '"sm2"')
     staff.write_text(text)
@@ -180,7 +180,7 @@ def test_lint_of_altered_books(yinxin: Yinxin, centre: TestCentre, clock: FixedC
     assert any("not over the bytes of its intent" in row["finding"] for row in found)
     assert any("nextUpdate" in row["finding"] for row in found)
     assert len(list(inspect_certificates(centre.context))) == 4
-    assert dict(inspect_crls(centre.context)).keys() == {"sm2-issuing"}
+    assert dict(inspect_crls(centre.context)).keys() == {"sm2-issuing.crl"}
 
 
 def commands(command: click.Command) -> list[click.Command]:

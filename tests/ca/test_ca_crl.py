@@ -1,8 +1,12 @@
 """Revocation lists: what they hold, how they are numbered, and that nothing else is published."""
 
+import io
 import subprocess
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -15,9 +19,11 @@ from hypothesis import strategies as st
 from ca import conformance
 from ca import crl as crls
 from ca.authorities import authority_of
-from ca.certificate import IssuerFacts, key_identifier
-from ca.crl import Revoked, latest, latest_published, publish, tbs_cert_list
-from ca.lint.crl import CrlFacts, lint_crl
+from ca.certificate import IssuerFacts
+from ca.crl import latest, latest_published
+from ca.crl.writing import CrlFacts, Draft, Revoked, Scope, draft, encode_entry
+from ca.lint import LintedTbs
+from ca.lint.crl import lint_crl
 from ca.records import crls as crl_rows
 from ca.revocation import Reason, hold, resume, revoke
 from core.algorithms import KeyKind
@@ -25,7 +31,9 @@ from core.asn1 import der
 from core.asn1.names import encode_name
 from core.audit import entries
 from core.clock import FixedClock
+from core.context import Context
 from core.errors import Kind, YinxinError
+from core.keys.store import KeyStore
 from core.sm2 import curve
 from core.sm2.fallback import GmsslEngine
 from tests.support.ca import TestCentre, pooled_key
@@ -37,6 +45,11 @@ LISTED: list[Reason] = [
 
 def read(crl: bytes) -> dict[int, x509.RevokedCertificate]:
     return {entry.serial_number: entry for entry in x509.load_der_x509_crl(crl)}
+
+
+def publish(context: Context, keys: KeyStore, authority: str, hours: int) -> bytes:
+    crls.publish(context, keys, authority, hours)
+    return latest(context, authority)
 
 
 def number_of(crl: bytes) -> int:
@@ -130,7 +143,7 @@ def test_a_number_whose_signature_failed_is_not_used_again(
         raise RuntimeError("the device is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ca.signing.AuthorityKey.sign", dead)
+        patch.setattr("ca.signing.AuthorityKey.sign_list", dead)
         with pytest.raises(RuntimeError):
             publish(context, each_centre.keys, "sm2-issuing", 24)
     assert latest(context, "sm2-issuing") == first
@@ -140,16 +153,16 @@ def test_a_number_whose_signature_failed_is_not_used_again(
 def test_an_older_list_does_not_replace_a_newer_one(each_centre: TestCentre, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process publishes between our reservation and our publication."""
     context, keys = each_centre.context, each_centre.keys
-    real = crls.tbs_cert_list
+    real = draft
     overtaken: list[bytes] = []
 
-    def meddling(*arguments: object, **options: object) -> bytes:
+    def meddling(*arguments: Any) -> Draft:
         if not overtaken:
             overtaken.append(b"")
             overtaken[0] = publish(context, keys, "sm2-issuing", 24)
-        return real(*arguments, **options)  # type: ignore[arg-type]
+        return real(*arguments)
 
-    monkeypatch.setattr(crls, "tbs_cert_list", meddling)
+    monkeypatch.setattr("ca.crl.issue.draft", meddling)
     with pytest.raises(YinxinError, match="newer CRL") as caught:
         publish(context, keys, "sm2-issuing", 24)
     assert caught.value.kind is Kind.CONFLICT
@@ -182,7 +195,7 @@ def test_facts_of_the_published_list(centre: TestCentre) -> None:
     revoke(centre.context, "sm2-issuing", centre.issue().serial, Reason.SUPERSEDED, actor="operator")
     crl = publish(centre.context, centre.keys, "sm2-issuing", 12)
     published = latest_published(centre.context, "sm2-issuing")
-    assert (published.number, published.entries, published.crl) == (1, 1, crl)
+    assert (published.number, published.entries, published.size) == (1, 1, len(crl))
     assert published.next_update - published.this_update == timedelta(hours=12)
     with centre.context.storage.reading() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(crl_rows)) == 1
@@ -212,18 +225,21 @@ def test_openssl_verifies_the_rsa_list(centre: TestCentre, tmp_path: Path) -> No
     assert "Key Compromise" in result.stdout
 
 
-def facts_and_tbs(entries_of: list[Revoked], **changes: object) -> tuple[IssuerFacts, CrlFacts, bytes, datetime]:
+def tbs_of(issuer: IssuerFacts, facts: CrlFacts, entries_of: Iterable[Revoked]) -> bytes:
+    return b"".join(draft(issuer, facts, entries_of, io.BytesIO()).chunks())
+
+
+ISSUED_AT = datetime(2026, 11, 1, tzinfo=UTC)
+FACTS = CrlFacts(7, ISSUED_AT, ISSUED_AT + timedelta(days=1))
+
+
+def an_issuer() -> IssuerFacts:
     key = pooled_key("crl issuer", KeyKind.SM2)
-    issuer = IssuerFacts("ca", pooled_name(), key.public_key_info, key.algorithm)
-    moment = datetime(2026, 11, 1, tzinfo=UTC)
-    facts = CrlFacts(7, moment, moment + timedelta(days=1), frozenset(entry.serial for entry in entries_of))
-    given_tbs = {"number": 7, "this_update": moment, "next_update": moment + timedelta(days=1)} | changes
-    return issuer, facts, tbs_cert_list(issuer, entries=entries_of, **given_tbs), moment  # type: ignore[arg-type]
+    return IssuerFacts("ca", encode_name((("C", "CN"), ("CN", "CRL CA"))), key.public_key_info, key.algorithm)
 
 
-def pooled_name() -> bytes:
-
-    return encode_name((("C", "CN"), ("CN", "CRL CA")))
+def lint(tbs: bytes, entries_meant: int = 0, facts: CrlFacts = FACTS, now: datetime = ISSUED_AT) -> LintedTbs:
+    return lint_crl(lambda: [tbs], an_issuer(), facts, entries_meant, now)
 
 
 @pytest.mark.parametrize(
@@ -232,53 +248,109 @@ def pooled_name() -> bytes:
         ({"number": 8}, "number"),
         ({"this_update": datetime(2026, 11, 2, tzinfo=UTC)}, "times"),
         ({"next_update": datetime(2026, 10, 31, tzinfo=UTC)}, "times|after"),
+        ({"base": 3}, "extensions"),
+        ({"scope": Scope("http://ca.test/crl/ca/3.crl")}, "extensions"),
+        ({"scope": Scope(attributes=True)}, "extensions"),
+        ({"freshest": "http://ca.test/crl/ca/delta.crl"}, "extensions"),
+        ({"expired_since": datetime(2026, 1, 1, tzinfo=UTC)}, "extensions"),
     ],
 )
-def test_the_linter_compares_the_list_with_what_was_meant(changes: dict[str, object], complaint: str) -> None:
-    issuer, facts, tbs, moment = facts_and_tbs([], **changes)
+def test_the_linter_compares_the_list_with_what_was_meant(changes: dict[str, Any], complaint: str) -> None:
+    wrong = replace(FACTS, **changes)
     with pytest.raises(YinxinError, match=complaint):
-        lint_crl(tbs, issuer, facts, moment)
+        lint(tbs_of(an_issuer(), wrong, []))
+    if "extensions" in complaint:  # such a list is right where it was meant
+        assert lint(tbs_of(an_issuer(), wrong, []), facts=wrong)
+
+
+@pytest.mark.parametrize(
+    ("meant", "written", "complaint"),
+    [
+        ({"base": 3}, {"base": 4}, "base"),
+        ({"base": 8}, {"base": 8}, "base"),
+        (
+            {"scope": Scope("http://ca.test/crl/ca/3.crl")},
+            {"scope": Scope("http://ca.test/crl/ca/4.crl")},
+            "other cert",
+        ),
+        ({"scope": Scope("http://ca.test/a")}, {"scope": Scope("http://ca.test/a", attributes=True)}, "other cert"),
+        ({"freshest": "http://ca.test/a"}, {"freshest": "http://ca.test/b"}, "elsewhere"),
+        ({"expired_since": ISSUED_AT}, {"expired_since": ISSUED_AT - timedelta(days=1)}, "another time"),
+    ],
+)
+def test_the_linter_reads_what_extensions_say(meant: dict[str, Any], written: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(YinxinError, match=complaint):
+        lint(tbs_of(an_issuer(), replace(FACTS, **written), []), facts=replace(FACTS, **meant))
 
 
 def test_the_linter_sees_missing_strange_and_double_entries() -> None:
     at = datetime(2026, 10, 1, tzinfo=UTC)
     one, two = Revoked(5, at, Reason.SUPERSEDED), Revoked(6, at, Reason.UNSPECIFIED)
-    issuer, facts, tbs, moment = facts_and_tbs([one, two])
-    assert lint_crl(tbs, issuer, facts, moment)
-    for others in ([one], [one, two, Revoked(7, at, Reason.SUPERSEDED)], [one, two, two]):
-        tbs = tbs_cert_list(issuer, 7, facts.this_update, facts.next_update, others)
+    assert lint(tbs_of(an_issuer(), FACTS, [one, two]), 2)
+    for others in ([one], [one, two, Revoked(7, at, Reason.SUPERSEDED)], [one, two, two], [two, one]):
         with pytest.raises(YinxinError, match="the CRL would be wrong"):
-            lint_crl(tbs, issuer, facts, moment)
-    future = [one, Revoked(6, moment + timedelta(days=1), Reason.UNSPECIFIED)]
+            lint(tbs_of(an_issuer(), FACTS, others), 2)
+    future = [one, Revoked(6, ISSUED_AT + timedelta(days=1), Reason.UNSPECIFIED)]
     with pytest.raises(YinxinError, match="in the future"):
-        lint_crl(tbs_cert_list(issuer, 7, facts.this_update, facts.next_update, future), issuer, facts, moment)
+        lint(tbs_of(an_issuer(), FACTS, future), 2)
     with pytest.raises(YinxinError, match="in the future"):
-        lint_crl(facts_and_tbs([one, two])[2], issuer, facts, moment - timedelta(seconds=1))
+        lint(tbs_of(an_issuer(), FACTS, [one, two]), 2, now=ISSUED_AT - timedelta(seconds=1))
+    removed = [Revoked(5, at, Reason.REMOVE_FROM_CRL)]
+    with pytest.raises(YinxinError, match="wrong extensions"):  # RFC 5280 5.3.1: only in deltas
+        lint(tbs_of(an_issuer(), FACTS, removed), 1)
+    delta = replace(FACTS, base=3)
+    assert lint(tbs_of(an_issuer(), delta, removed), 1, delta)
 
 
 @pytest.mark.parametrize("tbs", [b"", b"\x30\x00", der.sequence(der.integer(1)), b"\x30\x80\x00\x00"])
 def test_the_linter_refuses_junk(tbs: bytes) -> None:
-    issuer, facts, _tbs, moment = facts_and_tbs([])
     with pytest.raises(YinxinError):
-        lint_crl(tbs, issuer, facts, moment)
+        lint(tbs)
+
+
+@given(st.data())
+def test_the_linter_refuses_every_altered_octet(data: st.DataObject) -> None:
+    """Or what it passes says the same: no octet of the frame is free."""
+    at = datetime(2026, 10, 1, tzinfo=UTC)
+    tbs = tbs_of(
+        an_issuer(), FACTS, [Revoked(5 << 100, at, Reason.SUPERSEDED), Revoked(6 << 100, at, Reason.UNSPECIFIED)]
+    )
+    position = data.draw(st.integers(0, len(tbs) - 1))
+    altered = bytearray(tbs)
+    altered[position] ^= data.draw(st.integers(1, 255))
+    try:
+        lint(bytes(altered), 2)
+    except YinxinError:
+        return
+    # What an entry says is the books' matter: the linter counts, and looks at the shape.
+    begin, end = tbs.index(der.integer(5 << 100)), tbs.rindex(b"\xa0")
+    assert begin <= position < end
 
 
 @given(
     st.dictionaries(
         st.integers(1, 2**159 - 1),
         st.tuples(
-            st.integers(946_684_800, 1_767_225_600).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
+            st.integers(946_684_800, 1_767_225_600).map(lambda t: datetime.fromtimestamp(t, UTC)),
             st.sampled_from(LISTED),
         ),
         max_size=20,
-    )
+    ),
+    st.integers(1, 50),
 )
-def test_what_is_written_is_what_others_read(given_entries: dict[int, tuple[datetime, Reason]]) -> None:
+def test_what_is_written_is_what_others_read(given_entries: dict[int, tuple[datetime, Reason]], size: int) -> None:
     revoked = [Revoked(serial, *given_entries[serial]) for serial in sorted(given_entries)]
-    issuer, facts, tbs, moment = facts_and_tbs(revoked)
-    assert lint_crl(tbs, issuer, facts, moment)
+    tbs = tbs_of(an_issuer(), FACTS, revoked)
+    pieces = [tbs[at : at + size] for at in range(0, len(tbs), size)]
+    assert lint_crl(lambda: pieces, an_issuer(), FACTS, len(revoked), ISSUED_AT)
     body = asn1_crl.TbsCertList.load(tbs, strict=True)
     listed = body["revoked_certificates"].native or []
     assert [entry["user_certificate"] for entry in listed] == sorted(given_entries)
+    assert [entry["revocation_date"] for entry in listed] == [entry.at for entry in revoked]
     assert body["version"].native == "v2"
-    assert tbs.count(key_identifier(issuer.public_key_info)) == 1
+
+
+@given(st.integers(-600_000_000, 5_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)))
+def test_times_are_those_of_the_one_encoder(moment: datetime) -> None:
+    entry = encode_entry(Revoked(1, moment, Reason.UNSPECIFIED))
+    assert entry == der.sequence(der.integer(1), der.time(moment))

@@ -104,7 +104,8 @@ def test_pools(yinxin: Yinxin, home: Home) -> None:
     (row,) = read(yinxin("keys", "--pool", "active", "--json"))
     assert row["number"] == number
     assert len(read(yinxin("keys", "--limit", "2", "--after", "1", "--json"))) == 2
-    assert read(yinxin("destroy", "--yes", "--json")) == []
+    assert read(yinxin("due", "--json")) == []
+    assert read(yinxin("destroy", "--all", "--json", *as_officer("甲"))) == []
     code, _out, err = yinxin("generate", "p256", "1")
     assert code == 2
     assert "p256" in err

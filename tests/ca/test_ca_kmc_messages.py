@@ -19,14 +19,20 @@ from core.algorithms import KeyKind
 from core.asn1 import der
 from core.asn1 import key_management as structures
 from core.asn1.enveloped_key import GM_SIGNED_AND_ENVELOPED_DATA
+from core.certificates import armour
 from core.clock import FixedClock
 from core.context import Context
 from core.errors import Kind, YinxinError
+from core.keys.encryption import encrypt_private_key
+from core.keys.envelope import open_cms
 from core.keys.envelope_reading import Shape, inspect, open_envelope
-from core.keys.private_key import Sm2Key
+from core.keys.private_key import PycaKey, Sm2Key
 from core.sm2 import curve
 from core.sm2.fallback import GmsslEngine
+from tests.support import pki
+from tests.support.ca import NOW
 from tests.support.kmc import Centre, party
+from tests.support.openssl import openssl
 
 
 class Line:
@@ -210,9 +216,38 @@ def test_answers_to_something_else_are_not_taken(line: Line) -> None:
         replace(line.client, send=lambda _message: b"<html>").allot(line.centre.request())
 
 
-def test_rsa_does_not_travel(line: Line) -> None:
-    with pytest.raises(YinxinError, match="only SM2"):
+def test_rsa_keys_travel_too_and_openssl_opens_them(line: Line, tmp_path: Path) -> None:
+    """The first time without a certificate, since CMS names its recipient by the signing certificate."""
+    person = pki.root(KeyKind.RSA_2048, not_before=NOW - timedelta(days=1))
+    request = replace(
+        line.centre.request(), kind=KeyKind.RSA_2048, holder=person.name, signing_key=person.key.public_key_info
+    )
+    first, second = line.client.allot(request), line.client.allot(request, person.certificate)
+    assert (first.envelope, first.public_key_info) == (b"", second.public_key_info)
+    assert isinstance(person.key, PycaKey)
+    opened = open_cms(second.envelope, person.certificate, person.key)
+    assert opened.public_key_info == first.public_key_info
+    for name, data in (("key", encrypt_private_key(person.key, b"pin")), ("cert", armour([person.certificate]))):
+        (tmp_path / name).write_bytes(data)
+    options = ("-inform", "DER", "-recip", tmp_path / "cert", "-inkey", tmp_path / "key", "-passin", "pass:pin")
+    assert openssl("cms", "-decrypt", *options, data=second.envelope) == opened.pkcs8()
+    assert not any(opened.pkcs8() in answer for answer in line.answers)
+    with pytest.raises(YinxinError, match="one family"):
         line.client.allot(replace(line.centre.request(), kind=KeyKind.RSA_2048))
+
+
+def test_an_envelope_that_names_another_signer_is_not_passed_on(line: Line) -> None:
+    line.centre.fill()
+    other = Correspondent(party("somebody else").certificate)
+    handler = line.handler
+
+    class Wrong(Handler):
+        def _give(self, *arguments: object) -> bytes:
+            return replace(handler, centre=other)._give(*arguments)  # type: ignore[arg-type]
+
+    wrong = Wrong(handler.desk, handler.signer, handler.centre, handler.authorities)
+    with pytest.raises(YinxinError, match="another signer"):
+        replace(line.client, send=wrong.answer).allot(line.centre.request())
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

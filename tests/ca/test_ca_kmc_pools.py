@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ca.escrow import KeyRequest
 from ca.kmc import pools, records
 from ca.kmc.allotment import allot, find_by_reference, holder_of, revoke
+from ca.kmc.destruction import destroy, due_for_destruction
 from ca.kmc.history import find_key
 from ca.kmc.pools import Level
 from ca.kmc.state import MOVES, Move, Pool
@@ -70,21 +71,24 @@ def test_the_life_of_a_key(each_centre: Centre, clock: FixedClock) -> None:
     with centre.context.storage.reading() as connection:
         assert find_by_reference(connection, request.reference) == number
     with pytest.raises(YinxinError, match="cannot be moved"):
-        pools.destroy(centre.context, number, actor="keeper")
+        destroy(centre.desk, centre.session("甲"), number)
     revoke(centre.context, number, actor="ca", reference="serial 1")
     assert pool_of(centre, number) is Pool.HISTORICAL
-    assert pools.due_for_destruction(centre.context) == []
+    assert due_for_destruction(centre.context) == []
     with pytest.raises(YinxinError, match="kept until"):
-        pools.destroy(centre.context, number, actor="keeper")
+        destroy(centre.desk, centre.session("甲"), number)
     clock.advance(timedelta(days=10))
-    assert pools.due_for_destruction(centre.context) == [number]
-    pools.destroy(centre.context, number, actor="keeper")
+    assert [one.number for one in due_for_destruction(centre.context)] == [number]
+    assert [destroy(centre.desk, centre.session(name), number) for name in ("甲", "乙")] == [False, True]
+    assert due_for_destruction(centre.context) == []
     assert pool_of(centre, number) is Pool.DESTROYED
     with centre.context.storage.reading() as connection:
         assert connection.scalar(sa.select(records.keys.c.wrapped)) is None
         acts = [(entry["act"], entry["actor"]) for entry in read_entries(connection, limit=10)]
         moves = list(connection.scalars(sa.select(records.key_events.c.move).order_by(records.key_events.c.sequence)))
-    assert [act for act, _actor in reversed(acts)] == [f"kmc.key.{move}" for move in moves]
+    made = [act for act, _actor in reversed(acts) if act.startswith("kmc.key.")]
+    assert made == [f"kmc.key.{move}" for move in moves]
+    assert ("kmc.key.destroy", "乙") in acts
     assert moves == ["generate", "allot", "revoke", "destroy"]
     assert acts[-1][1] == "keeper"
 
@@ -250,7 +254,8 @@ def test_random_moves_follow_the_table(centre: Centre, moves: list[Move]) -> Non
             elif move is Move.REVOKE:
                 revoke(centre.context, number, actor="ca")
             else:
-                pools.destroy(centre.context, number, actor="keeper")
+                destroy(centre.desk, centre.session("甲"), number)
+                destroy(centre.desk, centre.session("乙"), number)
         except YinxinError:
             assert expected is None
         else:

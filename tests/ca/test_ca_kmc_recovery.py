@@ -259,7 +259,7 @@ def test_statements_only_count_in_their_order(centre: Centre, allotted: Allotted
         with pytest.raises(YinxinError):
             replay(request, wrong, centre.officers)
     unrelated = cms.sign(b"{}", party("乙").key, party("乙").certificate)
-    with pytest.raises(YinxinError, match="not an officer"):
+    with pytest.raises(YinxinError, match="not a statement"):
         replay(request, [unrelated], centre.officers)
     assert number == request.number
 
@@ -285,7 +285,7 @@ def test_officers_of_a_folder(tmp_path: Path) -> None:
     session = officers.open_session("甲", tmp_path / "甲.key", b"pin")
     statement = Statement(
         act=Act.REQUEST,
-        recovery="n",
+        subject="n",
         sequence=1,
         digest="0" * 64,
         at=NOW,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ca.certificate import CertificateTemplate, extension, key_identifier
+from ca.certificate import CertificateTemplate, crl_distribution_points, extension, key_identifier
+from ca.distribution import Distribution
 from ca.lint import RULES, IssuerLimits, findings, lint
 from ca.lint.reading import read_elements
 from ca.profiles import Profile, load_profile
@@ -100,6 +101,11 @@ def draft(name: str = "staff", identity: Identity | None = None, **changes: Any)
     extensions = tuple(element.raw for element in parts[7].children()[0].children())
     raw = [part.raw for part in parts[:7]]
     return Draft(profile, *raw, extensions, limits)  # type: ignore[call-arg, arg-type]
+
+
+def divided(draft: Draft, distribution: Distribution) -> Draft:
+    """The same certificate of an issuer whose lists are split so."""
+    return replace(draft, limits=replace(draft.limits, distribution=distribution))
 
 
 def validity(begin: bytes, end: bytes) -> bytes:
@@ -254,6 +260,22 @@ CASES: list[tuple[str, Spoiler]] = [
         lambda d: d.changing(
             "2.5.29.31",
             der.sequence(der.sequence(der.explicit(0, der.implicit(0, der.sequence(der.tlv(0x86, b"ldap://x")))))),
+        ),
+    ),
+    ("distribution_points_are_the_shards", lambda d: divided(d, Distribution(3, address="http://ca.test/crl"))),
+    (
+        "freshest_crl_is_there_if_deltas_are",
+        lambda d: divided(d, Distribution(1, deltas=True, address="http://ca.test")),
+    ),
+    (
+        "freshest_crl_is_there_if_deltas_are",
+        lambda d: d.having("2.5.29.46", crl_distribution_points("http://ca.test/x")),
+    ),
+    (
+        "freshest_crl_is_there_if_deltas_are",
+        lambda d: divided(
+            d.having("2.5.29.46", crl_distribution_points("http://ca.test/ca/other.crl")),
+            Distribution(1, deltas=True, address="http://ca.test"),
         ),
     ),
     ("information_access_is_there_if_wanted", lambda d: d.without("1.3.6.1.5.5.7.1.1")),

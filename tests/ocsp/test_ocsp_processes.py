@@ -195,7 +195,11 @@ def test_the_crl_in_force_is_read_from_the_books(each_storage: Storage) -> None:
                 number=99,
                 this_update=moment,
                 next_update=moment,
+                shard=0,
+                last_event=0,
                 entries=0,
+                size=0,
+                packed_size=0,
             )
         )
     assert reader.next_crl(issuer.id) == crl.latest_published(centre.context, "sm2-issuing").next_update

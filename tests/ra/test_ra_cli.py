@@ -296,4 +296,4 @@ def test_succession_batches_and_expiry_by_commands(
     assert yinxin("batch", "approve", ordered["number"], "--digest", digest, who="shen.review") == 0
     told = capsys.readouterr()
     assert "1 certificates revoked" in told.out and "warning" not in told.err
-    assert [row.entries for row in office.rows(crls) if row.crl] == [1]
+    assert [row.entries for row in office.rows(crls) if row.published_at] == [1]

@@ -11,7 +11,7 @@ from ca.records import events
 from ca.state import Reason
 from ca.state import State as CertificateState
 from core.errors import Kind, YinxinError
-from ra import records, requests, revocation
+from ra import records, requests, revocation, revocation_orders
 from ra import revocation_batches as batches
 from ra.issuance import issue
 from ra.moves import State
@@ -43,7 +43,7 @@ def states(office: Office, serials: list[int]) -> list[CertificateState | None]:
 
 def ordered(office: Office, serials: list[int], reason: Reason = CLOSED) -> str:
     chosen = [("sm2-issuing", serial) for serial in serials]
-    order, _lines = batches.draw_up(office.context, office.sessions[LU], reason, chosen)
+    order, _lines = revocation_orders.draw_up(office.context, office.sessions[LU], reason, chosen)
     return batches.enter(office.context, office.sessions[LU], order)
 
 
@@ -59,7 +59,7 @@ def test_two_persons_revoke_a_unit_all_at_once(each_office: Office) -> None:
     revocation.revoke(office.context, office.sessions[SHEN], "sm2-issuing", serials[2], Reason.SUPERSEDED)
     revocation.hold(office.context, office.sessions[SHEN], "sm2-issuing", serials[1])
     lu = office.sessions[LU]
-    order, lines = batches.draw_up(office.context, lu, CLOSED, of_unit(office.context, lu, "某局"))
+    order, lines = revocation_orders.draw_up(office.context, lu, CLOSED, of_unit(office.context, lu, "某局"))
     assert {line.serial for line in lines} == set(serials[:2])
     number = batches.enter(office.context, lu, order)
     assert states(office, serials[:1]) == [CertificateState.VALID]
@@ -79,7 +79,9 @@ def test_two_persons_revoke_a_unit_all_at_once(each_office: Office) -> None:
 
 def test_nobody_approves_their_own_order_and_only_with_the_role(office: Office) -> None:
     serials = issued(office, 1)
-    order, _lines = batches.draw_up(office.context, office.sessions[QUAN], CLOSED, [("sm2-issuing", serials[0])])
+    order, _lines = revocation_orders.draw_up(
+        office.context, office.sessions[QUAN], CLOSED, [("sm2-issuing", serials[0])]
+    )
     number = batches.enter(office.context, office.sessions[QUAN], order)
     refused("self-approval", lambda: batches.approve(office.context, office.sessions[QUAN], number))
     refused("role", lambda: batches.approve(office.context, office.sessions[LU], number))
@@ -119,7 +121,7 @@ def test_what_dies_half_way_has_done_nothing_and_is_approved_again(
 
 
 def test_large_orders_go_through_in_pieces_but_one_transaction(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "CHUNK", 2)
+    monkeypatch.setattr(revocation_orders, "CHUNK", 2)
     monkeypatch.setattr(ca.revocation, "BATCH", 2)
     serials = issued(office, 5)
     assert batches.approve(office.context, office.sessions[SHEN], ordered(office, serials)).revoked == 5
@@ -129,7 +131,7 @@ def test_large_orders_go_through_in_pieces_but_one_transaction(office: Office, m
 def test_whoever_writes_to_the_database_does_not_widen_an_order(office: Office) -> None:
     serials = issued(office, 2)
     number = ordered(office, serials[:1])
-    wider, _lines = batches.draw_up(
+    wider, _lines = revocation_orders.draw_up(
         office.context, office.sessions[LU], CLOSED, [("sm2-issuing", serial) for serial in serials]
     )
     office.execute(sa.update(records.revocation_batches).values(content=wider.canonical()))
@@ -156,4 +158,4 @@ def test_lists_name_certificates_by_serial_and_every_row_must_be_known(office: O
     refused("role", lambda: searched(office.context, office.sessions[LU], By.UNIT, "某"))
     for nothing in ([("sm2-issuing", 0x01AB)], []):
         with pytest.raises(YinxinError):
-            batches.draw_up(office.context, office.sessions[LU], CLOSED, nothing)
+            revocation_orders.draw_up(office.context, office.sessions[LU], CLOSED, nothing)

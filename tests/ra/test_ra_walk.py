@@ -27,7 +27,7 @@ from core.errors import YinxinError
 from core.keys.private_key import PrivateKey, generate
 from core.storage import Storage
 from core.subject import Subject
-from ra import branches, records, requests, revocation, succession
+from ra import branches, records, requests, revocation, revocation_orders, succession
 from ra import revocation_batches as batches
 from ra.delivery import deliver
 from ra.issuance import issue
@@ -334,7 +334,7 @@ class Walk(RuleBasedStateMachine):
 
         def enter() -> str:
             named = [("sm2-issuing", card.serial) for card in chosen]
-            order, _lines = batches.draw_up(context, session, Reason.CESSATION_OF_OPERATION, named)
+            order, _lines = revocation_orders.draw_up(context, session, Reason.CESSATION_OF_OPERATION, named)
             return batches.enter(context, session, order)
 
         number = self.attempt(allowed, enter)

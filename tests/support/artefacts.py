@@ -156,7 +156,7 @@ def of_home(path: Path) -> Iterator[Signed | Digested]:
     """Everything in the books of an installation: certificates, lists, operators' statements, seals."""
     import sqlalchemy as sa
 
-    from ca.records import authorities, certificates, crls
+    from ca.records import authorities, certificates, crl_parts, crls
     from core.home import Home
     from ra.records import operator_moves, request_moves, requests
     from seals.records import seals
@@ -165,8 +165,8 @@ def of_home(path: Path) -> Iterator[Signed | Digested]:
         authority = {row.id: row.certificate for row in books.execute(sa.select(authorities))}
         for row in books.execute(sa.select(certificates)):
             yield of_certificate(f"{row.subject} {row.serial:x}", row.certificate, authority[row.authority_id])
-        for row in books.execute(sa.select(crls)):
-            yield of_crl(f"crl {row.authority_id}", row.crl, authority[row.authority_id])
+        for row in books.execute(sa.select(crls, crl_parts).join(crl_parts)):  # short: each is one piece
+            yield of_crl(f"crl {row.authority_id}", row.octets, authority[row.authority_id])
         for row in books.execute(sa.select(request_moves)):
             yield from of_cms(f"statement {row.act} {row.operator}", "statement", row.statement)
         for row in books.execute(sa.select(operator_moves)):

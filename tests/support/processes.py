@@ -35,7 +35,7 @@ def run(
         capture_output=True,
         encoding="utf-8",
         errors="replace",
-        timeout=120,
+        timeout=300,
         env=environment(**(settings or {})),
     )
 

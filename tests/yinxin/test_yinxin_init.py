@@ -120,11 +120,11 @@ def test_no_private_key_lies_in_a_seeded_home_in_clear(seeded_home: Path) -> Non
     keys = [key for folder, secret in places.items() for key in keys_in(folder, [secret.read_bytes().strip()])]
     # Each hierarchy: two authorities, two responders, time stamps, seal maker, unit, two of the staff; four people;
     # the key-management centre's two, and both ends of the line to it;
-    # and what identity numbers are found by.
-    assert len(keys) == 2 * 9 + 4 + 5
+    # what identity numbers are found by; and the attribute authority.
+    assert len(keys) == 2 * 9 + 4 + 4 + 1 + 1
     pins = [pin.read_bytes().strip() for pin in (seeded_home / "administrators").glob("*.pin")]
     keys += keys_in(seeded_home / "administrators", pins)
-    assert len(keys) == 2 * 9 + 4 + 5 + 2
+    assert len(keys) == 2 * 9 + 4 + 4 + 1 + 1 + 2
     assert found_in(seeded_home, map(secret_octets, keys)) == []
     folders = {"ca", "ocsp", "tsa", "seals", "ra", "staff", "operators", "administrators"}
     for file in seeded_home.rglob("*"):

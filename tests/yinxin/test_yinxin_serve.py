@@ -281,4 +281,4 @@ def test_no_home_to_serve(yinxin: Yinxin, tmp_path: Path) -> None:
 def test_no_such_service(yinxin: Yinxin, tmp_path: Path) -> None:
     outcome = yinxin("--home", tmp_path, "serve", "mail")
     assert outcome.code == 2
-    assert "'mail' is not one of 'ca', 'ocsp', 'tsa', 'seals'" in outcome.err
+    assert "'mail' is not one of 'ca', 'ra', 'ocsp', 'tsa', 'seals', 'kmc'" in outcome.err

@@ -231,8 +231,8 @@ class _Demonstration:
     def _publish_crls(self) -> None:
         hours = self.home.configuration.ca.crl_hours
         for label in self.labels:
-            published = crl.publish(self.home.context, self.home.key_store("ca"), f"{label}-issuing", hours)
-            files.write(self.out / "crl" / f"{label}.crl", published)
+            crl.publish(self.home.context, self.home.key_store("ca"), f"{label}-issuing", hours)
+            files.write(self.out / "crl" / f"{label}.crl", crl.latest(self.home.context, f"{label}-issuing"))
 
     def _serial(self, label: str, holder: str) -> int:
         serial: int = x509.Certificate.load(self.seeding.certificates[label, holder]).serial_number

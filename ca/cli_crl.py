@@ -1,0 +1,158 @@
+"""`yinxin ca crl`: publish, look at and check revocation lists."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ca import crl as lists
+from ca.account import local_account
+from ca.authorities import Authority, authority_of, list_authorities
+from ca.crl.checking import check_in_force
+from ca.crl.publication import URGENT, PublishedCrl
+from ca.encryption_keys import tell_centre
+from ca.state import Reason
+from core import files
+from core.cli import Group, Output, output_option
+from core.errors import YinxinError
+from core.home import Home
+from core.i18n import _
+
+_HEADINGS = {
+    "list": _("List"),
+    "number": _("Number"),
+    "base": _("Base"),
+    "this_update": _("From"),
+    "next_update": _("Until"),
+    "entries": _("Entries"),
+    "size": _("Octets"),
+}
+
+
+@click.group("crl", cls=Group, help=_("Certificate revocation lists."))
+def group() -> None:
+    """The group."""
+
+
+@group.command(
+    help=_(
+        "Sign and publish new lists of each AUTHORITY; without any, those that are due: half of their time has gone,"
+        " or a certificate was revoked after a compromise."
+    ),
+    example="yinxin ca crl publish sm2-issuing\nyinxin ca crl publish",
+)
+@click.argument("authorities", nargs=-1, metavar="[AUTHORITY]…")
+@click.option("--hours", type=click.IntRange(1, 24 * 400), help=_("How long full lists hold; else as configured."))
+@click.option("--delta", is_flag=True, help=_("Only the delta, where the authority has deltas."))
+@output_option
+@click.pass_obj
+def publish(home: Home, authorities: tuple[str, ...], hours: int | None, delta: bool, output: Output) -> int:
+    """Publish."""
+    keys, settings = home.key_store("ca"), home.configuration.ca
+    published: list[PublishedCrl] = []
+    if authorities:
+        for authority in _named(home, authorities):
+            terms = lists.terms_of(settings, authority, hours)
+            published += lists.publish(home.context, keys, authority.name, terms, full=not delta, actor=local_account())
+        failed = False
+    else:
+        outcomes = list(lists.publish_due(home.context, keys, settings, actor=local_account()))
+        published = [outcome for outcome in outcomes if isinstance(outcome, PublishedCrl)]
+        failures = [outcome for outcome in outcomes if isinstance(outcome, YinxinError)]
+        for failure in failures:
+            output.warn(str(failure))
+        failed = bool(failures)
+    output.table([_facts(one) for one in published], _HEADINGS)
+    if reason := tell_centre(home):
+        output.warn(_("The key-management centre was not told: {reason}").format(reason=reason))
+    return 1 if failed else 0
+
+
+@group.command("list", help=_("The lists in force, of each AUTHORITY or of all."), example="yinxin ca crl list")
+@click.argument("authorities", nargs=-1, metavar="[AUTHORITY]…")
+@output_option
+@click.pass_obj
+def list_(home: Home, authorities: tuple[str, ...], output: Output) -> None:
+    """One row for each list."""
+    chosen = _named(home, authorities) or list_authorities(home.storage)
+    rows = [_facts(one) for authority in chosen for one in lists.lists_in_force(home.context, authority)]
+    output.table(rows, _HEADINGS)
+
+
+@group.command(help=_("The list in force; as DER with --out."), example="yinxin ca crl show sm2-issuing --out sm2.crl")
+@click.argument("authority")
+@click.option("--shard", type=click.IntRange(min=0), default=0, help=_("Which, where the lists are divided."))
+@click.option("--delta", is_flag=True, help=_("The delta to it."))
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help=_("Write it here."))
+@output_option
+@click.pass_obj
+def show(home: Home, authority: str, shard: int, delta: bool, out: Path | None, output: Output) -> None:
+    """Facts of a list."""
+    published = lists.latest_published(home.context, authority, shard=shard, delta=delta)
+    if out:
+        with files.writing(out) as file:
+            for piece in lists.pieces_of(home.storage, published.id):
+                file.write(piece)
+    output.details(_facts(published), _HEADINGS)
+
+
+@group.command(
+    help=_("Read the lists in force again: signature, scope, times, entries. Exit code 1 if one is wrong or too old."),
+    example="yinxin ca crl check",
+)
+@click.argument("authorities", nargs=-1, metavar="[AUTHORITY]…")
+@output_option
+@click.pass_obj
+def check(home: Home, authorities: tuple[str, ...], output: Output) -> int:
+    """Check what is served."""
+    rows: list[dict[str, Any]] = []
+    for authority in _named(home, authorities) or list_authorities(home.storage):
+        for published, findings in check_in_force(home.context, authority):
+            rows.append({"list": published.name, "number": published.number, "findings": findings})
+    output.table(rows, {"list": _("List"), "number": _("Number"), "findings": _("Finding")})
+    return 1 if any(row["findings"] for row in rows) else 0
+
+
+def publish_at_once(home: Home, authority: str, reason: Reason, output: Output, *, actor: str = "") -> None:
+    """After a revocation of which those who rely on lists must learn at once, as far as this process has the key.
+
+    The revocation stands in any case, and makes the list due: the next `publish` fulfils it.
+    """
+    if reason not in URGENT:
+        return
+    try:
+        if not (home.passphrase_file("ca").exists() or "YINXIN_CA_PASSPHRASE" in os.environ):
+            output.note(_("The CRL is due; it is published where the CA's keys are: yinxin ca crl publish"))
+            return
+        outcomes = lists.publish_due(
+            home.context, home.key_store("ca"), home.configuration.ca, only=authority, actor=actor or local_account()
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, YinxinError):
+                raise outcome
+            output.note(
+                _("The list {list} is published, number {number}.").format(list=outcome.name, number=outcome.number)
+            )
+    except (YinxinError, OSError) as error:
+        output.warn(_("the CRL is due, but could not be published: {reason}").format(reason=error))
+
+
+def _named(home: Home, names: tuple[str, ...]) -> list[Authority]:
+    with home.storage.reading() as connection:
+        return [authority_of(connection, name) for name in names]
+
+
+def _facts(published: PublishedCrl) -> dict[str, Any]:
+    return {
+        "list": published.name,
+        "authority": published.authority,
+        "shard": published.shard,
+        "number": published.number,
+        "base": published.base,
+        "this_update": published.this_update,
+        "next_update": published.next_update,
+        "entries": published.entries,
+        "size": published.size,
+        "digest": published.digest,
+    }

@@ -1,0 +1,154 @@
+"""A filled database of every earlier revision comes to the newest one with all that is in it, on both databases."""
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.script import ScriptDirectory
+
+from core import schema
+from core.errors import Kind, YinxinError
+from core.storage import Storage
+from tests.conftest import postgresql_database
+
+Rows = dict[str, list[dict[str, Any]]]
+
+SCRIPTS = ScriptDirectory(str(schema.MIGRATIONS))
+REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()][::-1]
+MADE_ANEW = {"ra_operators": "0003"}
+"""Tables that a revision empties, because what stood there no longer counts."""
+ONE_ROW = {"tsa_ledger"}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
+    """A database without any schema."""
+    if request.param == "postgresql":
+        with postgresql_database(request.getfixturevalue("postgresql_url")) as storage:
+            yield storage
+    else:
+        storage = Storage(f"sqlite:///{tmp_path / 'yinxin.db'}")
+        yield storage
+        storage.close()
+
+
+@pytest.mark.parametrize("revision", REVISIONS[:-1])
+def test_what_is_in_a_database_of_an_earlier_revision_stays(empty: Storage, revision: str) -> None:
+    schema.upgrade(empty.engine, revision)
+    fill(empty)
+    before = content(empty)
+    assert all(before.values())
+
+    empty.migrate()
+    empty.require_current_schema()
+
+    after = content(empty)
+    for table, rows in before.items():
+        if revision < MADE_ANEW.get(table, ""):
+            assert after[table] == []
+            continue
+        kept = [{column: row[column] for column in rows[0]} for row in after[table]]
+        assert kept == rows, table
+
+
+def test_references_are_kept_again_after_the_upgrade(empty: Storage) -> None:
+    schema.upgrade(empty.engine, REVISIONS[0])
+    empty.migrate()
+    with pytest.raises(sa.exc.IntegrityError), empty.transaction() as connection:
+        statement = "INSERT INTO ra_request_versions (request_id, revision, content) VALUES (7, 1, '')"
+        connection.exec_driver_sql(statement)
+
+
+def test_a_reference_to_nothing_stops_the_upgrade_and_nothing_is_changed(tmp_path: Path) -> None:
+    storage = Storage(f"sqlite:///{tmp_path / 'yinxin.db'}")
+    schema.upgrade(storage.engine, "0003")
+    fill(storage)
+    with sqlite3.connect(tmp_path / "yinxin.db") as somebody:  # who does not ask for the references to be kept
+        somebody.execute("DELETE FROM ra_requests WHERE id = 1")
+    before, tables = content(storage), definitions(storage)
+
+    with pytest.raises(YinxinError) as caught:
+        storage.migrate()
+    assert caught.value.kind is Kind.CONFLICT
+    assert "ra_request_moves" in caught.value.subject
+
+    assert content(storage) == before
+    assert definitions(storage) == tables
+    storage.close()
+
+
+def test_an_upgrade_that_is_broken_off_changes_nothing(tmp_path: Path) -> None:
+    storage = Storage(f"sqlite:///{tmp_path / 'yinxin.db'}")
+    schema.upgrade(storage.engine, "0001")
+    fill(storage)
+    with storage.transaction() as connection:
+        connection.exec_driver_sql("CREATE TABLE ra_notices (id INTEGER)")  # in the way of a later revision
+    before, tables = content(storage), definitions(storage)
+
+    with pytest.raises(YinxinError, match="ra_notices"):
+        storage.migrate()
+
+    assert content(storage) == before
+    assert definitions(storage) == tables
+    storage.close()
+
+
+def definitions(storage: Storage) -> list[tuple[str, str]]:
+    with storage.reading() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql("SELECT name, sql FROM sqlite_schema ORDER BY name")]
+
+
+def reflected(connection: sa.Connection) -> list[sa.Table]:
+    found = sa.MetaData()
+    found.reflect(connection)
+    return [table for table in found.sorted_tables if table.name != "alembic_version"]
+
+
+def content(storage: Storage) -> Rows:
+    with storage.reading() as connection:
+        return {
+            table.name: [
+                dict(row)
+                for row in connection.execute(sa.select(table).order_by(*table.primary_key.columns)).mappings()
+            ]
+            for table in reflected(connection)
+        }
+
+
+def fill(storage: Storage) -> None:
+    """Two rows in every table that takes them, the second of which refers to the second of whatever it refers to."""
+    with storage.transaction() as connection:
+        made: Rows = {}
+        for table in reflected(connection):
+            made[table.name] = []
+            for number in (1,) if table.name in ONE_ROW else (1, 2):
+                row = {column.name: value(column, number) for column in table.columns}
+                for key in table.foreign_key_constraints:
+                    parent = key.referred_table.name
+                    # A table that refers to itself: the second row to the first.
+                    referred = made[parent][number - 1 if parent != table.name else 0] if made[parent] else None
+                    for element in key.elements:
+                        row[element.parent.name] = referred[element.column.name] if referred else None
+                connection.execute(sa.insert(table).values(row))
+                made[table.name].append(row)
+
+
+def value(column: sa.Column[Any], number: int) -> Any:
+    if isinstance(column.type, sa.JSON):
+        return [number]
+    kind = column.type.python_type
+    if kind is int:
+        return number
+    if kind is bool:
+        return number == 1
+    if kind is bytes:
+        return column.name.encode()[:19] + bytes([number])
+    if kind is datetime:
+        moment = datetime(2026, 11, number, 2, 3, 4, 567, tzinfo=UTC)
+        return moment if getattr(column.type, "timezone", False) else moment.replace(tzinfo=None)
+    assert isinstance(column.type, sa.String), column
+    return f"{column.name[: (column.type.length or 99) - 1]}{number}"
