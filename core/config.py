@@ -5,6 +5,7 @@ An unknown key refuses to start: a misspelt setting that silently does nothing i
 
 import os
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -138,6 +139,10 @@ class TsaSettings(Endpoint):
     policy: str = "1.3.6.1.4.1.32473.1.3.1"
     """Tokens are given under the arcs below it: .1 SM2, .2 RSA, .3 ECDSA, .4 SM2 as GM/T 0033 has it."""
     accuracy_seconds: Annotated[int, Field(ge=1, le=60)] = 1
+    renew_days: Annotated[int, Field(ge=1, le=3660)] = 180
+    """So many days before it weakens, the evidence of an archive is due for renewal."""
+    suitable_until: dict[str, date] = {}
+    """The last day of digests (`sha256`) and kinds of keys (`p256`, `rsa-2048`), beside `tsa.evidence.suitability`."""
     ordering: bool = False
     """Tell any two tokens apart by their times: to the microsecond, each later than the one before."""
     margin_hours: Annotated[int, Field(ge=0, le=24 * 366)] = 24

@@ -12,11 +12,12 @@ from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
 from core.service.installed import newest_of
-from seals import api_keys, register, use
+from seals import api_keys, artwork, register, use
 from seals.contracts import SUPPORT, SealingSupport, SupportSource
 from seals.levels import Level
 from seals.making import Maker
 from seals.picture import RoundSeal
+from seals.picture_cli import clean, draw
 from seals.placement import Placement
 from seals.printing import print_report, print_summary
 from seals.register import SealKind, SealOrder, State
@@ -72,7 +73,9 @@ def list_command(home: Home, output: Output) -> None:
 @click.option(
     "--kind", type=click.Choice([kind.value for kind in SealKind]), default=SealKind.OFFICIAL.value, show_default=True
 )
-@click.option("--picture", type=_FILE, help=_("A PNG with alpha; else a round seal is drawn from the owner's name."))
+@click.option(
+    "--picture", type=_FILE, help=_("A PNG or SVG, which is cleaned; else a round seal is drawn from the owner's name.")
+)
 @click.option("--width-mm", type=int, default=42, show_default=True, help=_("The width of the seal."))
 @click.option("--serial", default="", help=_("The registration number along the lower edge of a drawn seal."))
 @output_option
@@ -93,7 +96,7 @@ def make(
     keys = home.key_store("seals")
     certificate, *chain = read_certificates(home.certificates("seals") / f"{key_name}.pem")
     its_maker = newest_of(home, "seals", maker_name)
-    png = files.read(picture) if picture else RoundSeal(owner, width_mm, serial=serial).png()
+    png = artwork.cleaned(files.read(picture), width_mm) if picture else RoundSeal(owner, width_mm, serial=serial).png()
     order = SealOrder(name, owner, SealKind(kind), key_name, certificate, chain, png, width_mm)
     maker = Maker(keys.signer(its_maker.key_name), its_maker.certificate)
     made = register.make(home.context, keys, maker, order, actor=ACTOR)
@@ -223,6 +226,10 @@ def new_api_key(home: Home, name: str, seals: tuple[str, ...], output: Output) -
     key = api_keys.create(home.context, name, seals, actor=ACTOR)
     output.note(_("Keep this key: it is not shown again."))
     output.done(key, {"name": name, "key": key, "seals": list(seals)})
+
+
+group.add_command(draw)
+group.add_command(clean)
 
 
 def _placement(page: int, at: str) -> Placement:

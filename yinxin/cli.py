@@ -64,14 +64,23 @@ def init(home: Home, config: Path | None, output: Output) -> None:
 @click.pass_obj
 def migrate(home: Home, output: Output) -> None:
     """Bring the database up to date."""
+    from ca.account import local_account
     from core.storage import Storage
     from ra.cli_search import tell
-    from yinxin import installation
+    from yinxin import upgrade
 
     storage = Storage(home.database_url)
     storage.migrate()
     storage.close()
-    installation.complete(home)
+    upgrade.make_lookup_key(home)
+    with output.progress(_("Trying the profiles")):
+        adopted = upgrade.adopt_profiles(home, actor=local_account())
+    if adopted:
+        output.note(_("Profiles of this version that are in use now: {names}.").format(names=", ".join(adopted)))
+    if differing := upgrade.differing_profiles(home):
+        output.note(
+            _("Profiles that differ from those of this version, and stay: {names}.").format(names=", ".join(differing))
+        )
     sentence, _facts = tell(home, output)
     output.note(sentence)
     output.done(_("The database has this version's schema."), {"home": str(home.path)})

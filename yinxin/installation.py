@@ -3,7 +3,6 @@
 It is built in a folder beside the one asked for and moved into place at the end, so that a failure leaves nothing.
 """
 
-import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -31,7 +30,7 @@ from core.keys import passphrase
 from core.keys.key_file import create_key_file
 from core.storage import Storage
 from core.subject import Subject
-from ra import personnel, reindexing
+from ra import personnel
 from ra.roles import Role
 
 ACTOR = "ceremony"
@@ -131,18 +130,6 @@ def create(
             error.subject = _as_given(error.subject, staging, path, settings)
         raise
     return Home(path, clock or SystemClock())
-
-
-def complete(home: Home) -> bool:
-    """Make what an installation of an earlier version lacks: the key for finding identity numbers; whether it did."""
-    if IDENTITIES in home.key_store("ra"):
-        return False
-    # Before there is a key: what is interrupted here is begun again.
-    reindexing.forget(home.context)
-    if not home.passphrase_file("ra").exists() and "YINXIN_RA_PASSPHRASE" not in os.environ:
-        passphrase.create_file(home.passphrase_file("ra"))
-    home.key_store("ra").create(IDENTITIES, KeyKind.SM2)
-    return True
 
 
 def _as_given(subject: str, staging: Path, path: Path, settings: Path | None) -> str:

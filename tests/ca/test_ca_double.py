@@ -24,7 +24,9 @@ from ca.records import keys as key_claims
 from ca.register import Filter, page
 from ca.retirement import retire_keys
 from ca.state import Reason, State
+from core import sm2
 from core.algorithms import KeyKind
+from core.asn1.enveloped_key import EnvelopedKey
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.keys.envelope import open_cms
@@ -83,6 +85,13 @@ def test_a_pair_is_two_certificates_of_one_holder(each_double: Double) -> None:
     point = curve.point_of(encryption.public_key.dump())
     assert point is not None
     assert GmsslEngine().verify(point, key.sign(b"it is a pair"), b"it is a pair")
+    # And the envelope opens without our reader: SM2 by the other engine, SM4 by OpenSSL.
+    envelope = EnvelopedKey.load(issued.encryption.envelope, strict=True)
+    symmetric_key = GmsslEngine().signer(holder._pair).decrypt(envelope["encrypted_symmetric_key"].dump())
+    encrypted = envelope["encrypted_private_key"].contents[1:]
+    number = openssl("enc", "-d", "-sm4-ecb", "-nopad", "-K", symmetric_key.hex(), data=encrypted)
+    signature = GmsslEngine().signer(sm2.KeyPair(number, point)).sign(b"the same pair")
+    assert sm2.engine().verify(point, signature, b"the same pair")
     # The link is in the books, and the centre keeps the key of it for its term.
     with each_double.centre.context.storage.reading() as connection:
         (link,) = connection.execute(sa.select(pairs))

@@ -44,16 +44,18 @@ class Stamps:
         return next(unit.policy for unit in self.units if unit.name == name)
 
 
-def make_hierarchy(kind: KeyKind) -> Hierarchy:
-    begin = datetime(2026, 1, 1, tzinfo=UTC)
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def make_hierarchy(kind: KeyKind, begin: datetime = BEGIN) -> Hierarchy:
     top = root(kind, not_before=begin, common_name=f"Root {kind}")
     issuing = top.issue(f"Issuing {kind}", authority=True, usages=(5, 6), kind=kind, not_before=begin)
     unit = issuing.issue(f"TSA {kind}", usages=(0,), extended=(TIME_STAMPING,), kind=kind, not_before=begin, days=1000)
     return Hierarchy(top, issuing, unit)
 
 
-def make_stamps() -> Stamps:
-    hierarchies = {name: make_hierarchy(kind) for name, kind in KINDS.items()}
+def make_stamps(begin: datetime = BEGIN) -> Stamps:
+    hierarchies = {name: make_hierarchy(kind, begin) for name, kind in KINDS.items()}
     units = [
         Unit(name, unit_policy(BASE_POLICY, it.tsa.key), it.tsa.key, it.tsa.certificate, it.unit_chain)
         for name, it in hierarchies.items()
@@ -65,6 +67,12 @@ def in_gm_shape(stamps: Stamps) -> Unit:
     """The SM2 unit once more, its tokens in the shape of GM/T 0010."""
     sm2, shape = stamps.units[0], Shape.GM_T_0010
     return replace(sm2, name="sm2-gm", policy=unit_policy(BASE_POLICY, sm2.signer, shape), shape=shape)
+
+
+def furnish(home: Path, stamps: Stamps) -> Path:
+    """Make a home by hand whose only service is this; its database is still to be made."""
+    write_home(home, stamps.hierarchies)
+    return home
 
 
 def write_pem(path: Path, *certificates: bytes) -> Path:
