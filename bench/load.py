@@ -48,10 +48,8 @@ class Requests:
         return cls(file, size)
 
 
-def post(body: bytes) -> bytes:
-    head = (
-        f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/ocsp-request\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
+def post(body: bytes, kind: str = "application/ocsp-request") -> bytes:
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
@@ -59,7 +57,15 @@ def get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 
 
-def wrk(port: int, requests: Requests, seconds: int = 1, *, random: bool = False, start: int = 0) -> float:
+def wrk(
+    port: int,
+    requests: Requests,
+    seconds: int = 1,
+    *,
+    random: bool = False,
+    start: int = 0,
+    connections: int = CONNECTIONS,
+) -> float:
     """Requests per second on kept connections, from the `start`th on in their order, or any at random.
 
     AssertionError if one was not answered with 200.
@@ -68,7 +74,7 @@ def wrk(port: int, requests: Requests, seconds: int = 1, *, random: bool = False
     script.write_text(_LUA)
     settings = {"REQUESTS": str(requests.file), "SIZE": str(requests.size), "SEED": str(time.time_ns() % 1_000_000)}
     settings |= {"RANDOM": "1" if random else "0", "START": str(start)}
-    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s"]
+    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
     command += ["-s", str(script), f"http://127.0.0.1:{port}/"]
     said = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, check=True).stdout
     assert "Non-2xx" not in said and "Socket errors" not in said, said
