@@ -21,6 +21,8 @@ SCRIPTS = ScriptDirectory(str(schema.MIGRATIONS))
 REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()][::-1]
 MADE_ANEW = {"ra_operators": "0003"}
 """Tables that a revision empties, because what stood there no longer counts."""
+MOVED = {("ca_crls", "crl")}
+"""Columns whose content a later revision keeps elsewhere."""
 ONE_ROW = {"tsa_ledger"}
 
 
@@ -51,8 +53,10 @@ def test_what_is_in_a_database_of_an_earlier_revision_stays(empty: Storage, revi
         if revision < MADE_ANEW.get(table, ""):
             assert after[table] == []
             continue
-        kept = [{column: row[column] for column in rows[0]} for row in after[table]]
-        assert kept == rows, table
+        gone = {column for name, column in MOVED if name == table}
+        assert gone >= rows[0].keys() - after[table][0].keys()
+        kept = [{column: row[column] for column in rows[0] if column in row} for row in after[table]]
+        assert kept == [{column: row[column] for column in row if column in after[table][0]} for row in rows], table
 
 
 def test_references_are_kept_again_after_the_upgrade(empty: Storage) -> None:

@@ -77,9 +77,7 @@ class Place:
         self.cache = AnswerCache(1_000_000)
         self.feed = Feed(self.ledger, world.books.known, self.cache, self.monotonic)
         party = world.town.responder
-        self.responder = Responder(
-            world.books, [delegation(party)], world.clock, VALIDITY, next_crl=self.ledger.next_crl
-        )
+        self.responder = Responder(world.books, [delegation(party)], world.clock, VALIDITY, next_crl=self.feed.next_crl)
         self.desk = Desk(self.responder, world.clock, Allowance(rate, self.monotonic), self.cache, self.feed)
         self.feed.look()
 
@@ -242,8 +240,10 @@ def test_no_answer_holds_for_longer_than_the_crl(place: Place, hours: int) -> No
 def test_a_later_crl_is_another_answer_for_caches(place: Place) -> None:
     """Whoever is told that nothing changed must not be left with an answer that ends earlier than a new one."""
     place.ledger.next_crls[2] = place.world.clock.now() + timedelta(hours=5)
+    place.feed.look()
     before = place.answer().tag
     place.ledger.next_crls[2] += timedelta(hours=1)
+    place.feed.look()
     assert place.answer().tag not in ("", before)
 
 

@@ -225,7 +225,7 @@ def test_mistakes(
 
 
 def test_units_of_a_home(home: Home, tmp_path: Path) -> None:
-    assert [unit.name for unit in load_units(home)] == ["sm2", "rsa", "p256"]
+    assert [unit.name for unit in load_units(home)] == ["sm2", "rsa", "p256", "sm2-gm"]
     for file in (tmp_path / "certificates" / "tsa").iterdir():
         file.unlink()
     with pytest.raises(Exception, match="no time-stamping unit"):
