@@ -13,7 +13,7 @@ from typing import Protocol
 
 from core.algorithms import DIGESTS
 from core.asn1 import der
-from ocsp.cache import AnswerCache
+from ocsp.cache import AnswerCache, status_place
 from ocsp.request import build_request, cert_id
 from ocsp.status import Issuer
 
@@ -105,6 +105,7 @@ class Feed:
         for digest in DIGESTS.values():
             question = cert_id(issuer, serial, digest)
             yield build_request([question])
+            yield status_place(question.encoded)
             without_parameters = der.sequence(
                 der.sequence(der.oid(digest.oid)),
                 der.octet_string(question.issuer_name_hash),
@@ -112,6 +113,7 @@ class Feed:
                 der.integer(serial),
             )
             yield der.sequence(der.sequence(der.sequence(der.sequence(without_parameters))))
+            yield status_place(without_parameters)
 
     def _run(self) -> None:
         while not self._stopping.wait(INTERVAL):
