@@ -9,6 +9,7 @@ import click
 
 from ca import register, service_renewal
 from ca.activation import active_profiles
+from ca.encryption_keys import tell_centre
 from ca.profiles import Audience
 from ca.register import CertificateRecord, Filter
 from ca.service import open_authority
@@ -103,7 +104,8 @@ def approve(home: Home, number: int, fingerprint: str, output: Output) -> None:
     cls=Command,
     help=_(
         "What the authority does by itself, for a timer: note what a crash left in doubt, renew the certificates of"
-        " services. Exit code 1 if a request waits for a person."
+        " services, tell the key-management centre which keys are out of use. Exit code 1 if a request waits for a"
+        " person."
     ),
     example="yinxin ca maintain",
 )
@@ -117,6 +119,8 @@ def maintain(home: Home, output: Output) -> int:
         "renewed": [f"{request.keeper}/{request.name}" for request, _issued in granted],
         "waiting": [_request_facts(request) for request in waiting],
     }
+    if untold := tell_centre(home):
+        output.warn(_("The key-management centre was not told: {reason}").format(reason=untold))
     if output.json:
         output.details(facts, {})
     else:

@@ -75,7 +75,7 @@ def test_the_life_of_a_pair_at_a_distance(distant: Asked, yinxin: Yinxin, home_c
     assert revoked["state"] == "revoked"
     assert second.serial_number in _listed(home)
     with home.storage.reading() as connection:
-        assert connection.scalar(sa.select(sa.func.count()).where(pairs.c.key_is_due)) == 0
+        assert connection.scalar(sa.select(sa.func.count()).where(pairs.c.key_due_at <= home.clock.now())) == 0
     counts = {one.pool: one.count for one in statistics(home.context) if one.kind.value == "sm2"}
     assert counts[Pool.HISTORICAL] == 1
     assert not (tmp_path / "nowhere").exists()
