@@ -8,7 +8,7 @@ LOCALE := core/locale
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test lint lint-style lint-types lint-imports format catalogue lock upgrade clean
+.PHONY: help demo serve test fuzz lint lint-style lint-types lint-imports format catalogue lock upgrade clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -21,6 +21,9 @@ serve: $(VENV)/.project ## Serve every authority from home/, filled with sample 
 
 test: $(VENV)/.dev ## Run the tests
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+fuzz: $(VENV)/.dev ## Send the time-stamping service wrong input for ten minutes (YINXIN_FUZZ_SECONDS)
+	$(BIN)/python -m pytest -m fuzz -s tests/tsa/test_tsa_fuzz.py
 
 lint: lint-style lint-types lint-imports ## Check style, types and who imports whom
 

@@ -22,11 +22,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from bench import report, row
+from bench.books import ISSUED, Event, enter, serial_numbers
 from ca import crl, hierarchy
 from ca.activation import activate
 from ca.issuance import Approval, CertificateAuthority
 from ca.profiles import load_profiles
-from ca.records import certificates, events
 from core.algorithms import KeyKind
 from core.config import UrlSettings
 from core.context import Context
@@ -35,7 +35,7 @@ from core.storage import Storage
 from core.subject import Subject
 from yinxin.installation import default_configuration
 
-ENTRIES, CHUNK = 1_000_000, 50_000
+ENTRIES = 1_000_000
 PEER_SHARE = 10
 REASONS = ("keyCompromise", "superseded", "cessationOfOperation", "affiliationChanged", "unspecified")
 
@@ -66,25 +66,17 @@ def _fill(folder: Path, entries: int) -> None:
     now, random = context.clock.now(), Random(4)
     with context.storage.reading() as connection:
         issuer = connection.scalar(sa.text("SELECT id FROM ca_authorities"))
-        profile = connection.scalar(sa.text("SELECT min(id) FROM ca_profiles"))
-    for _chunk in range(0, entries, CHUNK):
-        serials = [int.from_bytes(b"\x01" + random.randbytes(18), "big") for _ in range(min(CHUNK, entries - _chunk))]
-        common = {"authority_id": issuer, "profile_id": profile, "subject": "", "approval_reference": "", "tbs": b""}
-        common |= {"key_digest": bytes(32), "approval_digest": bytes(32), "approvers": [], "intended_at": now}
-        common |= {"not_before": now, "not_after": now + datetime.timedelta(days=1000), "certificate": b""}
-        history = {"authority_id": issuer, "actor": "bench"}
-        with context.storage.transaction() as connection:
-            connection.execute(sa.insert(certificates), [common | {"serial": serial} for serial in serials])
-            issued = {"sequence": 1, "move": "issue", "state": "valid", "reason": None, "at": now}
-            connection.execute(sa.insert(events), [history | issued | {"serial": serial} for serial in serials])
-            revoked = {"sequence": 2, "move": "revoke", "state": "revoked"}
-            moments = (now - datetime.timedelta(seconds=random.randrange(10**7)) for _ in serials)
-            rows = [
-                history | revoked | {"serial": serial, "reason": random.choice(REASONS), "at": moment}
-                for serial, moment in zip(serials, moments, strict=True)
-            ]
-            connection.execute(sa.insert(events), rows)
     context.storage.close()
+    moments = [now - datetime.timedelta(seconds=random.randrange(10**7)) for _ in range(100)]
+    revoked = [f"{moment:%Y-%m-%d %H:%M:%S}.000000" for moment in moments]
+
+    def history(_place: int) -> list[Event]:
+        return [
+            ("issue", "valid", None, ISSUED),
+            ("revoke", "revoked", random.choice(REASONS), random.choice(revoked)),
+        ]
+
+    enter(folder / "crl.db", issuer, serial_numbers(random.randbytes, entries), history)
 
 
 def _publish(folder: Path) -> None:

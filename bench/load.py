@@ -1,29 +1,27 @@
 """Load for servers: as fast as they can (`wrk`, `ab`), or at a constant rate with latency from when each was due."""
 
 import argparse
-import asyncio
 import json
 import os
 import re
+import select
+import socket
 import statistics
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 SERVER_CORE, LOAD_CORE = "0", "1"
 CONNECTIONS = 32
-TICK = 0.0005
-"""Seconds between two batches of the constant rate."""
 
 _LUA = """
 local file = io.open(os.getenv("REQUESTS"), "rb"); local all = file:read("*a"); file:close()
 local size = tonumber(os.getenv("SIZE")); local count = #all / size
-local random = os.getenv("RANDOM") == "1"; local place = 0
+local random = os.getenv("RANDOM") == "1"; local place = tonumber(os.getenv("START")) - 1
 math.randomseed(tonumber(os.getenv("SEED")))
 function request()
   if random then place = math.random(0, count - 1) else place = (place + 1) % count end
@@ -40,16 +38,18 @@ class Requests:
     size: int
 
     @classmethod
-    def write(cls, file: Path, requests: Sequence[bytes]) -> "Requests":
-        (size,) = {len(request) for request in requests}
-        file.write_bytes(b"".join(requests))
+    def write(cls, file: Path, requests: Iterable[bytes]) -> "Requests":
+        sizes = set()
+        with file.open("wb") as output:
+            for request in requests:
+                sizes.add(len(request))
+                output.write(request)
+        (size,) = sizes
         return cls(file, size)
 
 
-def post(body: bytes) -> bytes:
-    head = (
-        f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/ocsp-request\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
+def post(body: bytes, kind: str = "application/ocsp-request") -> bytes:
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
@@ -57,15 +57,26 @@ def get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 
 
-def wrk(port: int, requests: Requests, seconds: float = 1, *, random: bool = False) -> float:
-    """Requests per second on kept connections; AssertionError if any was not answered with 200."""
+def wrk(
+    port: int,
+    requests: Requests,
+    seconds: int = 1,
+    *,
+    random: bool = False,
+    start: int = 0,
+    connections: int = CONNECTIONS,
+) -> float:
+    """Requests per second on kept connections, from the `start`th on in their order, or any at random.
+
+    AssertionError if one was not answered with 200.
+    """
     script = requests.file.with_suffix(".lua")
     script.write_text(_LUA)
     settings = {"REQUESTS": str(requests.file), "SIZE": str(requests.size), "SEED": str(time.time_ns() % 1_000_000)}
-    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s"]
+    settings |= {"RANDOM": "1" if random else "0", "START": str(start)}
+    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
     command += ["-s", str(script), f"http://127.0.0.1:{port}/"]
-    environment = {**os.environ, **settings, "RANDOM": "1" if random else "0"}
-    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, check=True).stdout
     assert "Non-2xx" not in said and "Socket errors" not in said, said
     (rate,) = re.findall(r"Requests/sec:\s+([\d.]+)", said)
     return float(rate)
@@ -81,7 +92,7 @@ def ab(port: int, body: Path, count: int = 8_000) -> float:
     return float(rate)
 
 
-def p99_at(port: int, requests: Requests, rate: float, seconds: float = 2) -> float:
+def p99_at(port: int, requests: Requests, rate: float, seconds: float = 1) -> float:
     """The 99th percentile of latency in milliseconds at so many requests per second."""
     command = ["taskset", "-c", LOAD_CORE, sys.executable, "-m", "bench.load", str(port), str(requests.file)]
     command += [str(requests.size), str(rate), str(seconds)]
@@ -90,54 +101,61 @@ def p99_at(port: int, requests: Requests, rate: float, seconds: float = 2) -> fl
     return float(result["p99_ms"])
 
 
-class _Client(asyncio.Protocol):
+_REPLY = b"HTTP/1.1 200"
+
+
+class _Client:
     """A connection; replies come in order, so each belongs to the oldest request."""
 
-    def __init__(self, latencies: list[float]) -> None:
+    def __init__(self, port: int) -> None:
         self.due: deque[float] = deque()
-        self._latencies = latencies
-        self.transport: asyncio.Transport
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._rest = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-
-    def data_received(self, data: bytes) -> None:
-        now = time.perf_counter()
-        for _reply in range(data.count(b"HTTP/1.1 200")):
-            self._latencies.append(now - self.due.popleft())
+    def replies(self) -> int:
+        """How many begin in what has come."""
+        come = self._rest + self.socket.recv(1 << 20)
+        self._rest = come[1 - len(_REPLY) :]  # the beginning of one may be cut in two
+        return come.count(_REPLY)
 
 
-async def _at_rate(port: int, requests: Sequence[bytes], rate: float, seconds: float) -> dict[str, float]:
-    loop = asyncio.get_running_loop()
+def _at_rate(port: int, requests: Sequence[bytes], rate: float, seconds: float) -> dict[str, float]:
+    """Plain sockets, and never asleep: it has a core of its own, and must keep up with the server."""
+    clients = [_Client(port) for _connection in range(CONNECTIONS)]
+    by_number = {client.socket.fileno(): client for client in clients}
+    poll = select.epoll()
+    for number in by_number:
+        poll.register(number, select.EPOLLIN)
     latencies: list[float] = []
-    clients = [
-        (await loop.create_connection(lambda: _Client(latencies), "127.0.0.1", port))[1] for _c in range(CONNECTIONS)
-    ]
-    begin, sent = time.perf_counter(), 0
-    while (elapsed := time.perf_counter() - begin) < seconds:
-        while sent < elapsed * rate:
+    total, sent, begin = int(rate * seconds), 0, time.perf_counter()
+    deadline = begin + seconds + 10
+    while len(latencies) < total and (now := time.perf_counter()) < deadline:
+        while sent < total and begin + sent / rate <= now:
             client = clients[sent % CONNECTIONS]
             # Due when the schedule says, not when it could be sent: a server that stalls is charged for all who wait.
             client.due.append(begin + sent / rate)
-            client.transport.write(requests[sent % len(requests)])
+            client.socket.sendall(requests[sent % len(requests)])
             sent += 1
-        await asyncio.sleep(TICK)
-    deadline = time.perf_counter() + 5
-    while len(latencies) < sent and time.perf_counter() < deadline:
-        await asyncio.sleep(0.01)
-    return {"sent": sent, "answered": len(latencies), "p99_ms": statistics.quantiles(latencies, n=100)[-1] * 1000}
+            if not sent % CONNECTIONS:
+                break  # being behind the schedule does not keep it from reading replies
+        for number, _event in poll.poll(0):
+            client = by_number[number]
+            replies = client.replies()
+            now = time.perf_counter()
+            for _reply in range(replies):
+                latencies.append(now - client.due.popleft())
+    return {"sent": total, "answered": len(latencies), "p99_ms": statistics.quantiles(latencies, n=100)[-1] * 1000}
 
 
 def main() -> None:
-    import uvloop
-
     parser = argparse.ArgumentParser()
     for name, kind in (("port", int), ("file", Path), ("size", int), ("rate", float), ("seconds", float)):
         parser.add_argument(name, type=kind)
     given = parser.parse_args()
     content = given.file.read_bytes()[: given.size * 20_000]
     requests = [content[at : at + given.size] for at in range(0, len(content), given.size)]
-    print(json.dumps(uvloop.run(_at_rate(given.port, requests, given.rate, given.seconds))))
+    print(json.dumps(_at_rate(given.port, requests, given.rate, given.seconds)))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import os
 import random
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from bench.books import ISSUED, Event, enter, serial_numbers
 from bench.load import SERVER_CORE
 from ca.service import issue_service_certificate
 from ca.status import Issuer, StatusReader
@@ -80,31 +80,13 @@ def found(folder: Path, kind: KeyKind, responder: KeyKind, count: int) -> Town:
     file.write_bytes(pem.armor("CERTIFICATE", delegated.certificate))
     (issuer,) = (one for one in StatusReader(storage).issuers() if one.name == name)
     storage.close()
-    octets = random.Random(1)
-    serials = [int.from_bytes(b"\x01" + octets.randbytes(18), "big") for _place in range(count)]
-    _enter(folder / "yinxin.db", issuer.id, serials)
+    serials = serial_numbers(random.Random(1).randbytes, count)
+    enter(folder / "yinxin.db", issuer.id, serials, _history)
     return Town(home, issuer, serials)
 
 
-def _enter(database: Path, issuer_id: int, serials: Sequence[int]) -> None:
-    """As issuance would leave them, for a responder: the certificates themselves are not needed."""
-    at, until = "2026-01-01 00:00:00.000000", "2126-01-01 00:00:00.000000"
-    none = (b"", at, until, "bench", b"", "[]", at, b"")
-    held = [serial.to_bytes(20, "big") for serial in serials]
-    connection = sqlite3.connect(database)
-    connection.executemany(
-        "INSERT INTO ca_certificates (authority_id, serial, profile_id, subject, key_digest, not_before, not_after,"
-        " approval_reference, approval_digest, approvers, intended_at, tbs)"
-        " VALUES (?, ?, 1, 'bench', ?, ?, ?, ?, ?, ?, ?, ?)",
-        ((issuer_id, serial, *none) for serial in held),
-    )
-    connection.executemany(
-        "INSERT INTO certificate_events (authority_id, serial, sequence, move, state, reason, at, actor)"
-        " VALUES (?, ?, 1, 'issue', ?, ?, ?, 'bench')",
-        ((issuer_id, serial, state_of(place), reason_of(place), at) for place, serial in enumerate(held)),
-    )
-    connection.commit()
-    connection.close()
+def _history(place: int) -> list[Event]:
+    return [("issue", state_of(place), reason_of(place), ISSUED)]
 
 
 def state_of(place: int) -> str:

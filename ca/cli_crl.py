@@ -1,6 +1,5 @@
 """`yinxin ca crl`: publish, look at and check revocation lists."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ from ca import crl as lists
 from ca.account import local_account
 from ca.authorities import Authority, authority_of, list_authorities
 from ca.crl.checking import check_in_force
-from ca.crl.publication import URGENT, PublishedCrl
+from ca.crl.publication import PublishedCrl
+from ca.crl.urgency import publish_urgent
 from ca.encryption_keys import tell_centre
 from ca.state import Reason
 from core import files
@@ -118,27 +118,12 @@ def check(home: Home, authorities: tuple[str, ...], output: Output) -> int:
 
 
 def publish_at_once(home: Home, authority: str, reason: Reason, output: Output, *, actor: str = "") -> None:
-    """After a revocation of which those who rely on lists must learn at once, as far as this process has the key.
-
-    The revocation stands in any case, and makes the list due: the next `publish` fulfils it.
-    """
-    if reason not in URGENT:
-        return
-    try:
-        if not (home.passphrase_file("ca").exists() or "YINXIN_CA_PASSPHRASE" in os.environ):
-            output.note(_("The CRL is due; it is published where the CA's keys are: yinxin ca crl publish"))
-            return
-        outcomes = lists.publish_due(
-            home.context, home.key_store("ca"), home.configuration.ca, only=authority, actor=actor or local_account()
-        )
-        for outcome in outcomes:
-            if isinstance(outcome, YinxinError):
-                raise outcome
-            output.note(
-                _("The list {list} is published, number {number}.").format(list=outcome.name, number=outcome.number)
-            )
-    except (YinxinError, OSError) as error:
-        output.warn(_("the CRL is due, but could not be published: {reason}").format(reason=error))
+    """Publish what cannot wait after a revocation, as far as this process has the key, and tell of it."""
+    published, missed = publish_urgent(home, authority, reason, actor=actor or local_account())
+    for one in published:
+        output.note(_("The list {list} is published, number {number}.").format(list=one.name, number=one.number))
+    if missed:
+        output.warn(missed)
 
 
 def _named(home: Home, names: tuple[str, ...]) -> list[Authority]:

@@ -70,15 +70,21 @@ def encryption_keys_of(home: Home) -> EncryptionKeys | None:
     return LocalCentre(home.context, Custodian(home.key_store("kmc")), "ca", retention)
 
 
+def retire(home: Home, keys: EncryptionKeys) -> list[str]:
+    """Have the keys retired that are out of use here; in a centre of this home, also those never certified."""
+    told = retire_keys(home.context, keys)
+    return told + (keys.retire_unclaimed() if isinstance(keys, LocalCentre) else [])
+
+
 def tell_centre(home: Home) -> str:
-    """Have the keys of revoked certificates retired; why the centre could not be told, or nothing.
+    """Have the keys that are out of use retired; why the centre could not be told, or nothing.
 
     No reason for anybody to fail: who was not told yet stands in the books, and is told the next time.
     """
     try:
         centre = encryption_keys_of(home)
         if centre:
-            retire_keys(home.context, centre)
+            retire(home, centre)
     except YinxinError as error:
         return str(error)
     return ""

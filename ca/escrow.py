@@ -13,7 +13,7 @@ class KeyRequest:
     """What the certificate authority asks for, once a request for double certificates is approved."""
 
     reference: str
-    """The approved request; at most one pair is ever allotted for it."""
+    """The approved request; at most one pair is ever allotted for it. Of a renewal, what the pair was allotted for."""
     holder: bytes
     """The subject that both certificates bear (Name, DER)."""
     signing_key: bytes
@@ -52,7 +52,7 @@ class EncryptionKeys(Protocol):
     def allot(self, request: KeyRequest, certificate: bytes | None = None) -> AllottedKey:
         """A pair for the holder; the same again for the same reference. `certificate` (DER): for RSA holders.
 
-        `keep_until` is the end of the certificate; the centre adds its term.
+        `keep_until` is the end of the certificate; the centre adds its term. The latest that was asked for counts.
         """
         ...
 

@@ -164,7 +164,7 @@ class CertificateAuthority:
             for intent in intents
         ]
         issued = self._pair_up(signed, halves)
-        self._commit_results(intents, signed, issued, actor, recording)
+        self._commit_results(intents, signed, issued, halves, actor, recording)
         return issued
 
     def _pair_up(
@@ -244,6 +244,7 @@ class CertificateAuthority:
         intents: Sequence[Intent],
         signed: Sequence[IssuedCertificate],
         issued: Sequence[IssuedCertificate],
+        halves: Sequence[EncryptionHalf | None],
         actor: str,
         recording: Recording | None,
     ) -> None:
@@ -263,7 +264,7 @@ class CertificateAuthority:
                 for authority_id, serials in _by_authority(intents).items():
                     advance_locked(connection, authority_id, serials, Move.ISSUE, at=now, actor=actor)
                 self.context.audit.extend(connection, (_result_event(result, actor) for result in signed))
-                record_pairs(connection, list(zip(intents, issued, strict=False)))
+                record_pairs(connection, issued, halves)
                 if recording:
                     recording(connection, issued)
         except (sa.exc.SQLAlchemyError, YinxinError) as error:

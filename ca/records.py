@@ -119,17 +119,18 @@ pairs = sa.Table(
     sa.Column("signing_serial", SerialNumber, nullable=False),
     sa.Column("encryption_serial", SerialNumber, nullable=False),
     sa.Column("key_reference", sa.String(128), nullable=False),  # what the key-management centre knows the key by
-    # True from the revocation until the key-management centre was told (ca.retirement).
-    sa.Column("key_is_due", sa.Boolean, nullable=False, server_default=sa.false()),
+    # When the centre is to be told that the key is out of use (ca.retirement): the pair's end, or its revocation.
+    # Null: it was told, or another pair has the same key since.
+    sa.Column("key_due_at", UtcDateTime, nullable=True),
     sa.UniqueConstraint("authority_id", "signing_serial"),
     sa.UniqueConstraint("authority_id", "encryption_serial"),
     sqlite_autoincrement=True,
 )
 sa.Index(
     "ix_ca_certificate_pairs_due",
-    pairs.c.id,
-    sqlite_where=pairs.c.key_is_due == sa.true(),
-    postgresql_where=pairs.c.key_is_due == sa.true(),
+    pairs.c.key_due_at,
+    sqlite_where=pairs.c.key_due_at.is_not(None),
+    postgresql_where=pairs.c.key_due_at.is_not(None),
 )
 
 events = sa.Table(

@@ -119,15 +119,16 @@ def _move_in(
         return
     """Double certificates stand and fall together, whichever of the two is named."""
     authority_id = issuer.id
-    advance(connection, authority_id, serials, move, at=context.clock.now(), actor=actor, reason=reason)
+    now = context.clock.now()
+    advance(connection, authority_id, serials, move, at=now, actor=actor, reason=reason)
     beside = partners_of(connection, authority_id, serials)
     partners = {
         partner: serial for partner, serial in beside.items() if _can_move(connection, authority_id, partner, move)
     }
     if partners:
-        advance(connection, authority_id, list(partners), move, at=context.clock.now(), actor=actor, reason=reason)
+        advance(connection, authority_id, list(partners), move, at=now, actor=actor, reason=reason)
     if move is Move.REVOKE:
-        note_revocation(connection, authority_id, [*beside, *beside.values()])
+        note_revocation(connection, authority_id, [*beside, *beside.values()], now)
     details = {"authority": authority} | ({"reason": reason.value} if reason else {})
     events = [Event(f"ca.certificate.{move}", actor, serial_text(serial), details) for serial in serials]
     for partner, serial in partners.items():

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Predecessor:
-    """The certificate that the one asked for shall succeed, with the same key or a new one."""
+    """The certificate that the one asked for shall succeed, with the same key or a new one.
+
+    For the encryption half of a pair, the former half: named only if the signing key stays (`ca.double`).
+    """
 
     authority: str
     serial: int
@@ -48,20 +51,23 @@ def require_succession(connection: sa.Connection, intent: "Intent", predecessor:
     if newest is None or (newest.name, newest.serial) != (predecessor.authority, predecessor.serial):
         raise _refused(_("the key is not that of the certificate to be succeeded, or has been renewed since"), intent)
     profile = intent.version.profile
-    if not profile.renewal.same_key:
+    # The profile of the signing half decides for both.
+    if not profile.is_encryption and not profile.renewal.same_key:
         raise _refused(
             _("the profile {profile} does not let a key be certified again").format(profile=profile.name), intent
         )
     steps = steps_of(connection, newest.authority_id, newest.serial)
     if steps[-1].state is not State.VALID or newest.not_after < intent.not_before:
         raise _refused(_("the certificate {label} does not hold any more").format(label=predecessor.label), intent)
-    before = x509.Certificate.load(newest.certificate).subject
-    after = x509.Name.load(intent.subject)
-    same = before.dump() == intent.subject
-    if predecessor.renamed:
-        same = before.native.get("common_name") == after.native.get("common_name")
-    if not same:
+    before: bytes = x509.Certificate.load(newest.certificate).subject.dump()
+    if before != intent.subject and not (predecessor.renamed and is_same_person(before, intent.subject)):
         raise _refused(_("the key is certified for another holder"), intent)
+
+
+def is_same_person(before: bytes, after: bytes) -> bool:
+    """Whether a holder's other data may have changed from one Name (DER) to the other: the common name stays."""
+    names = (x509.Name.load(name).native.get("common_name") for name in (before, after))
+    return before == after or len(set(names)) == 1
 
 
 def _refused(what: str, intent: "Intent") -> YinxinError:

@@ -23,10 +23,11 @@ from core.keys.verification import InvalidSignature, verify
 
 DATA = "1.2.840.113549.1.7.1"
 SIGNED_DATA = "1.2.840.113549.1.7.2"
+GM_SIGNED_DATA = "1.2.156.10197.6.1.4.2.2"
+"""GM/T 0010; the structure is that of PKCS#7."""
 CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME = (f"1.2.840.113549.1.9.{number}" for number in (3, 4, 5))
 SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
 SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
-GM_SIGNED_DATA = "1.2.156.10197.6.1.4.2.2"
 _GM_SIGNATURE = der.sequence(der.oid("1.2.156.10197.1.301.1"))
 _RSA_ENCRYPTION = (
     der.sequence(der.oid("1.2.840.113549.1.1.1"), der.NULL),

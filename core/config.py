@@ -5,6 +5,7 @@ An unknown key refuses to start: a misspelt setting that silently does nothing i
 
 import os
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -136,8 +137,33 @@ class TsaSettings(Endpoint):
 
     port: Port = 8082
     policy: str = "1.3.6.1.4.1.32473.1.3.1"
-    """Tokens are given under the arcs below it: .1 SM2, .2 RSA, .3 ECDSA (RFC 5612: an arc for examples)."""
+    """Tokens are given under the arcs below it: .1 SM2, .2 RSA, .3 ECDSA, .4 SM2 as GM/T 0033 has it."""
     accuracy_seconds: Annotated[int, Field(ge=1, le=60)] = 1
+    renew_days: Annotated[int, Field(ge=1, le=3660)] = 180
+    """So many days before it weakens, the evidence of an archive is due for renewal."""
+    suitable_until: dict[str, date] = {}
+    """The last day of digests (`sha256`) and kinds of keys (`p256`, `rsa-2048`), beside `tsa.evidence.suitability`."""
+    ordering: bool = False
+    """Tell any two tokens apart by their times: to the microsecond, each later than the one before."""
+    margin_hours: Annotated[int, Field(ge=0, le=24 * 366)] = 24
+    """So long before its certificate's end a unit gives no more tokens."""
+    clock_sources: tuple[str, ...] = ()
+    """What must agree with the clock: `chrony`, `ntpd`, addresses of other time-stamping authorities."""
+    clock_tolerance_ms: Annotated[int, Field(ge=1, le=60_000)] = 500
+    """How far the clock may be off by what a source says."""
+    clock_check_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
+    """How often the sources are asked."""
+    workers: Annotated[int, Field(ge=0, le=256)] = 0
+    """Processes that give tokens; 0: one for each core."""
+
+    @field_validator("clock_sources")
+    @classmethod
+    def _known_sources(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
+        """A misspelt source would never agree."""
+        for source in sources:
+            if source not in ("chrony", "ntpd") and not source.startswith(("http://", "https://")):
+                raise ValueError(_("no source of time: {source}; use chrony, ntpd or an address").format(source=source))
+        return sources
 
 
 class SealsSettings(Endpoint):

@@ -2,13 +2,16 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from core.algorithms import Digest
 from core.errors import Kind, YinxinError
 from core.i18n import _
+
+_PIECE = 1024 * 1024
 
 
 def write(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = True) -> None:
@@ -58,8 +61,24 @@ def _unwritable(path: Path, error: OSError) -> YinxinError:
 
 def read(path: Path) -> bytes:
     """The file's content; `YinxinError` (not found, unavailable) in words."""
-    try:
+    with _reading(path):
         return path.read_bytes()
+
+
+def digests(path: Path, algorithms: Iterable[Digest]) -> dict[Digest, bytes]:
+    """The file's digests, in one reading and however large it is. Errors as of `read`."""
+    contexts = {digest: digest.new() for digest in algorithms}
+    with _reading(path), path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            for context in contexts.values():
+                context.update(piece)
+    return {digest: context.digest() for digest, context in contexts.items()}
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise YinxinError(Kind.NOT_FOUND, _("no such file"), subject=str(path), remedy=_("check the path")) from None
     except OSError as error:

@@ -78,13 +78,14 @@ def in_readers_language(application: "WSGIApplication") -> "WSGIApplication":
     """The application, speaking to each client the language that it accepts, or else ours."""
 
     def speaking_application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        with speaking(_accepted_language(environ.get("HTTP_ACCEPT_LANGUAGE")) or current_language()):
+        with speaking(accepted_language(environ.get("HTTP_ACCEPT_LANGUAGE")) or current_language()):
             return application(environ, start_response)
 
     return speaking_application
 
 
-def _accepted_language(header: str | None) -> str | None:
+def accepted_language(header: str | None) -> str | None:
+    """The language of ours that an Accept-Language field prefers; None if it wants none of them."""
     ours = {"zh": "zh_CN", "en": "en"}
     wanted = (tag.lower().split("-")[0] for tag, quality in parse_accept_header(header, LanguageAccept) if quality > 0)
     return next((ours[primary] for primary in wanted if primary in ours), None)

@@ -19,6 +19,11 @@ _OVERHEAD = 2 * 33 + 110
 _TIMES_AND_SIZES = struct.Struct(">IIIHHB")
 
 
+def status_place(cert_id: bytes) -> bytes:
+    """Where the status of a certificate is filed for questions with a nonce, unsigned. No OCSPRequest begins so."""
+    return b"\0" + cert_id
+
+
 class Kept(NamedTuple):
     """What an answer about one certificate is made of. Times in seconds since 1970."""
 
@@ -30,6 +35,7 @@ class Kept(NamedTuple):
     fresh_until: int
     """When a new answer shall be signed."""
     signature: bytes
+    """Empty where only the status is kept."""
 
     def response_data(self, nonce: bytes = b"") -> bytes:
         """ResponseData: what is signed."""
@@ -41,6 +47,14 @@ class Kept(NamedTuple):
         used = template(self.letterhead, len(self.cert_id), len(self.status), len(nonce), len(self.signature))
         data = used.response_data(self.cert_id, self.status, self.this_update, self.next_update, nonce)
         return used.enclose(data, self.signature)
+
+    def signed_for(self, nonce: bytes, this_update: int) -> bytes:
+        """OCSPResponse with this nonce, signed now."""
+        sizes = (self.letterhead, len(self.cert_id), len(self.status), len(nonce))
+        used = template(*sizes, 0)
+        data = used.response_data(self.cert_id, self.status, this_update, self.next_update, nonce)
+        signature = self.letterhead.signature(data)
+        return template(*sizes, len(signature)).enclose(data, signature)
 
 
 class AnswerCache:

@@ -12,11 +12,11 @@ from core.algorithms import SHA256
 from core.clock import Clock
 from ocsp import response
 from ocsp.allowance import Allowance
-from ocsp.cache import AnswerCache, Kept
+from ocsp.cache import AnswerCache, Kept, status_place
 from ocsp.counters import Count
 from ocsp.feed import Feed
 from ocsp.plain import read_plain
-from ocsp.request import read_request
+from ocsp.request import OcspRequest, read_request
 from ocsp.responder import Findings, Responder, refusal_for
 from ocsp.response import Refusal
 
@@ -54,15 +54,27 @@ class Desk:
 
     def kept(self, data: bytes) -> Kept | None:
         """The answer to this OCSPRequest that was signed before, if it holds still."""
-        if self._feed is None or not self._feed.trusted:
+        found = self._look_up(data)
+        return found if found and found.signature else None
+
+    def at_once(self, data: bytes) -> Answer | None:
+        """The answer to a question with a nonce where the status is known and the signature is quick; else None."""
+        plain = read_plain(data)
+        known = self._known(plain) if plain else None
+        if plain is None or known is None or not known.letterhead.is_quick:
             return None
-        return self._cache.get(data, self._clock.now().timestamp())
+        try:
+            return self._sign_known(known, plain)
+        except Exception as error:  # noqa: BLE001 - the protocol has a word for every failure
+            return Answer(response.refusal(refusal_for(error)), Count.REFUSED)
 
     def answer(self, data: bytes) -> Answer:
         """The answer to this OCSPRequest from the books, signed now; the protocol's error if there can be none."""
         try:
             generation = self._cache.generation
             plain = read_plain(data)
+            if plain and (known := self._known(plain)):
+                return self._sign_known(known, plain)
             request = plain or read_request(data)
             findings = None
             if plain and plain.nonce is None:
@@ -71,27 +83,38 @@ class Desk:
                     return self._sign_and_keep(data, findings, generation)
             if not self._allowance.take():
                 return Answer(TRY_LATER, Count.LIMITED)
-            return self._sign_once(findings or self._responder.find_for(request))
+            return self._sign_once(findings or self._responder.find_for(request), generation)
         except Exception as error:  # noqa: BLE001 - the protocol has a word for every failure
             return Answer(response.refusal(refusal_for(error)), Count.REFUSED)
 
     def _sign_and_keep(self, data: bytes, findings: Findings, generation: int) -> Answer:
-        unsigned = _unsigned(findings)
-        this_update, next_update = unsigned.this_update, unsigned.next_update
-        kept = unsigned._replace(
-            fresh_until=min(self._end_of_half(unsigned), this_update + (next_update - this_update) // 2),
-            signature=unsigned.letterhead.signature(unsigned.response_data()),
-        )
+        unsigned = self._unsigned(findings)
+        kept = unsigned._replace(signature=unsigned.letterhead.signature(unsigned.response_data()))
         if self._feed is not None:
             self._cache.put(data, kept, generation)
-        return Answer(kept.response(), Count.SIGNED, this_update, next_update, self.tag(kept))
+        return Answer(kept.response(), Count.SIGNED, kept.this_update, kept.next_update, self.tag(kept))
 
-    def _sign_once(self, findings: Findings) -> Answer:
+    def _sign_once(self, findings: Findings, generation: int) -> Answer:
         if len(findings.answers) > 1 or not findings.is_plain:
             return Answer(findings.response(), Count.SIGNED_ONCE)
-        unsigned, nonce = _unsigned(findings), findings.nonce or b""
-        signature = unsigned.letterhead.signature(unsigned.response_data(nonce))
-        return Answer(unsigned._replace(signature=signature).response(nonce), Count.SIGNED_ONCE)
+        unsigned = self._unsigned(findings)
+        if self._feed is not None:
+            self._cache.put(status_place(unsigned.cert_id), unsigned, generation)
+        return Answer(unsigned.signed_for(findings.nonce or b"", unsigned.this_update), Count.SIGNED_ONCE)
+
+    def _sign_known(self, known: Kept, request: OcspRequest) -> Answer:
+        if not self._allowance.take():
+            return Answer(TRY_LATER, Count.LIMITED)
+        return Answer(known.signed_for(request.nonce or b"", int(self._clock.now().timestamp())), Count.SIGNED_ONCE)
+
+    def _known(self, request: OcspRequest) -> Kept | None:
+        """The status of the certificate that is asked about with a nonce, if it was read before and holds still."""
+        return self._look_up(status_place(request.questions[0].encoded)) if request.nonce is not None else None
+
+    def _look_up(self, place: bytes) -> Kept | None:
+        if self._feed is None or not self._feed.trusted:
+            return None
+        return self._cache.get(place, self._clock.now().timestamp())
 
     def tag(self, kept: Kept) -> str:
         """An entity tag: changes with what is said, and with every half of an answer's validity.
@@ -110,8 +133,9 @@ class Desk:
         offset = crc32(kept.cert_id) % half
         return ((kept.this_update + offset) // half + 1) * half - offset
 
-
-def _unsigned(findings: Findings) -> Kept:
-    ((question, status),) = findings.answers
-    times = int(findings.this_update.timestamp()), int(findings.next_update.timestamp())
-    return Kept(findings.signatory.letterhead, question.encoded, status, *times, fresh_until=0, signature=b"")
+    def _unsigned(self, findings: Findings) -> Kept:
+        ((question, status),) = findings.answers
+        this_update, next_update = int(findings.this_update.timestamp()), int(findings.next_update.timestamp())
+        unsigned = Kept(findings.signatory.letterhead, question.encoded, status, this_update, next_update, 0, b"")
+        fresh_until = min(self._end_of_half(unsigned), this_update + (next_update - this_update) // 2)
+        return unsigned._replace(fresh_until=fresh_until)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from core.algorithms import DIGESTS
 from core.asn1 import der
-from ocsp.cache import AnswerCache
+from ocsp.cache import AnswerCache, status_place
 from ocsp.request import build_request, cert_id
 from ocsp.status import Issuer
 
@@ -66,6 +66,11 @@ class Feed:
         """Whether what is kept may be given out now."""
         return self._monotonic() < self._trusted_until
 
+    def next_crl(self, issuer_id: int) -> datetime | None:
+        """nextUpdate of the issuer's CRL, as of the last look; from the books where that does not hold."""
+        known = self._next_crls
+        return known[issuer_id] if self.trusted and issuer_id in known else self._source.next_crl(issuer_id)
+
     def start(self) -> None:
         """Look now, and from then on by itself."""
         self._look_and_log()
@@ -87,9 +92,9 @@ class Feed:
             self._position, changed = self._source.changes(self._position)
             if questions := [question for change in changed for question in self._questions(*change)]:
                 self._cache.forget(questions)
-        if any(_earlier(moment, self._next_crls.get(number)) for number, moment in next_crls.items()):
-            self._cache.clear()  # no answer outlives the CRL
-        self._next_crls = next_crls
+        before, self._next_crls = self._next_crls, next_crls
+        if any(_earlier(moment, before.get(number)) for number, moment in next_crls.items()):
+            self._cache.clear()  # no answer outlives the CRL; what is signed by the former time now is not kept
         self._trusted_until = begin + TRUSTED
 
     def _questions(self, issuer_id: int, serial: int) -> Iterable[bytes]:
@@ -100,6 +105,7 @@ class Feed:
         for digest in DIGESTS.values():
             question = cert_id(issuer, serial, digest)
             yield build_request([question])
+            yield status_place(question.encoded)
             without_parameters = der.sequence(
                 der.sequence(der.oid(digest.oid)),
                 der.octet_string(question.issuer_name_hash),
@@ -107,6 +113,7 @@ class Feed:
                 der.integer(serial),
             )
             yield der.sequence(der.sequence(der.sequence(der.sequence(without_parameters))))
+            yield status_place(without_parameters)
 
     def _run(self) -> None:
         while not self._stopping.wait(INTERVAL):

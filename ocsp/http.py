@@ -51,16 +51,17 @@ class Service:
         self._counters = counters
 
     def at_once(self, exchange: Exchange) -> Reply | None:
-        """The reply, if none has to be signed for it, nor anything to be read from the books."""
+        """The reply, if it takes no time: nothing to be read from the books, and no signature but a quick one."""
         if exchange.method == b"POST":
             if exchange.content_type != _REQUEST_TYPE and not _is_request_type(exchange.content_type):
                 wrong_type = UnsupportedMediaType(_("A status request is sent as {type}.").format(type=REQUEST_TYPE))
                 return problem(wrong_type)
-            kept = self._desk(exchange.target)[0].kept(exchange.body)
-            if kept is None:
-                return None
-            self._counters.add(Count.CACHED)
-            return Reply(UNCACHED, kept.response())
+            desk = self._desk(exchange.target)[0]
+            if kept := desk.kept(exchange.body):
+                self._counters.add(Count.CACHED)
+                return Reply(UNCACHED, kept.response())
+            answer = desk.at_once(exchange.body)
+            return self.finish(exchange, answer) if answer else None
         if exchange.method not in (b"GET", b"HEAD"):
             return problem(MethodNotAllowed(["GET", "HEAD", "POST"]))
         if exchange.target == METRICS.encode():
@@ -73,7 +74,8 @@ class Service:
             return MALFORMED
         kept = desk.kept(question)
         if kept is None:
-            return None
+            signed = desk.at_once(question)
+            return self.finish(exchange, signed) if signed else None
         self._counters.add(Count.CACHED)
         answer = Answer(kept.response(), Count.CACHED, kept.this_update, kept.next_update, desk.tag(kept))
         return self._cacheable(exchange, answer)

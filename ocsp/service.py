@@ -51,14 +51,16 @@ def attribute_responder_of(home: Home) -> Responder | None:
     return _responder(home, reader, AttributeResponder) if reader.issuers() else None
 
 
-def _responder(home: Home, reader: StatusReader, kind: type[Responder] = Responder) -> Responder:
+def _responder(
+    home: Home, reader: StatusReader, kind: type[Responder] = Responder, feed: Feed | None = None
+) -> Responder:
     settings = home.configuration.ocsp
     return kind(
         reader,
         load_delegations(home),
         home.clock,
         timedelta(hours=settings.response_hours),
-        reader.next_crl,
+        feed.next_crl if feed else reader.next_crl,
         archive_cutoff=settings.archive_cutoff,
         extended_revoked=settings.extended_revoked,
     )
@@ -69,7 +71,7 @@ def open_service(home: Home, counters: Counters) -> tuple[Service, Feed, list[Re
     settings, reader = home.configuration.ocsp, StatusReader(home.storage)
     cache = AnswerCache(settings.cache_mib * 1024 * 1024)
     feed = Feed(reader, reader.issuers(), cache)
-    responder = _responder(home, reader)
+    responder = _responder(home, reader, feed=feed)
     desks = {b"": Desk(responder, home.clock, Allowance(settings.nonce_per_second), cache, feed)}
     responders = [responder]
     if attributes := attribute_responder_of(home):

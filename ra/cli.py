@@ -19,7 +19,6 @@ from ra.cli_options import (
     FILE,
     acting_operator,
     choose_server,
-    chosen_server,
     contact_options,
     subject_changes,
     subject_options,
@@ -332,14 +331,10 @@ def deliver_command(
 @output_option
 def revoke(office: RegistrationOffice, serial: str, authority: str | None, reason: str, output: Output) -> None:
     """Revoke a certificate."""
-    name, number = office.revoke(serial, authority, Reason(reason))
-    if chosen_server() is None:  # an office at a distance leaves it to whoever publishes there what is due
-        from ca.cli_crl import publish_at_once
-
-        publish_at_once(click.get_current_context().obj, name, Reason(reason), output)
-    _tell(output, name, number, "revoked")
-    if missed := office.tell_centre():
-        output.warn(_("The key-management centre was not told: {reason}").format(reason=missed))
+    done = office.revoke(serial, authority, Reason(reason))
+    _tell(output, done.authority, done.serial, "revoked")
+    for missed in done.missed:
+        output.warn(missed)
 
 
 @group.command(

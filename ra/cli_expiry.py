@@ -1,6 +1,7 @@
 """`yinxin ra expiring` and `yinxin ra notify`: certificates that end soon."""
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from core.cli import Command, Output, output_option
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
-from ra.cli_options import FILE, Function, acting_here
-from ra.expiry import Expiring, ExpiryFilter, every_expiring, list_expiring
+from ra.cli_options import FILE, Function, acting_here, acting_operator
+from ra.expiry import Expiring, ExpiryFilter, every_expiring
 from ra.exporting import Format, write_export
 from ra.notices import FolderPost, NoticeOutcome, notify, smtp_post
+from ra.office import RegistrationOffice
 from ra.operators import OperatorSession
-from ra.register import PAGE
+from ra.register import MAXIMUM_PAGE, PAGE
 
 _UNITS = {"d": 1, "w": 7, "m": 30, "y": 365}
 
@@ -89,11 +91,10 @@ def _expiry_options(function: Function) -> Function:
     show_default=True,
     help=_("Of --out: CSV, workbook (XLSX) or JSON lines."),
 )
-@acting_here
+@acting_operator
 @output_option
 def expiring_command(
-    home: Home,
-    session: OperatorSession,
+    office: RegistrationOffice,
     within: timedelta,
     unit: str | None,
     profile: str | None,
@@ -107,12 +108,12 @@ def expiring_command(
     """List what ends soon."""
     wanted = ExpiryFilter(unit, profile, branch)
     if out is not None:
-        rows = (_exported(one) for one in every_expiring(home.context, session, within, wanted))
+        rows = (_exported(one) for one in _every(office, within, wanted))
         with files.writing(out, mode=0o600) as file:  # e-mail addresses are personal
             count = write_export(file, EXPORT_HEADINGS, output.track(rows, _("Writing")), Format(form))
         output.done(_("{out}: {count} rows").format(out=out, count=count), {"export": str(out), "rows": count})
         return
-    page = list_expiring(home.context, session, within, wanted, after=after, limit=limit)
+    page = office.expiring(within, wanted, after=after, limit=limit)
     headings = {
         "authority": _("Authority"),
         "serial": _("Serial number"),
@@ -182,6 +183,15 @@ def notify_command(
             _("{count} holders could not be written to").format(count=unreached),
             remedy=_("correct their addresses; the others have their notice"),
         )
+
+
+def _every(office: RegistrationOffice, within: timedelta, wanted: ExpiryFilter) -> Iterator[Expiring]:
+    after = None
+    while True:
+        page = office.expiring(within, wanted, after=after, limit=MAXIMUM_PAGE)
+        yield from page.found
+        if (after := page.next) is None:
+            return
 
 
 def _tell(output: Output, outcomes: list[NoticeOutcome]) -> None:

@@ -4,20 +4,20 @@ from pathlib import Path
 
 import click
 
-from ca.cli_crl import publish_at_once
 from ca.state import Reason
 from core.certificates import serial_text
 from core.cli import Command, Group, Output, output_option
-from core.home import Home
+from core.errors import YinxinError
 from core.i18n import _
-from ra import revocation_batches as batches
-from ra import revocation_orders
 from ra.applications import digest_of
-from ra.cli_options import FILE, acting_here
-from ra.operators import OperatorSession
+from ra.cli_options import FILE, acting_operator
+from ra.office import RegistrationOffice
 from ra.revocation import REASONS
-from ra.revocation_selection import from_list, of_unit, searched
+from ra.revocation_batches import CarriedOut
+from ra.revocation_orders import Line
+from ra.revocation_selection import Selection, read_list
 from ra.search import By
+from ra.statements import Act
 
 LINE_HEADINGS = {
     "authority": _("Authority"),
@@ -50,11 +50,10 @@ LINE_HEADINGS = {
     help=_("Why (RFC 5280)."),
 )
 @click.option("--check", "check_only", is_flag=True, help=_("Only show what would be ordered."))
-@acting_here
+@acting_operator
 @output_option
 def revoke_batch_command(
-    home: Home,
-    session: OperatorSession,
+    office: RegistrationOffice,
     file: Path | None,
     unit: str | None,
     search_for: str | None,
@@ -66,13 +65,12 @@ def revoke_batch_command(
     """Order revocations."""
     if sum(given is not None for given in (file, unit, search_for)) != 1:
         raise click.UsageError(_("Give one of --file, --unit and --search."))
-    if file is not None:
-        chosen = from_list(home.context, file)
-    elif unit is not None:
-        chosen = of_unit(home.context, session, unit)
-    else:
-        chosen = searched(home.context, session, By(by), search_for or "")
-    order, lines = revocation_orders.draw_up(home.context, session, Reason(reason), chosen)
+    listed = read_list(file) if file is not None else None
+    try:
+        order, lines = office.draw_up_revocations(Reason(reason), Selection(listed, unit, By(by), search_for or ""))
+    except YinxinError as error:
+        error.subject = error.subject or str(file or "")
+        raise
     facts = {"reason": reason, "certificates": len(lines), "digest": digest_of(order.canonical())}
     if not output.json:
         _show_lines(output, lines)
@@ -81,7 +79,7 @@ def revoke_batch_command(
         if output.json:
             output.done("", {**facts, "lines": [_row(line) for line in lines]})
         return
-    number = batches.enter(home.context, session, order)
+    number = office.enter_revocations(order)
     output.done(
         _("Order {number} is entered; another operator approves it with: yinxin ra batch approve {number}").format(
             number=number
@@ -100,9 +98,9 @@ def batch_group() -> None:
     help=_("List the orders, the newest first."),
     example="yinxin ra batch list --as wang.review --key wang.pem",
 )
-@acting_here
+@acting_operator
 @output_option
-def list_command(home: Home, session: OperatorSession, output: Output) -> None:
+def list_command(office: RegistrationOffice, output: Output) -> None:
     """List orders."""
     headings = {
         "number": _("Number"),
@@ -111,7 +109,7 @@ def list_command(home: Home, session: OperatorSession, output: Output) -> None:
         "certificates": _("Certificates"),
         "digest": _("Digest (SM3)"),
     }
-    output.table((vars(entry) for entry in batches.list_batches(home.context, session)), headings)
+    output.table((vars(entry) for entry in office.list_revocations()), headings)
 
 
 @batch_group.command(
@@ -119,11 +117,11 @@ def list_command(home: Home, session: OperatorSession, output: Output) -> None:
     example="yinxin ra batch show R20261101-7A3B9C2D --as wang.review --key wang.pem",
 )
 @click.argument("number")
-@acting_here
+@acting_operator
 @output_option
-def show(home: Home, session: OperatorSession, number: str, output: Output) -> None:
+def show(office: RegistrationOffice, number: str, output: Output) -> None:
     """Show an order."""
-    batch, lines = batches.look_up(home.context, session, number)
+    batch, lines = office.look_up_revocations(number)
     facts = {
         "number": number,
         "state": batch.state.value,
@@ -160,13 +158,13 @@ def show(home: Home, session: OperatorSession, number: str, output: Output) -> N
 )
 @click.argument("number")
 @click.option("--digest", help=_("Only if the order is still the one with this digest, as `show` gives it."))
-@acting_here
+@acting_operator
 @output_option
-def approve(home: Home, session: OperatorSession, number: str, digest: str | None, output: Output) -> None:
+def approve(office: RegistrationOffice, number: str, digest: str | None, output: Output) -> None:
     """Approve an order."""
-    done = batches.approve(home.context, session, number, digest=digest)
-    for name in done.authorities:
-        publish_at_once(home, name, done.reason, output, actor=session.name)
+    done = office.decide_revocations(number, Act.APPROVE, digest=digest)
+    for missed in done.missed:
+        output.warn(missed)
     output.done(
         _("Order {number} is carried out: {revoked} certificates revoked, {passed} were so already.").format(
             number=number, revoked=done.revoked, passed=done.passed_over
@@ -181,11 +179,11 @@ def approve(home: Home, session: OperatorSession, number: str, digest: str | Non
 )
 @click.argument("number")
 @click.option("--why", required=True, help=_("The reason, for the record."))
-@acting_here
+@acting_operator
 @output_option
-def reject(home: Home, session: OperatorSession, number: str, why: str, output: Output) -> None:
+def reject(office: RegistrationOffice, number: str, why: str, output: Output) -> None:
     """Reject an order."""
-    _tell(output, number, batches.reject(home.context, session, number, why))
+    _tell(output, number, office.decide_revocations(number, Act.REJECT, why))
 
 
 @batch_group.command(
@@ -194,20 +192,20 @@ def reject(home: Home, session: OperatorSession, number: str, why: str, output: 
 )
 @click.argument("number")
 @click.option("--why", default="", help=_("The reason, for the record."))
-@acting_here
+@acting_operator
 @output_option
-def withdraw(home: Home, session: OperatorSession, number: str, why: str, output: Output) -> None:
+def withdraw(office: RegistrationOffice, number: str, why: str, output: Output) -> None:
     """Withdraw an order."""
-    _tell(output, number, batches.withdraw(home.context, session, number, why))
+    _tell(output, number, office.decide_revocations(number, Act.WITHDRAW, why))
 
 
-def _show_lines(output: Output, lines: list[revocation_orders.Line]) -> None:
+def _show_lines(output: Output, lines: list[Line]) -> None:
     output.table((_row(line) for line in lines), LINE_HEADINGS)
 
 
-def _row(line: revocation_orders.Line) -> dict[str, object]:
+def _row(line: Line) -> dict[str, object]:
     return {**vars(line), "serial": serial_text(line.serial), "state": line.state.value if line.state else ""}
 
 
-def _tell(output: Output, number: str, done: batches.CarriedOut) -> None:
+def _tell(output: Output, number: str, done: CarriedOut) -> None:
     output.table([{"number": number, "state": done.state.value}], {"number": _("Number"), "state": _("State")})

@@ -78,8 +78,7 @@ def list_expiring(
     if not 1 <= limit <= MAXIMUM_PAGE:
         raise YinxinError(Kind.INVALID, _("a page has 1 to {maximum} rows").format(maximum=MAXIMUM_PAGE))
     table = records.request_certificates
-    now = context.clock.now()
-    query = _query(now, now + within, wanted or ExpiryFilter()).limit(limit + 1)
+    query = _query(context.clock.now(), within, wanted or ExpiryFilter()).limit(limit + 1)
     with (
         refusals_recorded(context, "ra.certificate.read", actor=session.name, subject=session.name),
         context.storage.reading() as connection,
@@ -114,7 +113,11 @@ def every_expiring(
             return
 
 
-def _query(begin: datetime, end: datetime, wanted: ExpiryFilter) -> sa.Select[Any]:
+def _query(begin: datetime, within: timedelta, wanted: ExpiryFilter) -> sa.Select[Any]:
+    try:
+        end = begin + within
+    except OverflowError:
+        raise YinxinError(Kind.INVALID, _("no certificate lasts so long"), remedy=_("ask for less time")) from None
     table, requests = records.request_certificates, records.requests
     state = (
         sa.select(events.c.state)

@@ -5,11 +5,12 @@ It holds no operator's key: what changes something comes as a statement that the
 """
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, request
-from werkzeug.exceptions import PreconditionFailed, UnsupportedMediaType
+from werkzeug.exceptions import NotFound, PreconditionFailed, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
 from ca.encryption_keys import encryption_keys_of
@@ -19,10 +20,11 @@ from core.errors import YinxinError
 from core.home import Home
 from core.http import problem_response, read_body, register_errors
 from core.i18n import _
-from ra import http_certificates, http_lists, http_people, http_requests
+from ra import http_certificates, http_lists, http_people, http_requests, http_revocations
 from ra.http_access import admit_caller
 from ra.http_desk import Desk
 from ra.http_document import describe
+from ra.http_models import PATH_TEXT
 from ra.http_operation import SMALL, Operation
 from ra.http_outcomes import once
 
@@ -30,6 +32,7 @@ PREFIX = "/api/ra/v1"
 OPERATIONS: tuple[Operation, ...] = (
     *http_requests.operations,
     *http_certificates.operations,
+    *http_revocations.operations,
     *http_people.operations,
     *http_lists.operations,
 )
@@ -76,7 +79,7 @@ def _view(home: Home, operation: Operation, issuing: CertificateAuthority | None
         def answer() -> Response:
             try:
                 return _answer(desk, operation, parameters, body)
-            except (YinxinError, PreconditionFailed, UnsupportedMediaType) as error:
+            except (YinxinError, NotFound, PreconditionFailed, UnsupportedMediaType) as error:
                 return problem_response(error)
 
         return once(home.context, caller.name, request, body, answer) if operation.writes else answer()
@@ -85,6 +88,8 @@ def _view(home: Home, operation: Operation, issuing: CertificateAuthority | None
 
 
 def _answer(desk: Desk, operation: Operation, parameters: dict[str, str], body: bytes) -> Response:
+    if not all(re.match(PATH_TEXT, text) for text in parameters.values()):
+        raise NotFound
     given: dict[str, Any] = dict(parameters)
     query = operation.read_query(request.args)
     if query is not None:

@@ -2,16 +2,18 @@
 
 from ca.authorities import chain_of
 from ca.register import Filter
+from ca.state import Reason
 from core.certificates import serial_text
 from ra import revocation
+from ra.aftermath import follow_up
 from ra.exporting import certificate_page
 from ra.http_desk import Desk
 from ra.http_models import (
     CertificateQuery,
     Chain,
-    Done,
     FindingsModel,
     FoundModel,
+    Ordered,
     OrderPlace,
     OrderQuery,
     Rows,
@@ -20,6 +22,7 @@ from ra.http_models import (
 )
 from ra.http_operation import Operations
 from ra.search import search
+from ra.statements import Act, verify_statement
 
 operations = Operations()
 
@@ -58,10 +61,16 @@ def next_order(desk: Desk, query: OrderQuery) -> OrderPlace:
 
 
 @operations.post("/certificates/orders", "Revoke, hold or resume a certificate, as the statement says.")
-def order(desk: Desk, body: SignedStatement) -> Done:
+def order(desk: Desk, body: SignedStatement) -> Ordered:
     """Carry out an order."""
-    revocation.submit_order(desk.context, desk.receive(body.statement))
-    return Done()
+    message = desk.receive(body.statement)
+    revocation.submit_order(desk.context, message)
+    statement = verify_statement(message).statement
+    if statement.act is not Act.REVOKE:
+        return Ordered(missed=[])
+    authority = statement.subject.rpartition("/")[0]
+    missed = follow_up(desk.home, [authority], Reason(statement.decision), actor=desk.caller.name)
+    return Ordered(missed=list(missed))
 
 
 @operations.get("/authorities/{name}/chain", "An authority's certificate and those above it, up to the root.")

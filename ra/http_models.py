@@ -97,6 +97,13 @@ class Done(Model):
     """It is done."""
 
 
+class Ordered(Model):
+    """An order about a certificate is carried out."""
+
+    missed: list[str]
+    """What ought to have followed, and could not be done."""
+
+
 class RequestState(Model):
     """Where a request stands now."""
 

@@ -7,7 +7,7 @@ identity numbers have no part in the number: it is shown to everybody, and must 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from openpyxl.utils import get_column_letter
@@ -19,8 +19,8 @@ from ra import records
 from ra.applications import Application, digest_of, new_salt, parse_application
 from ra.import_columns import Layout
 from ra.moves import State
-from ra.operators import OperatorSession
-from ra.requests import submit_entry
+from ra.operators import OperatorSession, find_operator
+from ra.requests import DECIDE_WITHIN, deadline, submit_entry
 from ra.spreadsheets import Problem, Table
 from ra.statements import Act, Statement
 
@@ -35,7 +35,7 @@ class Candidate:
 
     row: int
     application: Application
-    """Under the number that it will have; salted anew when it is entered."""
+    """Under the number that it will have; branch, deadline and salt are set when it is entered."""
 
 
 @dataclass(frozen=True)
@@ -92,19 +92,35 @@ def is_same(one: Application, other: Application) -> bool:
     return (one.subject, one.profile, one.authority) == (other.subject, other.profile, other.authority)
 
 
-def enter(context: Context, session: OperatorSession, candidates: Iterable[Candidate]) -> Iterator[Outcome]:
+def enter(
+    context: Context,
+    session: OperatorSession,
+    candidates: Iterable[Candidate],
+    *,
+    decide_within: timedelta = DECIDE_WITHIN,
+) -> Iterator[Outcome]:
     """Enter the rows, each in a transaction of its own, and tell of each when it is committed.
 
     Interrupted, it has entered the rows that it told of and at most one more, which is known when it is run again.
     """
+    with context.storage.reading() as connection:
+        branch = find_operator(connection, session.name).branch
     for candidate in candidates:
-        application = candidate.application.model_copy(update={"salt": new_salt()})
-        message, content = entry_of(application, session, context.clock.now())
+        now = context.clock.now()
+        application = completed(candidate, now, branch=branch, decide_within=decide_within)
+        message, content = entry_of(application, session, now)
         try:
             state = submit_entry(context, message, content)
         except YinxinError as error:
             state = _entered_meanwhile(context, application, error)
         yield Outcome(candidate.row, application.number, state)
+
+
+def completed(candidate: Candidate, now: datetime, *, branch: str, decide_within: timedelta) -> Application:
+    """The row's request as it is entered now: in the operator's branch, to be decided in time, salted anew."""
+    return candidate.application.model_copy(
+        update={"branch": branch, "decide_by": deadline(now, decide_within), "salt": new_salt()}
+    )
 
 
 def entry_of(application: Application, session: OperatorSession, now: datetime) -> tuple[bytes, bytes]:

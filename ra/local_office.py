@@ -6,16 +6,13 @@ from functools import cached_property
 
 from ca.activation import active_profile, active_profiles
 from ca.authorities import chain_of
-from ca.encryption_keys import encryption_keys_of, tell_centre
+from ca.encryption_keys import encryption_keys_of
 from ca.issuance import CertificateAuthority
 from ca.profiles import Audience
 from ca.register import Filter, find
 from ca.service import open_authority
 from ca.state import Reason
-from core.context import Context
-from core.errors import Kind, YinxinError
 from core.home import Home
-from core.i18n import _
 from core.subject import Subject
 from ra import (
     branches,
@@ -32,36 +29,23 @@ from ra import (
     search,
     succession,
 )
+from ra.aftermath import follow_up
 from ra.applications import Contact, Succession
 from ra.branches import BranchEntry
 from ra.filters import RequestFilter
 from ra.importing import Candidate, Examination, Outcome
+from ra.local_revocations import LocalRevocations
 from ra.moves import State
-from ra.office import Made
-from ra.operators import Operator, OperatorSession
+from ra.office import Made, Ordered
+from ra.operators import Operator
 from ra.profiles import OPERATOR
 from ra.register import EVERYTHING, PAGE, Page, Record, StoredCertificate
 from ra.roles import Role
 from ra.spreadsheets import Table
 
 
-class LocalOffice:
+class LocalOffice(LocalRevocations):
     """A `RegistrationOffice` in this installation's home."""
-
-    def __init__(self, home: Home, session: OperatorSession | None = None) -> None:
-        self._home = home
-        self._opened = session
-
-    @property
-    def _context(self) -> Context:
-        return self._home.context
-
-    @property
-    def _session(self) -> OperatorSession:
-        """There is always one where the command asks for an operator."""
-        if self._opened is None:
-            raise YinxinError(Kind.FORBIDDEN, _("this is done by an operator"), remedy=_("give --as and --key"))
-        return self._opened
 
     @cached_property
     def _authority(self) -> CertificateAuthority:
@@ -180,15 +164,12 @@ class LocalOffice:
         """One page of certificates."""
         return search.search(self._context, self._session, by, what, after=after, limit=limit)
 
-    def revoke(self, serial: str, authority: str | None, reason: Reason) -> tuple[str, int]:
+    def revoke(self, serial: str, authority: str | None, reason: Reason) -> Ordered:
         """Revoke a certificate."""
         found = find(self._home.storage, serial, authority)
         revocation.revoke(self._context, self._session, found.authority, found.serial, reason)
-        return found.authority, found.serial
-
-    def tell_centre(self) -> str:
-        """Tell the centre; one elsewhere is told by whoever publishes the CRL, at the authority's end of the line."""
-        return "" if self._home.configuration.kmc.url else tell_centre(self._home) or ""
+        missed = follow_up(self._home, [found.authority], reason, actor=self._session.name)
+        return Ordered(found.authority, found.serial, missed)
 
     def hold(self, serial: str, authority: str | None) -> tuple[str, int]:
         """Hold a certificate."""
@@ -208,7 +189,7 @@ class LocalOffice:
 
     def enter_rows(self, candidates: Iterable[Candidate]) -> Iterator[Outcome]:
         """Enter the sound rows of a list."""
-        return importing.enter(self._context, self._session, candidates)
+        return importing.enter(self._context, self._session, candidates, decide_within=self._decide_within)
 
     def request_records(self, wanted: RequestFilter) -> Iterator[exporting.Record]:
         """Requests, for an export."""

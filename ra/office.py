@@ -16,6 +16,7 @@ from ra.exporting import Record as ExportRecord
 from ra.filters import RequestFilter
 from ra.importing import Candidate, Examination, Outcome
 from ra.moves import State
+from ra.office_revocations import RevocationOffice
 from ra.operators import Operator
 from ra.register import EVERYTHING, PAGE, Page, Record, StoredCertificate
 from ra.roles import Role
@@ -36,6 +37,16 @@ class Made:
 
 
 @dataclass(frozen=True)
+class Ordered:
+    """A certificate that was held, resumed or revoked."""
+
+    authority: str
+    serial: int
+    missed: tuple[str, ...]
+    """What ought to have followed, and could not be done."""
+
+
+@dataclass(frozen=True)
 class Server:
     """Where the office is."""
 
@@ -44,7 +55,7 @@ class Server:
     """Whom to trust for TLS; else whom this machine trusts."""
 
 
-class RegistrationOffice(Protocol):
+class RegistrationOffice(RevocationOffice, Protocol):
     """What an operator or administrator can have done. Each verb is that of `ra` with the same name."""
 
     def now(self) -> datetime:
@@ -124,12 +135,8 @@ class RegistrationOffice(Protocol):
         """One page of certificates."""
         ...
 
-    def revoke(self, serial: str, authority: str | None, reason: Reason) -> tuple[str, int]:
-        """Revoke the certificate with this number; its authority and serial number."""
-        ...
-
-    def tell_centre(self) -> str:
-        """Tell the key-management centre of this machine what was revoked; why it could not be told, or nothing."""
+    def revoke(self, serial: str, authority: str | None, reason: Reason) -> Ordered:
+        """Revoke the certificate with this number."""
         ...
 
     def hold(self, serial: str, authority: str | None) -> tuple[str, int]:

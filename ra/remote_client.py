@@ -17,6 +17,7 @@ from core.keys.signer import Signer
 from ra.http_access import TAG
 from ra.http_models import ProblemDocument
 from ra.office import Server
+from ra.register import MAXIMUM_PAGE
 
 Reply = TypeVar("Reply", bound=BaseModel)
 
@@ -106,6 +107,12 @@ class RemoteClient:
             subject=self._server.url,
             remedy=_("check the address and the network, and try again"),
         )
+
+
+def check_limit(limit: int) -> None:
+    """Return if a page may have so many rows."""
+    if not 1 <= limit <= MAXIMUM_PAGE:
+        raise YinxinError(Kind.INVALID, _("a page has 1 to {maximum} rows").format(maximum=MAXIMUM_PAGE))
 
 
 def segment(text: str) -> str:

@@ -19,21 +19,21 @@ from core.i18n import _
 from core.keys.key_file import open_key_file
 from core.subject import Subject
 from ra import http_models as wire
-from ra.applications import Contact, Replaced, Succession, digest_of
+from ra.applications import Application, Contact, Replaced, Succession, digest_of
 from ra.examination import Defaults
 from ra.exporting import REQUEST_HEADINGS
 from ra.exporting import Record as ExportRecord
 from ra.filters import RequestFilter
-from ra.importing import Candidate, Examination, Outcome, entry_of
+from ra.importing import Candidate, Examination, Outcome, completed, entry_of, is_same
 from ra.moves import State
-from ra.office import Made, Server
+from ra.office import Made, Ordered, Server
 from ra.operators import OperatorSession
 from ra.refusals import RefusedError
 from ra.register import EVERYTHING, MAXIMUM_PAGE, PAGE, Entry, Page, Record, StoredCertificate
-from ra.remote_client import RemoteClient, segment
+from ra.remote_client import RemoteClient, check_limit, segment
 from ra.remote_lists import examine
-from ra.remote_people import RemotePeople
 from ra.remote_reading import read_record, stored
+from ra.remote_revocations import RemoteRevocations
 from ra.replacement import require_reason
 from ra.requests import amended, new_application
 from ra.search import By, Findings, Found
@@ -42,7 +42,7 @@ from ra.statements import Act
 from ra.succession import replaced_by
 
 
-class RemoteOffice(RemotePeople):
+class RemoteOffice(RemoteRevocations):
     """A `RegistrationOffice` at a distance."""
 
     def now(self) -> datetime:
@@ -181,7 +181,7 @@ class RemoteOffice(RemotePeople):
 
     def list_requests(self, wanted: RequestFilter = EVERYTHING, *, after: str | None = None, limit: int = PAGE) -> Page:
         """One page of requests."""
-        _check_limit(limit)
+        check_limit(limit)
         page = self._client.get("/requests", wire.RequestPage, **vars(wanted), after=after, limit=limit)
         return Page([Entry(**vars(entry)) for entry in page.entries], page.next)
 
@@ -217,37 +217,36 @@ class RemoteOffice(RemotePeople):
 
     def search(self, by: By, what: str, *, after: int | None = None, limit: int = PAGE) -> Findings:
         """One page of certificates."""
-        _check_limit(limit)
+        check_limit(limit)
         asked = wire.SearchQuery(by=by, what=what, after=after, limit=limit)
         findings = self._client.post("/certificates/search", asked, wire.FindingsModel)
         return Findings(
             [Found(**(vars(one) | {"serial": int(one.serial, 16)})) for one in findings.found], findings.next
         )
 
-    def revoke(self, serial: str, authority: str | None, reason: Reason) -> tuple[str, int]:
+    def revoke(self, serial: str, authority: str | None, reason: Reason) -> Ordered:
         """Revoke a certificate."""
         return self._order(serial, authority, Act.REVOKE, reason.value)
 
-    def tell_centre(self) -> str:
-        """The office tells it."""
-        return ""
-
     def hold(self, serial: str, authority: str | None) -> tuple[str, int]:
         """Hold a certificate."""
-        return self._order(serial, authority, Act.HOLD)
+        held = self._order(serial, authority, Act.HOLD)
+        return held.authority, held.serial
 
     def resume(self, serial: str, authority: str | None) -> tuple[str, int]:
         """Resume a certificate."""
-        return self._order(serial, authority, Act.RESUME)
+        resumed = self._order(serial, authority, Act.RESUME)
+        return resumed.authority, resumed.serial
 
-    def _order(self, serial: str, authority: str | None, act: Act, decision: str = "") -> tuple[str, int]:
-        def attempt() -> tuple[int, Callable[[], tuple[str, int]]]:
+    def _order(self, serial: str, authority: str | None, act: Act, decision: str = "") -> Ordered:
+        def attempt() -> tuple[int, Callable[[], Ordered]]:
             place = self._client.get("/certificates/next-order", wire.OrderPlace, serial=serial, authority=authority)
 
-            def submit() -> tuple[str, int]:
+            def submit() -> Ordered:
                 statement = self._sign(act, place.subject, place.sequence, place.digest, decision)
-                self._client.post("/certificates/orders", wire.SignedStatement(statement=statement), wire.Done)
-                return place.authority, int(place.serial, 16)
+                body = wire.SignedStatement(statement=statement)
+                done = self._client.post("/certificates/orders", body, wire.Ordered)
+                return Ordered(place.authority, int(place.serial, 16), tuple(done.missed))
 
             return place.sequence, submit
 
@@ -262,15 +261,26 @@ class RemoteOffice(RemotePeople):
     def enter_rows(self, candidates: Iterable[Candidate]) -> Iterator[Outcome]:
         """Enter the sound rows of a list."""
         for candidate in candidates:
-            number = candidate.application.number
-            statement, content = entry_of(candidate.application, self._session, self._clock.now())
+            now = self._clock.now()
+            application = completed(candidate, now, branch=self._office.me.branch, decide_within=self._decide_within)
+            number = application.number
+            statement, content = entry_of(application, self._session, now)
             body = wire.SignedContent(statement=statement, content=content)
             try:
                 state = self._client.post("/requests", body, wire.RequestState).state
             except YinxinError as error:
-                error.subject = error.subject or number
-                raise
+                state = self._entered_meanwhile(application, error)
             yield Outcome(candidate.row, number, state)
+
+    def _entered_meanwhile(self, application: Application, error: YinxinError) -> State:
+        """The state of the same request, where another import came first; else the error goes on."""
+        error.subject = error.subject or application.number
+        if error.kind is not Kind.CONFLICT:
+            raise error
+        found = self.look_up(application.number)
+        if found.application is None or not is_same(found.application, application):
+            raise error
+        return found.entry.state
 
     def request_records(self, wanted: RequestFilter) -> Iterator[ExportRecord]:
         """Requests, for an export."""
@@ -322,11 +332,6 @@ class RemoteOffice(RemotePeople):
 
     def _places(self, numbers: list[str]) -> list[wire.Place]:
         return self._client.get("/requests/next-statements", wire.Places, number=numbers).places
-
-
-def _check_limit(limit: int) -> None:
-    if not 1 <= limit <= MAXIMUM_PAGE:
-        raise YinxinError(Kind.INVALID, _("a page has 1 to {maximum} rows").format(maximum=MAXIMUM_PAGE))
 
 
 def open_remote(

@@ -91,7 +91,7 @@ def new_application(
     """What is entered, under a new number."""
     return Application(
         number=new_number(now),
-        decide_by=_deadline(now, decide_within),
+        decide_by=deadline(now, decide_within),
         branch=branch,
         authority=authority,
         profile=profile,
@@ -117,7 +117,7 @@ def amended(
     """The next version of a request."""
     changes = {
         "revision": present.revision + 1,
-        "decide_by": _deadline(now, decide_within),
+        "decide_by": deadline(now, decide_within),
         "approvals": approvals,
         "subject": subject or present.subject,
         "contact": contact or present.contact,
@@ -160,7 +160,8 @@ def amend(
             continue
 
 
-def _deadline(now: datetime, within: timedelta) -> datetime:
+def deadline(now: datetime, within: timedelta) -> datetime:
+    """Until when a request waits, to the second."""
     return (now + within).astimezone(UTC).replace(microsecond=0)
 
 

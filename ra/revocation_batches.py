@@ -7,6 +7,7 @@ happened. Whoever was interrupted approves again. What was revoked in the meanti
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,6 +58,8 @@ class Batch:
     content: bytes
     order: RevocationOrder
     history: History
+    messages: tuple[bytes, ...] = ()
+    """The signed statements of the history."""
 
     @property
     def state(self) -> State:
@@ -88,12 +91,14 @@ class CarriedOut:
     """Revoked already."""
     authorities: tuple[str, ...]
     reason: Reason
+    missed: tuple[str, ...] = ()
+    """What ought to have followed, and could not be done."""
 
 
 def enter(context: Context, session: OperatorSession, order: RevocationOrder) -> str:
     """Enter an order, to be approved by a second person; its number."""
     content = order.canonical()
-    number = f"R{context.clock.now():%Y%m%d}-{secrets.token_hex(4).upper()}"
+    number = new_number(context.clock.now())
     statement = Statement(
         act=Act.ENTER,
         subject=PREFIX + number,
@@ -107,6 +112,11 @@ def enter(context: Context, session: OperatorSession, order: RevocationOrder) ->
     return number
 
 
+def new_number(now: datetime) -> str:
+    """`RYYYYMMDD-` and 32 random bits, hexadecimal."""
+    return f"R{now:%Y%m%d}-{secrets.token_hex(4).upper()}"
+
+
 def approve(context: Context, session: OperatorSession, number: str, *, digest: str | None = None) -> CarriedOut:
     """Approve an order of this digest, or as it is stored now, and so carry it out."""
     return decide(context, session, number, Act.APPROVE, digest=digest)
@@ -114,8 +124,6 @@ def approve(context: Context, session: OperatorSession, number: str, *, digest: 
 
 def reject(context: Context, session: OperatorSession, number: str, why: str) -> CarriedOut:
     """Reject an order, saying why; nothing is revoked."""
-    if not why.strip():
-        raise YinxinError(Kind.INVALID, _("a rejection needs a reason"), subject=number)
     return decide(context, session, number, Act.REJECT, why)
 
 
@@ -128,6 +136,7 @@ def decide(
     context: Context, session: OperatorSession, number: str, act: Act, why: str = "", digest: str | None = None
 ) -> CarriedOut:
     """Sign and submit a statement about an order, again if somebody else came first."""
+    require_words(act, why, number)
     while True:
         with context.storage.reading() as connection:
             batch = read_batch(connection, number)
@@ -145,6 +154,12 @@ def decide(
         except OvertakenError:
             # Ends: an order's moves are few.
             continue
+
+
+def require_words(act: Act, why: str, number: str) -> None:
+    """Return if the decision says why where it must."""
+    if act is Act.REJECT and not why.strip():
+        raise YinxinError(Kind.INVALID, _("a rejection needs a reason"), subject=number)
 
 
 def submit_entry(context: Context, message: bytes, content: bytes) -> None:
@@ -231,7 +246,7 @@ def read_batch(connection: sa.Connection, number: str, *, lock: bool = False) ->
     except YinxinError as error:
         raise altered(number) from error
     history = History.replay(PREFIX + number, [Version(digest_of(row.content), 1)], past)
-    return Batch(row.id, number, row.content, order, history)
+    return Batch(row.id, number, row.content, order, history, tuple(map(bytes, messages)))
 
 
 def look_up(context: Context, session: OperatorSession, number: str) -> tuple[Batch, list[Line]]:

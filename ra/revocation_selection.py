@@ -1,5 +1,7 @@
 """Which certificates a batch revocation is about: those of a list, of a unit, or found by a search."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -18,11 +20,41 @@ Chosen = list[tuple[str, int]]
 """Authority and serial number."""
 
 
-def from_list(context: Context, file: Path) -> Chosen:
-    """The certificates of a list (CSV, XLSX): a column of serial numbers, and one of authorities if there is one.
+@dataclass(frozen=True)
+class Listed:
+    """A row of a list."""
+
+    row: int
+    serial: str
+    """As it is written there."""
+    authority: str = ""
+    """Empty: whichever issued this number."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which certificates: those of a list, else of a unit, else what a search finds."""
+
+    listed: tuple[Listed, ...] | None = None
+    unit: str | None = None
+    by: By = By.NAME
+    what: str = ""
+
+
+def choose(context: Context, session: OperatorSession, selection: Selection) -> Chosen:
+    """The certificates of a selection."""
+    if selection.listed is not None:
+        return find_listed(context, selection.listed)
+    if selection.unit is not None:
+        return of_unit(context, session, selection.unit)
+    return searched(context, session, selection.by, selection.what)
+
+
+def read_list(file: Path) -> tuple[Listed, ...]:
+    """A list (CSV, XLSX): a column of serial numbers, and one of authorities if there is one.
 
     The columns are known by their headings, as `yinxin ra export` writes them; a list without headings has serial
-    numbers in its first column. `YinxinError` (not found) names the rows for which there is no certificate.
+    numbers in its first column.
     """
     read = read_table(file)
     if read.problems:
@@ -31,21 +63,26 @@ def from_list(context: Context, file: Path) -> Chosen:
             Kind.INVALID, _("row {row}: {problem}").format(row=first.row, problem=first.what), subject=str(file)
         )
     serials, authorities, rows = _columns(read.rows)
+    return tuple(
+        Listed(row.number, text, row.cell(authorities) if authorities else "")
+        for row in rows
+        if (text := row.cell(serials))
+    )
+
+
+def find_listed(context: Context, listed: Iterable[Listed]) -> Chosen:
+    """The certificates of a list; `YinxinError` (not found) names the rows for which there is none."""
     chosen, missing = [], []
     with context.storage.reading() as connection:
-        for row in rows:
-            text = row.cell(serials)
-            if not text:
-                continue
-            found = _find(connection, text, row.cell(authorities) if authorities else "")
+        for one in listed:
+            found = _find(connection, one.serial, one.authority)
             chosen += found
             if not found:
-                missing.append(str(row.number))
+                missing.append(str(one.row))
     if missing:
         raise YinxinError(
             Kind.NOT_FOUND,
             _("no holder's certificate has the number in row {rows}").format(rows=", ".join(missing[:20])),
-            subject=str(file),
             remedy=_("correct the list; nothing was ordered"),
         )
     return chosen

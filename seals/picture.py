@@ -7,11 +7,14 @@ name of the organ in simplified Song characters arced from left to right around 
 All lengths are millimetres; the origin is the centre of the seal and y points down, as in SVG.
 """
 
+import io
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import pi, radians
 from typing import NamedTuple, Protocol
+
+from PIL import Image
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -298,9 +301,15 @@ def _number_line(text: str, y: float, cell: Cell, longest: float) -> Iterator[Sh
 
 
 def _fitted(png: bytes, side: float) -> Emblem:
-    width, height = (int.from_bytes(png[place : place + 4], "big") for place in (16, 20))  # IHDR of PNG
-    scale = side / max(width, height)
-    return Emblem(png, width * scale, height * scale)
+    """The artwork in the red of the seal, within a square."""
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+        alpha = image.convert("RGBA").getchannel("A")
+    red = Image.new("RGB", alpha.size, RED)
+    red.putalpha(alpha)
+    output = io.BytesIO()
+    red.save(output, "PNG")
+    scale = side / max(alpha.size)
+    return Emblem(output.getvalue(), alpha.width * scale, alpha.height * scale)
 
 
 def _refuse_longer(text: str, longest: int, what: str) -> None:

@@ -1,11 +1,13 @@
 """What every test may ask for: a clock that stands still, storage on SQLite and on a real PostgreSQL, a context."""
 
 import shutil
+import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -14,6 +16,13 @@ from core.clock import FixedClock
 from core.context import Context
 from core.storage import Storage
 from tests.support import demonstration as demonstrations
+
+
+@sa.event.listens_for(sa.pool.Pool, "checkout")
+def hurry(connection: Any, _record: object, _proxy: object) -> None:
+    """No test cuts the power: SQLite in the tests' own process need not wait for the disk."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous=OFF")
 
 
 @pytest.fixture

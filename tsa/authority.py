@@ -2,15 +2,20 @@
 
 import logging
 import secrets
+import threading
 from collections.abc import Callable, Sequence
-
-import sqlalchemy as sa
+from concurrent.futures import Future
+from contextlib import nullcontext
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from core.algorithms import SHA256, Digest
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from tsa.records import TimeWentBack, TokenRecord, record
+from tsa.offer import Offer
+from tsa.recorder import Recorder
+from tsa.records import TimeWentBack, TokenRecord, latest_time
 from tsa.request import MessageImprint, TimeStampRequest, parse_request
 from tsa.response import PKIFailureInfo, Rejection, granted, rejected
 from tsa.unit import Unit
@@ -18,6 +23,20 @@ from tsa.unit import Unit
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
+_TICK = timedelta(microseconds=1)
+_MAXIMUM_AHEAD = timedelta(milliseconds=1)
+"""So far ordered times may run ahead of the clock, when it tells the same time twice."""
+
+Settle = Callable[[bytes | Exception], None]
+"""Is told the token, or why there is none; once, perhaps in another thread."""
+
+
+class TimeSource(Protocol):
+    """Knows whether the clock is right."""
+
+    def require_agreement(self) -> None:
+        """Return if it is; else `YinxinError` that says why."""
+        ...
 
 
 def random_serial() -> int:
@@ -29,39 +48,59 @@ class TimeStampAuthority:
     """Several units behind one service. Threads share it."""
 
     def __init__(
-        self, context: Context, units: Sequence[Unit], *, new_serial: Callable[[], int] = random_serial
+        self,
+        context: Context,
+        units: Sequence[Unit],
+        *,
+        ordering: bool = False,
+        watch: TimeSource | None = None,
+        new_serial: Callable[[], int] = random_serial,
     ) -> None:
-        """The first unit serves whoever names none. Units of one policy stand in for each other, in their order."""
-        if not units:
-            raise YinxinError(Kind.INVALID, _("a time-stamping authority needs at least one unit"))
+        """The first unit serves whoever names none. Units of one policy stand in for each other, in their order.
+
+        `ordering`: any two tokens can be told apart by their times (RFC 3161 2.4.2).
+        """
         self._context = context
-        self._units = {unit.name: unit for unit in units}
-        self._default = units[0].policy
+        self._ordering = ordering
+        self._watch = watch
         self._new_serial = new_serial
-        if len(self._units) != len(units):
-            raise YinxinError(Kind.INVALID, _("two time-stamping units have the same name"))
+        self._recorder = Recorder(context.storage, strictly=ordering)
+        self._latest: datetime | None = None
+        # Ordered tokens come to the recorder in the order of their times.
+        self._turn = threading.Lock() if ordering else nullcontext()
+        self.offer = Offer(units)
+
+    def use(self, units: Sequence[Unit]) -> None:
+        """Give tokens by these units from now on. `YinxinError` as for the first ones; those stay in use then."""
+        self.offer = Offer(units)
 
     @property
     def unit_names(self) -> tuple[str, ...]:
         """The units that have an address of their own."""
-        return tuple(self._units)
+        return self.offer.names
 
     def respond(self, request: bytes, *, unit: str | None = None) -> bytes:
         """TimeStampResp DER for a TimeStampReq, whatever its octets. `unit`: the unit whose address was used.
 
         `YinxinError` (not found) only if there is no such unit.
         """
-        self._require_unit(unit)
+        response: Future[bytes] = Future()
+        self.answer(request, unit, response.set_result)
+        return response.result()
+
+    def answer(self, request: bytes, unit: str | None, deliver: Callable[[bytes], None]) -> None:
+        """As `respond`, but without waiting for the record: the response is handed over when it may be sent."""
+        self.offer.require_unit(unit)
+
+        def settle(outcome: bytes | Exception) -> None:
+            deliver(_response(outcome))
+
         try:
-            return granted(self._stamp(parse_request(request), unit))
+            asked = parse_request(request)
         except Rejection as rejection:
-            return rejected(rejection.failure, rejection.what)
-        except YinxinError as error:
-            log.error("no token: %s", error)
-        except Exception:
-            # The last stop: a client of this protocol always gets an answer in it.
-            log.exception("no token")
-        return rejected(PKIFailureInfo.SYSTEM_FAILURE, _("the time-stamping authority has a failure; it was logged"))
+            settle(rejection)
+        else:
+            self._stamp(asked, unit, settle)
 
     def stamp(
         self,
@@ -74,48 +113,60 @@ class TimeStampAuthority:
         include_certificates: bool = True,
     ) -> bytes:
         """A token (DER) for a digest, without the protocol around it. `YinxinError` if there can be none."""
-        self._require_unit(unit)
+        self.offer.require_unit(unit)
         imprint = MessageImprint.of(digest, value)
-        return self._stamp(TimeStampRequest(imprint, policy, nonce, include_certificates), unit)
+        token: Future[bytes] = Future()
 
-    def _stamp(self, request: TimeStampRequest, unit_name: str | None) -> bytes:
-        candidates = self._candidates(request.policy, unit_name)
-        for _attempt in range(_ATTEMPTS):
-            try:
-                return self._issue(request, candidates)
-            except TimeWentBack:
-                # Another token may have taken the next second between our look at the clock and our record.
-                continue
-        log.error("the clock is behind the latest token that was given")
-        raise Rejection(
-            PKIFailureInfo.TIME_NOT_AVAILABLE,
-            _("the clock is behind the latest token that was given"),
-            remedy=_("set the clock right"),
-        )
+        def settle(outcome: bytes | Exception) -> None:
+            if isinstance(outcome, bytes):
+                token.set_result(outcome)
+            else:
+                token.set_exception(outcome)
 
-    def _require_unit(self, name: str | None) -> None:
-        if name is not None and name not in self._units:
-            raise YinxinError(
-                Kind.NOT_FOUND,
-                _("no such time-stamping unit"),
-                subject=name,
-                remedy=_("there are: {names}").format(names=", ".join(self._units)),
-            )
+        self._stamp(TimeStampRequest(imprint, policy, nonce, include_certificates), unit, settle)
+        return token.result()
 
-    def _candidates(self, policy: str | None, unit_name: str | None) -> list[Unit]:
-        own_policy = policy or self._default if unit_name is None else self._units[unit_name].policy
-        units = [unit for unit in self._units.values() if unit.policy == own_policy]
-        if not units or policy not in (None, own_policy):
-            raise Rejection(
-                PKIFailureInfo.UNACCEPTED_POLICY,
-                _("no time stamps are given here under policy {policy}").format(policy=policy),
-            )
-        return units
+    def require_time(self) -> datetime:
+        """The present moment, if a token may tell it; `Rejection` (timeNotAvailable) says why not.
 
-    def _issue(self, request: TimeStampRequest, candidates: Sequence[Unit]) -> bytes:
-        gen_time = self._context.clock.now().replace(microsecond=0)
-        unit = next((unit for unit in candidates if unit.is_valid(gen_time)), candidates[0])
-        unit.require_valid(gen_time)
+        `YinxinError` if the books cannot be read.
+        """
+        self._require_agreement()
+        now = self._now()
+        with self._context.storage.reading() as connection:
+            latest = latest_time(connection)
+        if latest is not None and now < latest - _MAXIMUM_AHEAD:
+            raise _time_went_back()
+        return now
+
+    def _stamp(self, request: TimeStampRequest, unit: str | None, settle: Settle, attempts: int = _ATTEMPTS) -> None:
+        token = b""
+
+        def recorded(failure: Exception | None) -> None:
+            match failure:
+                case None:
+                    settle(token)
+                case TimeWentBack() if attempts > 1:
+                    # Another token may have taken the next second between our look at the clock and our record.
+                    self._stamp(request, unit, settle, attempts - 1)
+                case TimeWentBack():
+                    log.error("the clock is behind the latest token that was given")
+                    settle(_time_went_back())
+                case _:
+                    settle(_not_recorded(failure))
+
+        try:
+            with self._turn:
+                token, entry = self._issue(request, self.offer.candidates(request.policy, unit))
+                self._recorder.record(entry, recorded)
+        except Exception as error:  # noqa: BLE001 - whoever waits is told
+            settle(error)
+
+    def _issue(self, request: TimeStampRequest, candidates: Sequence[Unit]) -> tuple[bytes, TokenRecord]:
+        self._require_agreement()
+        gen_time = self._now()
+        unit = next((unit for unit in candidates if unit.is_in_service(gen_time)), candidates[0])
+        unit.require_in_service(gen_time)
         serial = self._new_serial()
         token = unit.tokens.build(
             request.imprint,
@@ -133,13 +184,55 @@ class TimeStampAuthority:
             gen_time,
             SHA256.of(token),
         )
+        return token, entry
+
+    def _now(self) -> datetime:
+        """The second, which the accuracy allows for; where tokens are ordered, the moment, and none twice."""
+        now = self._context.clock.now()
+        if not self._ordering:
+            return now.replace(microsecond=0)
+        if self._latest is not None and timedelta() <= self._latest - now < _MAXIMUM_AHEAD:
+            now = self._latest + _TICK
+        self._latest = now
+        return now
+
+    def _require_agreement(self) -> None:
         try:
-            with self._context.storage.transaction() as connection:
-                record(connection, entry)
-        except sa.exc.SQLAlchemyError as error:
-            raise YinxinError(
-                Kind.UNAVAILABLE,
-                _("the token could not be recorded, and is not given"),
-                remedy=_("check the database and ask again"),
-            ) from error
-        return token
+            if self._watch is not None:
+                self._watch.require_agreement()
+        except YinxinError as error:
+            raise Rejection(
+                PKIFailureInfo.TIME_NOT_AVAILABLE, error.what, subject=error.subject, remedy=error.remedy
+            ) from None
+
+
+def _response(outcome: bytes | Exception) -> bytes:
+    match outcome:
+        case bytes():
+            return granted(outcome)
+        case Rejection():
+            return rejected(outcome.failure, outcome.what)
+        case YinxinError():
+            log.error("no token: %s", outcome)
+        case _:
+            # The last stop: a client of this protocol always gets an answer in it.
+            log.error("no token", exc_info=outcome)
+    return rejected(PKIFailureInfo.SYSTEM_FAILURE, _("the time-stamping authority has a failure; it was logged"))
+
+
+def _time_went_back() -> Rejection:
+    return Rejection(
+        PKIFailureInfo.TIME_NOT_AVAILABLE,
+        _("the clock is behind the latest token that was given"),
+        remedy=_("set the clock right"),
+    )
+
+
+def _not_recorded(cause: Exception) -> YinxinError:
+    error = YinxinError(
+        Kind.UNAVAILABLE,
+        _("the token could not be recorded, and is not given"),
+        remedy=_("check the database and ask again"),
+    )
+    error.__cause__ = cause
+    return error

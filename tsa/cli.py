@@ -1,4 +1,4 @@
-"""`yinxin tsa`: stamp a file, verify a token; and the two halves of the protocol, as files."""
+"""`yinxin tsa`: stamp files, verify tokens, keep archives; and the two halves of the protocol, as files."""
 
 import secrets
 from pathlib import Path
@@ -6,26 +6,32 @@ from pathlib import Path
 import click
 
 from core import files
-from core.algorithms import DIGESTS, SHA256, SM3
-from core.certificates import read_certificates, serial_text
+from core.algorithms import DIGESTS, SHA256
 from core.cli import Group, Output, output_option
-from core.errors import YinxinError
+from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
-from tsa.certificate import certificate_name
-from tsa.client import Timestamper
+from tsa.cli_archive import archive, check, renew
+from tsa.cli_options import (
+    DigestsOf,
+    digest_for,
+    digest_option,
+    policy_option,
+    print_evidence,
+    print_verdict,
+    stamper,
+    stamper_options,
+    token_judge,
+    trust_options,
+)
+from tsa.evidence.archive import read_evidence
+from tsa.evidence.verification import verify_record
 from tsa.installation import open_authority
-from tsa.request import ACCEPTED_DIGESTS, MessageImprint, TimeStampRequest
-from tsa.response import find_token, token_of
-from tsa.verification import verify_token
+from tsa.request import MessageImprint, TimeStampRequest
+from tsa.response import token_of
+from tsa.verification import NotValid, Verdict, read_token, verdict_on_failure
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
-_digest_option = click.option(
-    "--digest",
-    type=click.Choice([digest.name for digest in ACCEPTED_DIGESTS]),
-    help=_("How the file is hashed; else SM3 for this installation, SHA-256 for other servers."),
-)
-_policy_option = click.option("--policy", help=_("Ask for a token under this policy (OID)."))
 
 
 @click.group(cls=Group, help=_("Time stamps: give them, ask for them, verify them."))
@@ -34,82 +40,70 @@ def tsa() -> None:
 
 
 @tsa.command(
-    help=_("Have FILE stamped, by this installation or by any RFC 3161 server, and write the token."),
+    help=_("Have each FILE stamped, by this installation or by any RFC 3161 server, and write the token beside it."),
     example="yinxin tsa stamp notice.pdf --server http://127.0.0.1:8082/tsa/sm2 --out notice.tst",
 )
-@click.argument("file", type=_FILE)
-@click.option("--server", help=_("The server's address; without it, this installation stamps."))
-@click.option("--out", type=_FILE, help=_("Where to write the token; else FILE.tst."))
-@_digest_option
-@_policy_option
+@click.argument("paths", metavar="FILE...", type=_FILE, nargs=-1, required=True)
+@stamper_options
+@click.option("--out", type=_FILE, help=_("Where to write the token of one file; else FILE.tst."))
 @output_option
 @click.pass_obj
 def stamp(
-    home: Home, file: Path, server: str | None, out: Path | None, digest: str | None, policy: str | None, output: Output
+    home: Home,
+    paths: tuple[Path, ...],
+    server: str | None,
+    unit: str | None,
+    policy: str | None,
+    digest: str | None,
+    out: Path | None,
+    output: Output,
 ) -> None:
-    """Stamp a file."""
-    algorithm = DIGESTS[digest] if digest else SM3 if server is None else SHA256
-    value = algorithm.of(files.read(file))
-    if server is None:
-        token = open_authority(home).stamp(algorithm, value, policy=policy)
-    else:
-        token = Timestamper(server, policy=policy).stamp(algorithm, value)
-    out = out or file.with_name(f"{file.name}.tst")
-    files.write(out, token)
-    output.done(_("{out}: the time stamp of {file}").format(out=out, file=file), {"token": str(out)})
+    """Stamp files."""
+    if out and len(paths) > 1:
+        raise YinxinError(Kind.INVALID, _("--out is for one file only"), remedy=_("leave it out: FILE.tst is written"))
+    targets = {path: out or path.with_name(f"{path.name}.tst") for path in paths}
+    for target in targets.values():
+        if target.exists():
+            raise YinxinError(
+                Kind.CONFLICT, _("the file exists already"), subject=str(target), remedy=_("a token is not replaced")
+            )
+    algorithm = digest_for(digest, server)
+    give = stamper(home, server, unit, policy)
+    rows = []
+    for path, target in output.track(targets.items(), _("Stamping"), len(targets)):
+        token = give(algorithm, files.digests(path, [algorithm])[algorithm])
+        files.write(target, token, replace=False)
+        rows.append({"file": str(path), "token": str(target), "gen_time": read_token(token).gen_time})
+    output.table(rows, {"token": _("Token"), "file": _("File"), "gen_time": _("The file existed at")})
 
 
 @tsa.command(
     help=_(
-        "Verify that TOKEN (or a response that holds one) stamps FILE, and say when and by whom. Nothing is fetched."
+        "Verify that TOKEN (a token, a response that holds one, or an evidence record) is for FILE, and say when and"
+        " by whom. Nothing is fetched. Exit code 0: valid; 1: not trusted, or not renewed in time; 3: invalid, or for"
+        " another file; 2: it could not be read."
     ),
     example="yinxin tsa verify notice.tst notice.pdf --trust demo/trust",
 )
 @click.argument("token", type=_FILE)
 @click.argument("file", type=_FILE)
-@click.option(
-    "--trust",
-    required=True,
-    type=click.Path(path_type=Path, exists=True),
-    help=_("Trusted certificates: a folder, or one file."),
-)
+@trust_options
 @output_option
-def verify(token: Path, file: Path, trust: Path, output: Output) -> None:
-    """Verify a token."""
-    anchors = read_certificates(trust)
-    document = files.read(file)
+@click.pass_obj
+def verify(home: Home, token: Path, file: Path, trust: Path | None, certificates: Path | None, output: Output) -> int:
+    """Verify a token or an evidence record."""
+    judge = token_judge(home, trust, certificates)
+    data = files.read(token)
+    digests = DigestsOf(file)
     try:
-        stamped = verify_token(find_token(files.read(token)), lambda digest: digest.of(document), anchors)
-    except YinxinError as error:
-        raise YinxinError(error.kind, error.what, subject=error.subject or str(token), remedy=error.remedy) from error
-    path = [certificate_name(certificate) for certificate in stamped.path(anchors)]
-    facts = {
-        "verdict": "valid",
-        "gen_time": stamped.gen_time,
-        "accuracy_seconds": stamped.accuracy and stamped.accuracy.total_seconds(),
-        "authority": stamped.authority,
-        "policy": stamped.policy,
-        "serial": serial_text(stamped.serial),
-        "digest": stamped.digest.name,
-        "algorithm": stamped.algorithm.name,
-        "path": path,
-    }
-    output.details(
-        facts,
-        {
-            "gen_time": _("The file existed at"),
-            "accuracy_seconds": _("Accurate to (s)"),
-            "authority": _("Time-stamping authority"),
-            "path": _("Trusted through"),
-            "policy": _("Policy"),
-            "serial": _("Serial number"),
-            "digest": _("File hashed by"),
-            "algorithm": _("Algorithm"),
-        },
-    )
-    output.note(
-        _("The signature, the file's digest and the certificates at that time are good; revocation was not asked.")
-    )
+        with verdict_on_failure(Verdict.INVALID):
+            record = read_evidence(data)
+        evidence = verify_record(record, digests, judge, home.clock.now())
+    except NotValid as verdict:
+        print_verdict(output, verdict, token, file)
+        return verdict.verdict.exit_code
+    print_evidence(output, evidence)
+    return 0
 
 
 @tsa.command(
@@ -118,8 +112,8 @@ def verify(token: Path, file: Path, trust: Path, output: Output) -> None:
 )
 @click.argument("file", type=_FILE)
 @click.option("--out", type=_FILE, help=_("Where to write the request; else FILE.tsq."))
-@_digest_option
-@_policy_option
+@digest_option
+@policy_option
 @output_option
 def query(file: Path, out: Path | None, digest: str | None, policy: str | None, output: Output) -> None:
     """Write a request."""
@@ -152,3 +146,7 @@ def respond(home: Home, request: Path, unit: str | None, out: Path | None, outpu
         facts |= {"granted": False, "reason": error.what}
         output.warn(error.what)
     output.done(_("{out}: the response to {request}").format(out=out, request=request), facts)
+
+
+for _command in (archive, check, renew):
+    tsa.add_command(_command)

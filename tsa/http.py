@@ -1,53 +1,111 @@
-"""RFC 3161 3.4 over bare WSGI: POST a query, get a reply.
+"""RFC 3161 3.4: POST a query, get a reply. `core.server` brings the octets.
 
 `/tsa` (or `/`) reaches the default unit, or the one whose policy the query names; `/tsa/NAME` reaches that unit.
+`/healthz` says whether tokens can be given, and if not, why.
 """
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from http import HTTPStatus
 
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, UnsupportedMediaType
 from werkzeug.http import parse_options_header
 
-from core.http import in_readers_language, problem_response, read_body
-from core.i18n import _
+from core.errors import YinxinError
+from core.http import accepted_language, problem_response
+from core.i18n import _, speaking
+from core.server.exchange import Exchange, Reply, problem, reply_head
 from tsa.authority import TimeStampAuthority
+from tsa.health import examine
 from tsa.request import MAXIMUM_SIZE, QUERY
 from tsa.response import REPLY, PKIFailureInfo, rejected
+from tsa.watch import ClockWatch
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+HEALTH = b"/healthz"
+_QUERY = QUERY.encode()
+_COMMON = (b"/", b"/tsa", b"/tsa/")
+_UNITS = b"/tsa/"
+_HEAD = reply_head(HTTPStatus.OK, [("Content-Type", REPLY), ("Cache-Control", "no-store")])
 
 
-def create_app(authority: TimeStampAuthority) -> "WSGIApplication":
-    """The service. Whatever is posted as a query is answered in the protocol; the rest with a problem document."""
-    units: dict[str, str | None] = {"/": None, "/tsa": None, "/tsa/": None}
-    units |= {f"/tsa/{name}": name for name in authority.unit_names}
+class TimeStampService:
+    """Whatever is posted as a query is answered in the protocol; the rest with a problem document."""
 
-    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        try:
-            unit = _unit(environ, units)
+    maximum_body = MAXIMUM_SIZE
+
+    def __init__(self, authority: TimeStampAuthority, watch: ClockWatch | None = None) -> None:
+        self._authority = authority
+        self._watch = watch
+        self.too_large = Reply(
+            _HEAD, rejected(PKIFailureInfo.BAD_DATA_FORMAT, _("larger than a time-stamp request can be"))
+        )
+
+    def at_once(self, exchange: Exchange) -> Reply | None:
+        """The reply to what is no query; those are answered in another thread, as is a question about health."""
+        if exchange.method == b"POST" and exchange.content_type == _QUERY and exchange.target in _COMMON:
+            return None
+        path = exchange.target.partition(b"?")[0]
+        with _speaking(exchange):
             try:
-                query = read_body(environ, MAXIMUM_SIZE)
-            except RequestEntityTooLarge:
-                reply = rejected(PKIFailureInfo.BAD_DATA_FORMAT, _("larger than a time-stamp request can be"))
-            else:
-                reply = authority.respond(query, unit=unit)
-        except HTTPException as error:
-            return problem_response(error)(environ, start_response)
-        headers = [("Content-Type", REPLY), ("Content-Length", str(len(reply))), ("Cache-Control", "no-store")]
-        start_response("200 OK", headers)
-        return [reply]
+                if path == HEALTH:
+                    return None if exchange.method in (b"GET", b"HEAD") else problem(MethodNotAllowed(["GET", "HEAD"]))
+                self._unit(path)
+                if exchange.method != b"POST":
+                    return problem(MethodNotAllowed(["POST"]))
+                if parse_options_header(exchange.content_type.decode("latin-1"))[0].lower() != QUERY:
+                    wrong_type = _("A time-stamp request is posted as {kind}.").format(kind=QUERY)
+                    return problem(UnsupportedMediaType(wrong_type))
+            except HTTPException as error:
+                return problem(error)
+        return None
 
-    return in_readers_language(application)
+    def answer(self, exchange: Exchange, deliver: Callable[[Reply], None]) -> None:
+        """Hand over the reply when the token is recorded."""
+        path = exchange.target.partition(b"?")[0]
+        with _speaking(exchange):
+            if path == HEALTH:
+                deliver(self._health())
+                return
+            try:
+                self._authority.answer(
+                    exchange.body, self._unit(path), lambda response: deliver(Reply(_HEAD, response))
+                )
+            except (HTTPException, YinxinError):  # the unit was there a moment ago
+                deliver(problem(NotFound()))
+
+    def finish(self, _exchange: Exchange, answer: Reply) -> Reply:
+        """As it was made."""
+        return answer
+
+    def busy(self, exchange: Exchange) -> Reply:
+        """Told to ask again."""
+        with _speaking(exchange):
+            return Reply(_HEAD, rejected(PKIFailureInfo.SYSTEM_FAILURE, _("too many requests wait; ask again")))
+
+    def _unit(self, path: bytes) -> str | None:
+        if path in _COMMON:
+            return None
+        name = path.removeprefix(_UNITS).decode("latin-1")
+        if not path.startswith(_UNITS) or name not in self._authority.unit_names:
+            raise NotFound
+        return name
+
+    def _health(self) -> Reply:
+        try:
+            health = examine(self._authority, self._watch)
+        except Exception as error:  # noqa: BLE001 - the one place that must answer when all else fails
+            response = problem_response(error)
+            return Reply(
+                reply_head(HTTPStatus(response.status_code), [("Content-Type", "application/problem+json")]),
+                response.get_data(),
+            )
+        status = HTTPStatus.SERVICE_UNAVAILABLE if health["problems"] else HTTPStatus.OK
+        fields = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+        return Reply(reply_head(status, fields), json.dumps(health, ensure_ascii=False).encode())
 
 
-def _unit(environ: "WSGIEnvironment", units: dict[str, str | None]) -> str | None:
-    path = environ.get("PATH_INFO") or "/"
-    if path not in units:
-        raise NotFound
-    if environ["REQUEST_METHOD"] != "POST":
-        raise MethodNotAllowed(["POST"])
-    if parse_options_header(environ.get("CONTENT_TYPE"))[0].lower() != QUERY:
-        raise UnsupportedMediaType(_("A time-stamp request is posted as {kind}.").format(kind=QUERY))
-    return units[path]
+def _speaking(exchange: Exchange) -> AbstractContextManager[None]:
+    """The client's language in the block, if it names one of ours."""
+    wanted = accepted_language(exchange.accept_language.decode("latin-1")) if exchange.accept_language else None
+    return speaking(wanted) if wanted else nullcontext()

@@ -1,11 +1,12 @@
 """The books: every token that was given, numbered without gaps, and the latest time that was given.
 
-`tsa_ledger` has one row. Moving it on is what serialises the tokens of all processes: the row stays locked until the
-transaction ends, so that numbers have no gaps and time never goes back, whatever the database.
+`tsa_ledger` has one row. Moving it on is what serialises the groups of tokens of all processes: the row stays locked
+until the transaction ends, so that numbers have no gaps and time never goes back, whatever the database.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
@@ -36,12 +37,14 @@ tokens = sa.Table(
 )
 
 _ENTER = sa.insert(tokens)
-_MOVE_ON = (
-    sa.update(ledger)
-    .where(ledger.c.latest <= sa.bindparam("to"))
-    .values(latest=sa.bindparam("to"), issued=ledger.c.issued + 1)
+_NOT_AFTER = {False: ledger.c.latest <= sa.bindparam("first"), True: ledger.c.latest < sa.bindparam("first")}
+_MOVE_ON = {
+    strictly: sa.update(ledger)
+    .where(not_after)
+    .values(latest=sa.bindparam("last"), issued=ledger.c.issued + sa.bindparam("count"))
     .returning(ledger.c.issued)
-)
+    for strictly, not_after in _NOT_AFTER.items()
+}
 
 
 class TimeWentBack(Exception):  # noqa: N818 - names what happened; never leaves the authority
@@ -62,27 +65,59 @@ class TokenRecord:
     """SHA-256 of the token."""
 
 
-def record(connection: sa.Connection, token: TokenRecord) -> int:
-    """Enter a token in the caller's transaction; its number, from 1.
+def record(connection: sa.Connection, group: Sequence[TokenRecord], *, strictly: bool = False) -> list[TokenRecord]:
+    """Enter tokens in the caller's transaction, in their order; those whose time has passed are left out and returned.
 
-    `TimeWentBack` if a later time was given before; the database's IntegrityError if the serial was.
+    `strictly`: each is to be later than the one before. The database's IntegrityError if a serial was given before.
     """
-    number = _advance(connection, token.gen_time)
-    values = vars(token) | {"number": number, "serial": f"{token.serial:x}"}
-    connection.execute(_ENTER, values)
-    return number
+    timely, late = _sort_out(group, datetime.min.replace(tzinfo=UTC), strictly)
+    number = _move_on(connection, timely, strictly)
+    if number is None:
+        latest = connection.execute(sa.select(ledger.c.latest).with_for_update()).scalar_one()
+        timely, late = _sort_out(group, latest, strictly)
+        if not timely:
+            return late
+        number = _move_on(connection, timely, strictly)
+        if number is None:
+            raise TimeWentBack
+    first = number - len(timely) + 1
+    connection.execute(
+        _ENTER,
+        [vars(one) | {"number": first + place, "serial": f"{one.serial:x}"} for place, one in enumerate(timely)],
+    )
+    return late
 
 
-def _advance(connection: sa.Connection, to: datetime) -> int:
-    number: int | None = connection.execute(_MOVE_ON, {"to": to}).scalar_one_or_none()
-    if number is not None:
+def _sort_out(
+    group: Sequence[TokenRecord], latest: datetime, strictly: bool
+) -> tuple[list[TokenRecord], list[TokenRecord]]:
+    """Those that follow each other in time, and those that come too late."""
+    timely, late = [], []
+    for one in group:
+        if one.gen_time > latest or (one.gen_time == latest and not strictly):
+            timely.append(one)
+            latest = one.gen_time
+        else:
+            late.append(one)
+    return timely, late
+
+
+def _move_on(connection: sa.Connection, timely: Sequence[TokenRecord], strictly: bool) -> int | None:
+    """The number of the last; None if a later time was given before than that of the first."""
+    bounds = {"first": timely[0].gen_time, "last": timely[-1].gen_time, "count": len(timely)}
+    number: int | None = connection.execute(_MOVE_ON[strictly], bounds).scalar_one_or_none()
+    if number is not None or connection.execute(sa.select(ledger.c.id)).first() is not None:
         return number
-    if connection.execute(sa.select(ledger.c.id)).first() is not None:
-        raise TimeWentBack
     try:
         with connection.begin_nested():
-            connection.execute(sa.insert(ledger).values(id=_ONLY_ROW, issued=1, latest=to))
+            connection.execute(sa.insert(ledger).values(id=_ONLY_ROW, issued=len(timely), latest=timely[-1].gen_time))
     except sa.exc.IntegrityError:
         # Another process gave the first token of all in the meantime.
-        return _advance(connection, to)
-    return 1
+        return _move_on(connection, timely, strictly)
+    return len(timely)
+
+
+def latest_time(connection: sa.Connection) -> datetime | None:
+    """That of the latest token; None before the first."""
+    latest: datetime | None = connection.execute(sa.select(ledger.c.latest)).scalar_one_or_none()
+    return latest

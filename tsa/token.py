@@ -1,13 +1,14 @@
 """TimeStampToken: TSTInfo in CMS SignedData with ESSCertIDv2 (RFC 3161 2.4.2, RFC 5816 2.2.1).
 
-Pure: no clock, no books. SM2 tokens have the RFC 5652 shape, with the GM algorithm identifiers.
+Pure: no clock, no books. SM2 tokens have the RFC 5652 shape, with the GM algorithm identifiers, or that of GM/T 0010.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from core.asn1 import der
-from core.cms import SignedDataBuilder
+from core.cms import Shape, SignedDataBuilder
 from core.keys.signer import Signer
 from tsa.request import MessageImprint
 
@@ -19,12 +20,23 @@ class TokenBuilder:
     """Makes the tokens of one unit under one policy; what all of them share is encoded once."""
 
     def __init__(
-        self, signer: Signer, certificate: bytes, chain: Sequence[bytes], *, policy: str, accuracy_seconds: int
+        self,
+        signer: Signer,
+        certificate: bytes,
+        chain: Sequence[bytes],
+        *,
+        policy: str,
+        accuracy_seconds: int,
+        ordering: bool = False,
+        shape: Shape = Shape.RFC_5652,
     ) -> None:
         """`certificate` and `chain` (the issuers'): DER."""
         self._head = der.integer(1) + der.oid(policy)
-        self._accuracy = der.sequence(der.integer(accuracy_seconds))
-        self._cms = SignedDataBuilder(signer, certificate, content_type=TST_INFO, certificates=(certificate, *chain))
+        # ordering is FALSE by DEFAULT, and then not written.
+        self._accuracy = der.sequence(der.integer(accuracy_seconds)) + (der.TRUE if ordering else b"")
+        self._cms = SignedDataBuilder(
+            signer, certificate, content_type=TST_INFO, certificates=(certificate, *chain), shape=shape
+        )
 
     def build(
         self,
@@ -35,16 +47,19 @@ class TokenBuilder:
         nonce: int | None,
         include_certificates: bool,
     ) -> bytes:
-        """The token, DER. `gen_time` is written to the second, which the accuracy allows for.
-
-        ordering is FALSE, its DEFAULT, and so is not written.
-        """
+        """The token, DER. `gen_time` is written to the second where it is whole, else to the microsecond."""
         tst_info = der.sequence(
             self._head,
             imprint.encoded,
             der.integer(serial),
-            der.generalized_time(gen_time),
+            _encoded_time(gen_time),
             self._accuracy,
             b"" if nonce is None else der.integer(nonce),
         )
         return self._cms.build(tst_info, include_certificates=include_certificates)
+
+
+@lru_cache(maxsize=8)
+def _encoded_time(gen_time: datetime) -> bytes:
+    """Thousands of tokens tell the same second."""
+    return der.generalized_time_with_fraction(gen_time)

@@ -1,8 +1,10 @@
 """Tokens judged, ours and others': the signature, who gave it, what was stamped, and whether we trust whoever did."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from asn1crypto import tsp
 
@@ -14,6 +16,44 @@ from core.path import build_path
 from tsa.certificate import certificate_name, parse_time_stamping_certificate
 from tsa.request import ACCEPTED_DIGESTS
 from tsa.token import TST_INFO
+
+
+class Verdict(StrEnum):
+    """What verification says; the words beside it say why."""
+
+    VALID = "valid"
+    UNTRUSTED = "untrusted"
+    """Sound, but no path leads to a certificate that is trusted here, or not at that time."""
+    WEAKENED = "weakened"
+    """Evidence that was sound, and was not renewed in time."""
+    INVALID = "invalid"
+    """The token or the evidence is damaged, forged or none."""
+    CHANGED = "changed"
+    """It is for something else than this file."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 valid, 1 not proven with what is at hand, 3 not so; as `yinxin seals verify`."""
+        return {Verdict.VALID: 0, Verdict.UNTRUSTED: 1, Verdict.WEAKENED: 1}.get(self, 3)
+
+
+class NotValid(YinxinError):  # noqa: N818 - a verdict, not a failure
+    """The verdict on what does not verify, in words."""
+
+    def __init__(self, verdict: Verdict, error: YinxinError) -> None:
+        super().__init__(error.kind, error.what, subject=error.subject, remedy=error.remedy)
+        self.verdict = verdict
+
+
+@contextmanager
+def verdict_on_failure(verdict: Verdict) -> Iterator[None]:
+    """Any `YinxinError` of the block becomes this verdict, unless it is one already."""
+    try:
+        yield
+    except NotValid:
+        raise
+    except YinxinError as error:
+        raise NotValid(verdict, error) from error
 
 
 @dataclass(frozen=True)
@@ -125,9 +165,12 @@ def verify_token(
     """Verify a token against what was stamped, up to a trusted certificate. Nothing is fetched.
 
     `imprint_of`: digest of what was stamped; `anchors`: trusted certificates; `certificates`: others that may help
-    (DER). `YinxinError` says what is wrong.
+    (DER). `NotValid` says what is wrong.
     """
-    time_stamp = read_token(token, [*certificates, *anchors])
-    time_stamp.require_imprint(imprint_of)
-    time_stamp.path(anchors, certificates)
+    with verdict_on_failure(Verdict.INVALID):
+        time_stamp = read_token(token, [*certificates, *anchors])
+    with verdict_on_failure(Verdict.CHANGED):
+        time_stamp.require_imprint(imprint_of)
+    with verdict_on_failure(Verdict.UNTRUSTED):
+        time_stamp.path(anchors, certificates)
     return time_stamp

@@ -1,4 +1,4 @@
-"""The services as WSGI applications, each with the keys of its own authority. OCSP has a server of its own.
+"""The services as WSGI applications, each with the keys of its own authority. OCSP and TSA have servers of their own.
 
 Granian's worker processes call these factories; which home they serve stands in YINXIN_HOME.
 """
@@ -26,11 +26,6 @@ def build(service: str, home: Home) -> "WSGIApplication":
             from ra.http import create_app as create_ra
 
             return create_ra(home)
-        case "tsa":
-            from tsa.http import create_app as create_tsa
-            from tsa.installation import open_authority
-
-            return create_tsa(open_authority(home))
         case "seals":
             from seals.http import create_app as create_seals
             from yinxin.wiring import RemoteSupport
@@ -57,11 +52,6 @@ def ca() -> "WSGIApplication":
 def ra() -> "WSGIApplication":
     """Registration, for operators at a distance."""
     return build("ra", _served_home())
-
-
-def tsa() -> "WSGIApplication":
-    """Time stamps."""
-    return build("tsa", _served_home())
 
 
 def seals() -> "WSGIApplication":

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
 from typing import Any
@@ -16,9 +16,12 @@ from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
 from ocsp.service import responder_of
+from tsa.installation import open_authority
 from yinxin import applications
 
 SERVICES = ("ca", "ra", "ocsp", "tsa", "seals", "kmc")
+_OWN_SERVERS: dict[str, Callable[[Home], object]] = {"ocsp": responder_of, "tsa": open_authority}
+"""Those on `core.server`, and what shows that each could work; the others are applications (WSGI)."""
 START_SECONDS = 30
 MAINTENANCE_SECONDS = 300
 STOP_SECONDS = 10
@@ -139,8 +142,8 @@ class Running:
 
 
 def _require_working(home: Home, service: str) -> None:
-    if service == "ocsp":
-        responder_of(home)
+    if service in _OWN_SERVERS:
+        _OWN_SERVERS[service](home)
     else:
         applications.build(service, home)
 
@@ -160,8 +163,8 @@ def _require_free(service: str, host: str, port: int) -> None:
 
 
 def _arguments(home: Home, service: str) -> list[str]:
-    if service == "ocsp":
-        return [sys.executable, "-m", "ocsp.server"]
+    if service in _OWN_SERVERS:
+        return [sys.executable, "-m", f"{service}.server"]
     host, port = address(home, service)
     return [
         sys.executable,

@@ -1,8 +1,11 @@
 """An encryption key pair for a holder: taken from the spare pool, delivered only to the holder's signing key.
 
 Asking again with the same reference gives the same pair in a new envelope, so that a caller who died in between loses
-nothing and no pair is doubled.
+nothing and no pair is doubled. So does the renewal of a pair whose signing key stays: asked for by the reference that
+the key was allotted for, it is kept until the later end.
 """
+
+from dataclasses import replace
 
 import sqlalchemy as sa
 from asn1crypto import x509
@@ -12,6 +15,7 @@ from ca.kmc import records
 from ca.kmc.custody import Custodian
 from ca.kmc.history import EscrowedKey, advance, find_key, read_key
 from ca.kmc.state import Move, Pool
+from ca.succession import is_same_person
 from core.algorithms import KeyKind
 from core.audit import Event
 from core.context import Context
@@ -36,7 +40,7 @@ def allot(
         key = _allotted_before(connection, custodian, request)
         if key is None:
             key = _allot_new(context, connection, custodian, request, actor)
-        else:
+        elif not _prolong(context, connection, custodian, key, request, actor):
             again = Event("kmc.key.enclose", actor, key.number, {"reference": request.reference})
             context.audit.append(connection, again)
         # Opened and enclosed before the transaction ends: a pair that cannot be delivered is not allotted.
@@ -57,6 +61,25 @@ def revoke_for(context: Context, reference: str, *, actor: str) -> None:
         key = find_key(connection, find_by_reference(connection, reference), lock=True)
         if key.pool is Pool.ACTIVE:
             advance(context, connection, key, Move.REVOKE, actor=actor, reference=reference)
+
+
+def retire_unclaimed(context: Context, *, actor: str) -> list[str]:
+    """Move active keys whose whole term is over to the historical pool; their references.
+
+    The authority tells of keys whose certificates have ended. These it never told of: no certificate came of them.
+    """
+    allotments, keys = records.allotments.c, records.keys.c
+    over = (
+        sa.select(allotments.reference)
+        .join(records.keys, keys.id == allotments.key_id)
+        .where(keys.pool == Pool.ACTIVE.value, allotments.keep_until <= context.clock.now())
+        .order_by(keys.id)
+    )
+    with context.storage.reading() as connection:
+        references = [str(reference) for reference in connection.scalars(over)]
+    for reference in references:
+        revoke_for(context, reference, actor=actor)
+    return references
 
 
 def find_by_reference(connection: sa.Connection, reference: str) -> str:
@@ -106,7 +129,8 @@ def _allotted_before(connection: sa.Connection, custodian: Custodian, request: K
         return None
     key = read_key(connection, row, request.reference)
     before = holder_of(connection, custodian, key)
-    if (before.signing_key, before.holder, before.kind) != (request.signing_key, request.holder, request.kind):
+    same_key = (before.signing_key, before.kind) == (request.signing_key, request.kind)
+    if not same_key or not is_same_person(before.holder, request.holder):
         raise YinxinError(
             Kind.CONFLICT, _("a key was allotted for this reference to another holder"), subject=request.reference
         )
@@ -118,6 +142,28 @@ def _allotted_before(connection: sa.Connection, custodian: Custodian, request: K
             remedy=_("apply anew, or have it recovered: yinxin ca kmc recover request"),
         )
     return key
+
+
+def _prolong(
+    context: Context,
+    connection: sa.Connection,
+    custodian: Custodian,
+    key: EscrowedKey,
+    request: KeyRequest,
+    actor: str,
+) -> bool:
+    """Keep the key for the holder's later certificate, under the name that they have by then; whether that is news."""
+    before = holder_of(connection, custodian, key)
+    after = replace(request, keep_until=max(before.keep_until, request.keep_until))
+    if after == before:
+        return False
+    connection.execute(
+        sa.update(records.allotments)
+        .where(records.allotments.c.key_id == key.id)
+        .values(holder=after.holder, keep_until=after.keep_until, voucher=custodian.vouch(after.vouched(key.number)))
+    )
+    advance(context, connection, key, Move.PROLONG, actor=actor, reference=request.reference)
+    return True
 
 
 def _allot_new(

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ca.encryption_keys import encryption_keys_of, make_link
+from ca.encryption_keys import retire as retire_keys
 from ca.kmc import cli_destruction, pools
 from ca.kmc.cli_officer import PIN_VARIABLE, acting_officer
 from ca.kmc.custody import Custodian
@@ -17,7 +18,6 @@ from ca.kmc.recovery_rules import Path as RecoveryPath
 from ca.kmc.recovery_rules import Progress
 from ca.kmc.state import Pool
 from ca.kmc.statements import OfficerSession
-from ca.retirement import retire_keys
 from ca.service import open_authority
 from core import files
 from core.algorithms import KeyKind
@@ -71,7 +71,7 @@ def link(home: Home, output: Output) -> None:
 
 
 @group.command(
-    help=_("Tell the centre which keys are out of use since their certificates were revoked."),
+    help=_("Tell the centre which keys are out of use since their certificates were revoked or have expired."),
     example="yinxin ca kmc retire",
 )
 @output_option
@@ -79,7 +79,7 @@ def link(home: Home, output: Output) -> None:
 def retire(home: Home, output: Output) -> None:
     """Retire."""
     keys = encryption_keys_of(home)
-    told = retire_keys(home.context, keys) if keys else []
+    told = retire_keys(home, keys) if keys else []
     output.done(_("{count} keys moved to the historical pool.").format(count=len(told)), {"references": told})
 
 

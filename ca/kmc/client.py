@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from ca.escrow import AllottedKey, KeyRequest
 from ca.kmc import messages, pools
-from ca.kmc.allotment import allot, revoke_for
+from ca.kmc.allotment import allot, retire_unclaimed, revoke_for
 from ca.kmc.custody import Custodian
 from ca.kmc.messages import Correspondent
 from core.algorithms import SM3
@@ -43,6 +43,10 @@ class LocalCentre:
     def revoke(self, reference: str) -> None:
         """Move the key of a reference to the historical pool."""
         revoke_for(self.context, reference, actor=self.actor)
+
+    def retire_unclaimed(self) -> list[str]:
+        """Move keys that the authority never told of to the historical pool, once their term is over."""
+        return retire_unclaimed(self.context, actor=self.actor)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ class Move(StrEnum):
 
     GENERATE = "generate"
     ALLOT = "allot"
+    PROLONG = "prolong"
+    """The same holder's next certificate: the key is kept longer."""
     REVOKE = "revoke"
     RECOVER = "recover"
     DESTROY = "destroy"
@@ -29,6 +31,7 @@ class Move(StrEnum):
 MOVES: dict[tuple[Pool | None, Move], Pool] = {
     (None, Move.GENERATE): Pool.SPARE,
     (Pool.SPARE, Move.ALLOT): Pool.ACTIVE,
+    (Pool.ACTIVE, Move.PROLONG): Pool.ACTIVE,
     (Pool.ACTIVE, Move.RECOVER): Pool.ACTIVE,
     (Pool.ACTIVE, Move.REVOKE): Pool.HISTORICAL,
     (Pool.HISTORICAL, Move.RECOVER): Pool.HISTORICAL,

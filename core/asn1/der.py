@@ -116,6 +116,14 @@ def generalized_time(moment: datetime) -> bytes:
     return tlv(GENERALIZED_TIME, _utc(moment).strftime("%Y%m%d%H%M%SZ").encode())
 
 
+def generalized_time_with_fraction(moment: datetime) -> bytes:
+    """GeneralizedTime with as much of the second as there is, in UTC (X.690 11.7, RFC 3161 2.4.2)."""
+    if not moment.microsecond:
+        return generalized_time(moment)
+    fraction = f"{moment.microsecond:06}".rstrip("0")
+    return tlv(GENERALIZED_TIME, f"{_utc(moment):%Y%m%d%H%M%S}.{fraction}Z".encode())
+
+
 def time(moment: datetime) -> bytes:
     """Time: UTCTime from 1950 through 2049, GeneralizedTime else (RFC 5280 4.1.2.5)."""
     moment = _utc(moment)

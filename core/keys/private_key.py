@@ -33,6 +33,9 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 }
 
 
+_ECDSA = {name: ec.ECDSA(algorithm) for name, algorithm in _HASHES.items()}
+
+
 def pyca_hash(digest: Digest) -> hashes.HashAlgorithm:
     """The digest as `cryptography` names it."""
     return _HASHES[digest.name]
@@ -109,7 +112,8 @@ class PycaKey:
 
     def _sign(self, data: bytes, digest: hashes.HashAlgorithm | Prehashed) -> bytes:
         if isinstance(self.key, ec.EllipticCurvePrivateKey):
-            return self.key.sign(data, ec.ECDSA(digest))
+            hashed = isinstance(digest, Prehashed)
+            return self.key.sign(data, ec.ECDSA(digest) if hashed else _ECDSA[self.algorithm.digest.name])
         if self.algorithm.family is Family.RSA_PSS:
             return self.key.sign(data, pss_padding(self.algorithm.digest), digest)
         return self.key.sign(data, padding.PKCS1v15(), digest)

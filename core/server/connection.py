@@ -99,6 +99,7 @@ class Connection(asyncio.Protocol):
         """From asyncio."""
         self._closing = True
         self._waiting.clear()
+        del self._parser  # it holds this connection: so nothing is left for the collector of garbage
         self._clockwork.connections.discard(self)
 
     def data_received(self, data: bytes) -> None:

@@ -16,6 +16,7 @@ from pyhanko.stamp import BaseStampStyle
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from seals.pades.vector import add_samples
 
 MOST_PIXELS = 16_000_000
 _IMAGE, _MULTIPLY = pdf_name("/Seal"), pdf_name("/Multiply")
@@ -77,7 +78,10 @@ class _Stamp(AppearanceContent):
     def render(self) -> bytes:
         blend = generic.DictionaryObject({pdf_name("/BM"): _MULTIPLY})
         self.set_resource(ResourceType.EXT_G_STATE, _MULTIPLY, blend)
-        self.set_resource(ResourceType.XOBJECT, _IMAGE, _add_image(self._ensure_writer, self._picture))
+        picture = self._picture
+        size = (picture.width, picture.height)
+        image = add_samples(self._ensure_writer, size, picture.colour, picture.alpha)
+        self.set_resource(ResourceType.XOBJECT, _IMAGE, image)
         width, height = self.box.width, self.box.height
         matrix = (
             (width, 0, 0, height, 0, 0),
@@ -86,23 +90,3 @@ class _Stamp(AppearanceContent):
             (0, -height, width, 0, 0, height),
         )[self._quarter_turns]
         return b"q /Multiply gs %s cm /Seal Do Q" % b" ".join(b"%.4f" % number for number in matrix)
-
-
-def _add_image(writer: BasePdfFileWriter, picture: Picture) -> generic.IndirectObject:
-    mask = writer.add_object(_image(picture, "/DeviceGray", picture.alpha))
-    image = _image(picture, "/DeviceRGB", picture.colour)
-    image[pdf_name("/SMask")] = mask
-    return writer.add_object(image)
-
-
-def _image(picture: Picture, colour_space: str, samples: bytes) -> generic.StreamObject:
-    entries: dict[generic.NameObject, generic.PdfObject] = {
-        pdf_name("/Type"): pdf_name("/XObject"),
-        pdf_name("/Subtype"): pdf_name("/Image"),
-        pdf_name("/Width"): generic.NumberObject(picture.width),
-        pdf_name("/Height"): generic.NumberObject(picture.height),
-        pdf_name("/BitsPerComponent"): generic.NumberObject(8),
-        pdf_name("/ColorSpace"): pdf_name(colour_space),
-        pdf_name("/Filter"): pdf_name("/FlateDecode"),
-    }
-    return generic.StreamObject(entries, encoded_data=samples)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from core.errors import Kind, YinxinError
 from core.storage import Storage, UtcDateTime
+from tests.conftest import hurry
 from tests.support.counting import count, counter, rows, tables
 
 moments = sa.Table("test_moments", tables, sa.Column("at", UtcDateTime))
@@ -158,7 +160,15 @@ def test_every_moment_survives(storage: Storage, moment: datetime) -> None:
 # SQLite
 
 
-def test_sqlite_keeps_what_was_committed_through_a_power_cut(storage: Storage) -> None:
+@pytest.fixture
+def unhurried() -> Iterator[None]:
+    """SQLite waits for the disk, as it does outside of the tests."""
+    sa.event.remove(sa.pool.Pool, "checkout", hurry)
+    yield
+    sa.event.listen(sa.pool.Pool, "checkout", hurry)
+
+
+def test_sqlite_keeps_what_was_committed_through_a_power_cut(unhurried: None, storage: Storage) -> None:
     for connect in (storage.transaction, storage.reading):
         with connect() as connection:
             settings_in_force = [

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 from core.algorithms import ECDSA_P256_SHA256, RSA_PSS_SHA256, SM2_SM3, Algorithm, Family, KeyKind
 from core.asn1 import der
 from core.keys.private_key import PycaKey
-from core.keys.verification import InvalidSignature, verify
+from core.keys.verification import InvalidSignature, message_digest, verify, verify_digest
 from core.sm2 import curve
 from core.sm2.fallback import GmsslEngine
 from tests.support.keys import EVERY_ALGORITHM, KINDS, key_of, signer_of
@@ -35,6 +35,18 @@ def test_a_signature_is_verified_here_and_by_openssl(algorithm: Algorithm, tmp_p
     digest, options = algorithm.digest.name, options_of(algorithm)
     assert verifies(tmp_path, key.public_key_info, signature, DATA, digest, options)
     assert not verifies(tmp_path, key.public_key_info, signature, DATA + b".", digest, options)
+
+
+@EACH
+def test_data_signed_piece_by_piece_bear_the_same_signature(algorithm: Algorithm) -> None:
+    signer = signer_of(algorithm)
+    digest = message_digest(signer.public_key_info, algorithm)
+    for piece in (b"data in ", b"two pieces"):
+        digest.update(piece)
+    value = digest.digest()
+    signature = signer.sign_digest(value)
+    verify(signer.public_key_info, algorithm, signature, b"data in two pieces")
+    verify_digest(signer.public_key_info, algorithm, signature, value)
 
 
 def test_sm2_signatures_are_verified_by_gmssl() -> None:

@@ -213,7 +213,7 @@ def test_refusals(world: World) -> None:
 
 
 @given(st.binary(max_size=100), st.integers(0, 3000), st.integers(0, 20))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 def test_damaged_answers(put_in: bytes, start: int, taken_out: int) -> None:
     """Damage gives a refusal in words, or what was said."""
     world = World(TOWNS[KeyKind.SM2], TOWNS[KeyKind.RSA_2048])

@@ -13,10 +13,12 @@ from core.algorithms import DIGESTS, KeyKind
 from core.asn1 import der
 from core.errors import Kind, YinxinError
 from ocsp.allowance import Allowance
-from ocsp.cache import AnswerCache
+from ocsp.cache import AnswerCache, status_place
+from ocsp.certificate import Certificate
 from ocsp.counters import Count
 from ocsp.desk import Answer, Desk
 from ocsp.feed import TRUSTED, Feed
+from ocsp.judgement import Standing, judge
 from ocsp.request import build_request
 from ocsp.responder import Responder
 from ocsp.response import Refusal, refusal
@@ -77,9 +79,7 @@ class Place:
         self.cache = AnswerCache(1_000_000)
         self.feed = Feed(self.ledger, world.books.known, self.cache, self.monotonic)
         party = world.town.responder
-        self.responder = Responder(
-            world.books, [delegation(party)], world.clock, VALIDITY, next_crl=self.ledger.next_crl
-        )
+        self.responder = Responder(world.books, [delegation(party)], world.clock, VALIDITY, next_crl=self.feed.next_crl)
         self.desk = Desk(self.responder, world.clock, Allowance(rate, self.monotonic), self.cache, self.feed)
         self.feed.look()
 
@@ -242,8 +242,10 @@ def test_no_answer_holds_for_longer_than_the_crl(place: Place, hours: int) -> No
 def test_a_later_crl_is_another_answer_for_caches(place: Place) -> None:
     """Whoever is told that nothing changed must not be left with an answer that ends earlier than a new one."""
     place.ledger.next_crls[2] = place.world.clock.now() + timedelta(hours=5)
+    place.feed.look()
     before = place.answer().tag
     place.ledger.next_crls[2] += timedelta(hours=1)
+    place.feed.look()
     assert place.answer().tag not in ("", before)
 
 
@@ -274,10 +276,47 @@ def test_what_says_more_is_written_whole(place: Place, nonce: bytes | None) -> N
     assert desk.kept(place.asked(NEVER_ISSUED, nonce)) is None
 
 
-def test_nonces_are_never_kept(place: Place) -> None:
+def test_of_a_question_with_a_nonce_only_the_status_is_kept(place: Place) -> None:
     nonced = place.asked(nonce=NONCE)
     for _time in range(2):
         answer = place.desk.answer(nonced)
         assert judges.basic(answer.response)["tbs_response_data"].native["response_extensions"]
         assert place.desk.kept(nonced) is None
-    assert len(place.cache) == 0
+    assert len(place.cache) == 1
+    place_of_status = status_place(about(place.world.town.issuing, VALID).encoded)
+    assert place.desk.kept(place_of_status) is None  # whoever sends those octets is given nothing unsigned
+    assert place.desk.answer(place_of_status).response == refusal(Refusal.MALFORMED_REQUEST)
+
+
+def test_what_is_known_is_told_with_each_nonce_as_of_now_until_it_changes(place: Place, tmp_path: Path) -> None:
+    world, party = place.world, place.world.town.responder
+    issuer = Certificate.load(world.town.issuing.certificate)
+    first = judge(place.desk.answer(place.asked(nonce=NONCE)).response, VALID, issuer, world.clock.now(), NONCE)
+    world.clock.advance(timedelta(minutes=5))
+    world.books.statuses.clear()  # nothing is read for it
+    for nonce in (b"a" * 8, b"b" * 32):
+        told = place.desk.answer(place.asked(nonce=nonce)).response
+        judges.check_signature(told, None, party, world.clock.now(), tmp_path)
+        assert judges.findings(told) == []
+        verdict = judge(told, VALID, issuer, world.clock.now(), nonce)
+        assert verdict.standing is Standing.GOOD
+        assert verdict.nonce_returned
+        assert verdict.this_update == verdict.produced_at == world.clock.now().replace(microsecond=0)
+        assert verdict.next_update == first.next_update
+    place.change(VALID, Status("revoked", world.clock.now(), Why(1)))
+    place.feed.look()
+    assert judges.statuses(place.desk.answer(place.asked(nonce=NONCE)).response) == ["revoked keyCompromise"]
+
+
+def test_quick_signatures_are_made_at_once(place: Place) -> None:
+    nonced = place.asked(nonce=NONCE)
+    assert place.desk.at_once(nonced) is None  # nothing is known yet
+    place.desk.answer(nonced)
+    assert place.desk.at_once(nonced) is None  # nor is a signature with SM2 or RSA quick
+    known = place.cache.get(status_place(about(place.world.town.issuing, VALID).encoded), 0)
+    assert known
+    known.letterhead.is_quick = True
+    told = place.desk.at_once(nonced)
+    assert told and judges.statuses(told.response) == ["good"]
+    place.monotonic.now += TRUSTED
+    assert place.desk.at_once(nonced) is None  # what holds is not known any more

@@ -47,13 +47,13 @@ def test_random_octets(data: bytes) -> None:
 
 
 @given(mutated())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 def test_mutated_requests(data: bytes) -> None:
     check_answered(data)
 
 
 @given(mutated())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 def test_read_as_cryptography_reads(data: bytes) -> None:
     """Of what we take for a request, `cryptography` reads the same as we do."""
     try:

@@ -13,7 +13,7 @@ from core.errors import YinxinError
 from ocsp.plain import read_plain
 from ocsp.request import MAXIMUM_NONCE, CertId, OcspRequest, build_request, nonce_extension, read_request
 
-UNHURRIED = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 VECTORS = sorted((Path(cryptography_vectors.__file__).parent / "x509" / "ocsp").glob("*req*.der"))
 PLAIN_VECTORS = {"req-sha1.der", "req-ext-nonce.der"} | {
     f"ocsp-army.{name}-req.der" for name in ("valid", "revoked", "inapplicable")

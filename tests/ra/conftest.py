@@ -3,11 +3,13 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import sqlalchemy as sa
 
 from core.clock import FixedClock
+from core.keys import encryption
 from core.storage import Storage, metadata
 from tests.support.office import NOW, Office
 
@@ -20,7 +22,8 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Office:
     storage.migrate()
     metadata.create_all(storage.engine)
     office = Office(folder, storage, FixedClock(NOW))
-    office.found()
+    with mock.patch.object(encryption, "COST", 2):  # of opening the key files, in every test
+        office.found()
     storage.close()
     return office
 

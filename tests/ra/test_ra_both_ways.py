@@ -26,7 +26,7 @@ from ra.delivery import armour_csr
 from tests.support.office import BUSINESS, CA_PASSPHRASE, NOW, PIN, Office
 from tests.support.office_server import application, serving
 
-_VARIES = re.compile(r"\b\d{8}-[0-9A-Z]{8}\b|\bI[0-9A-F]{20}\b|\b[0-9a-f]{38,64}\b|\b\d{40,50}\b")
+_VARIES = re.compile(r"\bR?\d{8}-[0-9A-Z]{8}\b|\bI[0-9A-F]{20}\b|\b[0-9a-f]{38,64}\b|\b\d{40,50}\b")
 
 
 @dataclass
@@ -126,6 +126,31 @@ SCRIPT: list[tuple[str, str | None]] = [
     ("hold {serial}", "shen.review"),
     ("resume {serial}", "shen.review"),
     ("rekey {serial} --csr requests/e.csr --revoke superseded", "lu.enter"),
+    ("expiring --within 5y --json", "shen.review"),
+    ("expiring --within 5y --unit 无 --after 7", "shen.review"),
+    ("expiring --limit 0", "shen.review"),
+    ("expiring", "zhao.super"),
+    ("revoke-batch --unit 市局 --reason keyCompromise --check --json", "lu.enter"),
+    ("revoke-batch --unit 市局 --reason certificateHold", "lu.enter"),
+    ("revoke-batch --unit 无 --reason superseded", "lu.enter"),
+    ("revoke-batch --unit 市局 --reason superseded", "zhi.make"),
+    ("revoke-batch --search 市局 --by unit --reason superseded --check", "lu.enter"),
+    ("revoke-batch --search 市局 --by unit --reason superseded --check", "quan.all"),
+    ("revoke-batch --file staff.csv --reason superseded", "lu.enter"),
+    ("revoke-batch --unit 市局 --reason superseded --json", "lu.enter"),
+    ("revoke-batch --unit 市局 --reason keyCompromise", "lu.enter"),
+    ("batch list --json", "shen.review"),
+    ("batch show {R1}", "shen.review"),
+    ("batch show R20261101-00000000", "shen.review"),
+    ("batch show {R1}", "zhao.super"),
+    ("batch approve {R1}", "lu.enter"),
+    ("batch approve {R1} --digest " + "0" * 64, "shen.review"),
+    ("batch reject {R1} --why 名单有误", "shen.review"),
+    ("batch approve {R1}", "shen.review"),
+    ("batch withdraw {R2}", "zhi.make"),
+    ("batch approve {R2} --json", "shen.review"),
+    ("batch withdraw {R2}", "lu.enter"),
+    ("batch show {R2} --json", "shen.review"),
     ("revoke {serial} --reason superseded", "zhi.make"),
     ("revoke {serial} --reason superseded --json", "shen.review"),
     ("resume {serial}", "shen.review"),
@@ -177,6 +202,8 @@ def test_both_ways_say_the_same(
             if line.startswith("apply") and code == 0:
                 (number,) = re.findall(r"\d{8}-[0-9A-Z]{8}", out)
                 known[str(len(known) + 1)] = number
+            if line.startswith("revoke-batch") and (ordered := re.findall(r"\bR\d{8}-[0-9A-F]{8}", out)):
+                known[f"R{sum(label.startswith('R') for label in known) + 1}"] = ordered[0]
             if line.startswith("issue --approved --json"):
                 known["serial"] = json.loads(out)[0]["serial"]
             said[name].append((_settled(line), code, _settled(out), _settled(err)))

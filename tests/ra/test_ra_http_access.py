@@ -1,8 +1,9 @@
 """Who may come in over HTTP: signed requests (RFC 9421) and the edge's word, and attempts to get in without."""
 
 import json
+import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -38,7 +39,6 @@ class Caller:
     spoil: Callable[[dict[str, str]], None] = lambda _headers: None
     ago: timedelta = timedelta(0)
     signer: Any = None
-    numbers: list[str] = field(default_factory=list)
 
     def ask(self, method: str, path: str, model: Any = None, *, nonce: str = "", **headers: str) -> TestResponse:
         body = model.model_dump_json().encode() if model is not None else b""
@@ -53,9 +53,8 @@ class Caller:
             key_id=self.who,
             tag=self.tag,
             created=self.office.clock.now() - self.ago,
-            nonce=nonce or f"{len(self.numbers)}-{id(self)}",
+            nonce=nonce or secrets.token_urlsafe(16),
         )
-        self.numbers.append(path)
         self.spoil(signed)
         return self.client.open(PREFIX + path, method=method, headers=signed, data=body or None)
 

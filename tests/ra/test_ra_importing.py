@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import openpyxl
@@ -23,15 +24,16 @@ from core.sm2 import curve
 from core.sm2.fallback import GmsslEngine
 from core.storage import Storage
 from core.subject import Subject
-from ra import records, requests
+from ra import branches, records, requests
 from ra.examination import Defaults, examine
 from ra.importing import Examination, enter
 from ra.moves import State
 from ra.refusals import RefusedError
-from ra.register import find_request, list_requests
+from ra.register import find_request, list_requests, look_up
+from ra.roles import OPERATORS, Role
 from ra.spreadsheets import read_table
 from tests.support.bulk import HEADINGS, HolderList, Yinxin, command_of, resident_id
-from tests.support.office import RESIDENT_ID, STAFF, Office
+from tests.support.office import NOW, RESIDENT_ID, STAFF, Office
 
 
 @pytest.fixture
@@ -268,6 +270,22 @@ def test_two_imports_at_once_enter_each_row_once(each_office: Office, holders: H
         == len(list_requests(office.context, office.sessions["quan.all"]).entries)
         == 3
     )
+
+
+def test_rows_are_of_the_importers_branch_and_wait_as_long_as_entered_ones(office: Office, holders: HolderList) -> None:
+    branches.establish(office.context, office.sessions["zhao.super"], "chencang", "陈仓区")
+    office.appoint("chen.business", frozenset({Role.BUSINESS}), by="zhao.super", branch="chencang")
+    county = office.appoint("chen.all", OPERATORS, by="chen.business", branch="chencang")
+    holders.add()
+    candidates = examined(office, holders).candidates
+    (outcome,) = enter(office.context, county, candidates, decide_within=timedelta(days=3))
+    record = look_up(office.context, county, outcome.number)
+    assert record.application is not None and record.intact
+    assert (record.application.branch, record.application.decide_by) == ("chencang", NOW + timedelta(days=3))
+    with pytest.raises(RefusedError):
+        requests.approve(office.context, office.sessions["shen.review"], outcome.number)
+    office.clock.advance(timedelta(days=4))
+    assert look_up(office.context, county, outcome.number).entry.state is State.EXPIRED
 
 
 def test_a_conflict_that_is_none_of_ours_is_told(office: Office, holders: HolderList) -> None:

@@ -160,6 +160,18 @@ def test_pdf_shows_what_the_png_shows(design: Design) -> None:
     document.close()
 
 
+def test_an_emblem_takes_the_place_of_the_star_and_the_red_of_the_seal() -> None:
+    artwork = Image.new("RGBA", (80, 40), (120, 0, 0, 255))
+    output = io.BytesIO()
+    artwork.save(output, "PNG")
+    drawing = RoundSeal(OFFICE, emblem=output.getvalue()).drawing()
+    assert drawing.emblem is not None
+    assert drawing.emblem.width_mm == 2 * drawing.emblem.height_mm
+    assert len(drawing.shapes) == 1 + len(OFFICE)
+    with Image.open(io.BytesIO(drawing.png(DPI))) as png:
+        assert png.getpixel((png.width // 2, png.height // 2)) == (0xE6, 0, 0x12, 255)
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     name=st.text(st.sampled_from("宝鸡市人民政府办公室A7（）·𠮷 \n<&\"'\u202e"), max_size=45),

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-CMS, ATTRIBUTES = (Path(__file__).with_name(f"{name}Verify.java") for name in ("Sm2", "Attribute"))
+CMS, ATTRIBUTES, EVIDENCE = (
+    Path(__file__).with_name(f"{name}.java") for name in ("Sm2Verify", "AttributeVerify", "EvidenceRecords")
+)
 JARS = [Path(f"/usr/share/java/{name}.jar") for name in ("bcprov", "bcpkix", "bcutil")]
 
 
@@ -37,6 +39,13 @@ def attribute_certificate(certificate: bytes, authority: bytes, holder: bytes) -
         given = {"certificate": certificate, "authority": authority, "holder": holder}
         done = _run(ATTRIBUTES, [str(_file(folder, name, data)) for name, data in given.items()])
     return done.stdout.strip() if done.returncode == 0 else done.stderr or "no answer"
+
+
+def evidence_records(*arguments: str | Path) -> list[str]:
+    """What EvidenceRecords.java prints, by lines; AssertionError if it fails."""
+    done = _run(EVIDENCE, list(map(str, arguments)))
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
 
 
 def _run(source: Path, arguments: Sequence[str]) -> "subprocess.CompletedProcess[str]":

@@ -1,7 +1,7 @@
 """Three units for time stamping, whose certificates come from three small hierarchies; tokens read by asn1crypto."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +9,8 @@ from asn1crypto import cms, pem, tsp
 from asn1crypto import core as asn1
 
 from core.algorithms import KeyKind
+from core.cms import Shape
+from core.keys.encryption import encrypt_private_key
 from tests.support.pki import TIME_STAMPING, Party, root
 from tsa.unit import Unit, unit_policy
 
@@ -42,16 +44,18 @@ class Stamps:
         return next(unit.policy for unit in self.units if unit.name == name)
 
 
-def make_hierarchy(kind: KeyKind) -> Hierarchy:
-    begin = datetime(2026, 1, 1, tzinfo=UTC)
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def make_hierarchy(kind: KeyKind, begin: datetime = BEGIN) -> Hierarchy:
     top = root(kind, not_before=begin, common_name=f"Root {kind}")
     issuing = top.issue(f"Issuing {kind}", authority=True, usages=(5, 6), kind=kind, not_before=begin)
     unit = issuing.issue(f"TSA {kind}", usages=(0,), extended=(TIME_STAMPING,), kind=kind, not_before=begin, days=1000)
     return Hierarchy(top, issuing, unit)
 
 
-def make_stamps() -> Stamps:
-    hierarchies = {name: make_hierarchy(kind) for name, kind in KINDS.items()}
+def make_stamps(begin: datetime = BEGIN) -> Stamps:
+    hierarchies = {name: make_hierarchy(kind, begin) for name, kind in KINDS.items()}
     units = [
         Unit(name, unit_policy(BASE_POLICY, it.tsa.key), it.tsa.key, it.tsa.certificate, it.unit_chain)
         for name, it in hierarchies.items()
@@ -59,9 +63,34 @@ def make_stamps() -> Stamps:
     return Stamps(hierarchies, units)
 
 
+def in_gm_shape(stamps: Stamps) -> Unit:
+    """The SM2 unit once more, its tokens in the shape of GM/T 0010."""
+    sm2, shape = stamps.units[0], Shape.GM_T_0010
+    return replace(sm2, name="sm2-gm", policy=unit_policy(BASE_POLICY, sm2.signer, shape), shape=shape)
+
+
+def furnish(home: Path, stamps: Stamps) -> Path:
+    """Make a home by hand whose only service is this; its database is still to be made."""
+    write_home(home, stamps.hierarchies)
+    return home
+
+
 def write_pem(path: Path, *certificates: bytes) -> Path:
     path.write_bytes(b"".join(pem.armor("CERTIFICATE", certificate) for certificate in certificates))
     return path
+
+
+def write_home(folder: Path, hierarchies: Mapping[str, Hierarchy], settings: str = "") -> None:
+    """A home with these units, made by hand; without a database."""
+    (folder / "yinxin.toml").write_text(settings)
+    for below in ("passphrases", "keys/tsa", "certificates/tsa"):
+        (folder / below).mkdir(parents=True)
+    secret = folder / "passphrases" / "tsa"
+    secret.write_bytes(b"secret\n")
+    secret.chmod(0o600)
+    for name, hierarchy in hierarchies.items():
+        (folder / "keys" / "tsa" / f"{name}.pem").write_bytes(encrypt_private_key(hierarchy.tsa.key, b"secret"))
+        write_pem(folder / "certificates" / "tsa" / f"{name}.pem", hierarchy.tsa.certificate, *hierarchy.unit_chain)
 
 
 def read_response(response: bytes) -> tuple[int, set[str], bytes | None]:
@@ -82,7 +111,8 @@ def read_info(token: bytes) -> bytes:
     """The TSTInfo of a token."""
     content = signed_data(token)["encap_content_info"]
     assert content["content_type"].native == "tst_info"
-    return bytes(content["content"])
+    # In version 1 (GM/T 0010) asn1crypto takes it for a ContentInfo of PKCS#7.
+    return bytes(cms.EncapsulatedContentInfo.load(content.dump())["content"])
 
 
 def read_signature(token: bytes) -> tuple[bytes, bytes]:

@@ -178,10 +178,10 @@ def test_the_policy_must_be_that_of_the_address(authority: TimeStampAuthority, s
 def test_an_expired_unit_gives_no_token(context: Context, clock: FixedClock, authority: TimeStampAuthority) -> None:
     clock.moment = datetime(2040, 1, 1, tzinfo=UTC)
     assert failure_of(authority.respond(REQUEST)) == {"system_failure"}
-    with pytest.raises(YinxinError, match="valid from 2026-01-01"):
+    with pytest.raises(YinxinError, match="gives tokens from 2026-01-01"):
         authority.stamp(SHA256, VALUE)
     clock.moment = datetime(2025, 1, 1, tzinfo=UTC)
-    with pytest.raises(YinxinError, match="valid from 2026-01-01"):
+    with pytest.raises(YinxinError, match="gives tokens from 2026-01-01"):
         authority.stamp(SHA256, VALUE)
     assert recorded(context.storage) == []
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from asn1crypto import cms as asn1_cms
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -184,3 +185,26 @@ def test_token_or_response(authority: TimeStampAuthority) -> None:
         find_token(rejected(PKIFailureInfo.TIME_NOT_AVAILABLE, "the clock is behind"))
     with pytest.raises(YinxinError, match="carries none"):
         token_of(der.sequence(der.sequence(der.integer(0))))
+
+
+@pytest.mark.parametrize("dotted", ["1.2.156.10197.1.501", "1.2.156.10197.1.301.1"])
+def test_the_shape_of_gmt_0010(authority: TimeStampAuthority, stamps: Stamps, dotted: str) -> None:
+    """GM/T 0033 puts SM2 tokens into the ContentInfo of GM/T 0010; the signature covers neither of its names."""
+    token = authority.stamp(SM3, IMPRINT.value)
+    body = asn1_cms.ContentInfo.load(token)["content"]
+    (signer,) = body["signer_infos"]
+    ours = der.sequence(der.oid("1.2.156.10197.1.501"))
+    theirs = der.sequence(der.oid(dotted), der.NULL)
+    inside = b"".join(
+        body[name].dump() for name in ("version", "digest_algorithms", "encap_content_info", "certificates")
+    )
+    fields = ("version", "sid", "digest_algorithm", "signed_attrs", "signature_algorithm", "signature")
+    parts = [signer[name].dump() for name in fields]
+    assert parts[4] == ours
+    parts[4] = theirs
+    signed_data = der.sequence(inside, der.set_of(der.sequence(*parts)))
+    gm = der.sequence(der.oid("1.2.156.10197.6.1.4.2.2"), der.explicit(0, signed_data))
+    assert read_token(gm) == read_token(token)
+    assert verify_token(gm, lambda digest: digest.of(DOCUMENT), stamps.anchors).serial
+    with pytest.raises(YinxinError, match="the message was changed"):
+        read_token(gm[:-1] + bytes((gm[-1] ^ 1,)))

@@ -22,6 +22,7 @@ from ocsp.judgement import Standing, judge
 from ocsp.request import build_request, cert_id
 from ocsp.service import responder_of
 from tests.support import processes
+from tests.support.openssl import openssl
 from tests.support.secrets_in_clear import found_in, keys_in, secret_octets
 from tests.yinxin.conftest import Yinxin, everything
 from yinxin import installation
@@ -40,6 +41,17 @@ def test_an_installation_is_made_and_says_what_was_made(yinxin: Yinxin, tmp_path
     for authority in installation.AUTHORITIES:
         assert home.passphrase_file(authority).stat().st_mode & 0o777 == 0o600
     assert home.path.stat().st_mode & 0o777 == 0o700
+
+
+def test_hierarchies_may_have_any_kind_of_key(yinxin: Yinxin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YINXIN_CENTRE__KEY_KINDS", '["p256", "p384"]')
+    made = yinxin("--home", tmp_path / "house", "init")
+    assert made.code == 0, made.err
+    home = Home(tmp_path / "house")
+    assert {path.name for path in home.trust.iterdir()} == {"p256-root.pem", "p384-root.pem"}
+    for kind in ("p256", "p384"):
+        issuing = home.certificates("tsa") / f"{kind}.pem"
+        openssl("verify", "-CAfile", home.trust / f"{kind}-root.pem", "-untrusted", issuing, issuing)
 
 
 @pytest.mark.usefixtures("quick")

@@ -1,0 +1,69 @@
+"""Group commit: what was signed in the meantime is entered in the books by one transaction, and so by one flush.
+
+Whoever waits is told after the commit, and only then may a token be given. If it fails, nobody of the group gets one.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from core.storage import Storage
+from tsa.records import TimeWentBack, TokenRecord, record
+
+log = logging.getLogger(__name__)
+
+MAXIMUM_GROUP = 256
+"""Tokens of one transaction; SQLite enters so many in some milliseconds."""
+IDLE_SECONDS = 2
+"""After that the thread ends, until there is something to record again."""
+
+Then = Callable[[Exception | None], None]
+"""Called once in the recorder's thread: with None after the commit, else with why the token is not recorded."""
+
+
+class Recorder:
+    """Threads share it."""
+
+    def __init__(self, storage: Storage, *, strictly: bool = False) -> None:
+        """`strictly`: every token is to be later than the one before."""
+        self._storage = storage
+        self._strictly = strictly
+        self._waiting: list[tuple[TokenRecord, Then]] = []
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def record(self, entry: TokenRecord, then: Then) -> None:
+        """Enter it with the next group."""
+        with self._changed:
+            self._waiting.append((entry, then))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="tsa-recorder", daemon=True)
+                self._thread.start()
+            elif len(self._waiting) == 1:
+                self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if not self._waiting:
+                    self._changed.wait(IDLE_SECONDS)
+                if not self._waiting:
+                    self._thread = None
+                    return
+                group, self._waiting = self._waiting[:MAXIMUM_GROUP], self._waiting[MAXIMUM_GROUP:]
+            self._commit(group)
+
+    def _commit(self, group: list[tuple[TokenRecord, Then]]) -> None:
+        failure: Exception | None = None
+        late: set[int] = set()
+        try:
+            with self._storage.transaction() as connection:
+                entries = [entry for entry, _then in group]
+                late = {id(entry) for entry in record(connection, entries, strictly=self._strictly)}
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must be told
+            failure = error
+        for entry, then in group:
+            try:
+                then(failure or (TimeWentBack() if id(entry) in late else None))
+            except Exception:
+                log.exception("whoever waited for a record could not be told")
