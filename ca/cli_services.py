@@ -9,11 +9,8 @@ import click
 
 from ca import register, service_renewal
 from ca.activation import active_profiles
-<<<<<<< HEAD
 from ca.cli_crl import publish_what_is_due
-=======
 from ca.encryption_keys import tell_centre
->>>>>>> main
 from ca.profiles import Audience
 from ca.register import CertificateRecord, Filter
 from ca.service import open_authority
@@ -108,13 +105,8 @@ def approve(home: Home, number: int, fingerprint: str, output: Output) -> None:
     cls=Command,
     help=_(
         "What the authority does by itself, for a timer: note what a crash left in doubt, renew the certificates of"
-<<<<<<< HEAD
-        " services, publish the CRLs that are due. Exit code 1 if a request waits for a person, or a CRL could not be"
-        " published."
-=======
-        " services, tell the key-management centre which keys are out of use. Exit code 1 if a request waits for a"
-        " person."
->>>>>>> main
+        " services, publish the CRLs that are due, tell the key-management centre which keys are out of use. Exit code 1"
+        " if a request waits for a person, or a CRL could not be published."
     ),
     example="yinxin ca maintain",
 )
