@@ -105,8 +105,8 @@ def approve(home: Home, number: int, fingerprint: str, output: Output) -> None:
     cls=Command,
     help=_(
         "What the authority does by itself, for a timer: note what a crash left in doubt, renew the certificates of"
-        " services, publish the CRLs that are due, tell the key-management centre which keys are out of use. Exit code 1"
-        " if a request waits for a person, or a CRL could not be published."
+        " services, publish the CRLs that are due, tell the key-management centre which keys are out of use. Exit code"
+        " 1 if a request waits for a person, or a CRL could not be published."
     ),
     example="yinxin ca maintain",
 )
