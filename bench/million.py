@@ -58,6 +58,7 @@ def prepare(count: int) -> Office:
         _fill(staging, _lookup_key(office), count)
         staging.rename(folder)
     office = _open(folder)
+    office.storage.migrate()  # it may be of an earlier version
     office.lookup_key = _lookup_key(office)
     office.sessions["quan.all"] = office.open("quan.all")
     return office

@@ -155,7 +155,7 @@ def test_every_filter_finds_what_a_plain_reading_finds(filled: tuple[Office, lis
     office, everything = filled
     assert {one.state for one in everything} >= {*State} - {State.DELIVERED, State.EXPIRED}
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
     @given(FILTERS, st.integers(1, 5), st.sampled_from(["quan.all", "c.two"]))
     def check(wanted: RequestFilter, limit: int, who: str) -> None:
         seen = [one for one in everything if who == "quan.all" or one.branch == "county"]
