@@ -1,6 +1,6 @@
 # Everything a developer or a first visitor types. `make help` lists it.
 PYTHON ?= python3
-PYTEST_FLAGS ?= -n auto --dist loadfile
+PYTEST_FLAGS ?= -n auto --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := core ca ra ocsp tsa seals yinxin
