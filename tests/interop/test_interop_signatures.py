@@ -73,9 +73,10 @@ def test_every_signature_in_the_books(in_books: list[Signed | Digested], tmp_pat
     kinds = Counter((one.kind, one.digest) for one in in_books if isinstance(one, Signed))
     # Six requests entered, approved (two of them by two people), issued; six appointments.
     assert kinds["statement", "sm3"] == 26
-    assert kinds["certificate", "sm3"] == kinds["certificate", "sha256"] + 5  # of administrators and operators
-    for label in ("sm3", "sha256"):
-        assert (kinds["crl", label], kinds["seal", label]) == (2, 1)
+    # Of six people, of both ends of the line to the key-management centre, and of the attribute authority.
+    assert kinds["certificate", "sm3"] == kinds["certificate", "sha256"] + 9
+    for label, lists in (("sm3", 3), ("sha256", 2)):  # the attribute authority has one too
+        assert (kinds["crl", label], kinds["seal", label]) == (lists, 1)
     assert refused(in_books, tmp_path) == []
 
 
