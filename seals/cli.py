@@ -1,5 +1,6 @@
 """`yinxin seals`: the register, sealing, verification."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -170,7 +171,9 @@ def stamp(
     except YinxinError as error:
         error.subject = error.subject or str(file)
         raise
-    files.write(out, sealed, replace=False)
+    with sealed.file, files.writing(out, replace=False) as written:
+        sealed.file.seek(0)
+        shutil.copyfileobj(sealed.file, written)
     output.done(
         _("{out}: {file} with the seal {name}, level {level}").format(out=out, file=file, name=name, level=level),
         {"document": str(out), "seal": name, "level": level},

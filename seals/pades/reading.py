@@ -1,5 +1,6 @@
 """Opening PDF documents, and finding in them what bears on seals: pages, signature fields, permissions."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -83,35 +84,93 @@ def empty_fields(reader: PdfFileReader) -> set[str]:
     return {name for name, _value, _reference in enumerate_sig_fields(reader, filled_status=False)}
 
 
-def require_permission_to_seal(reader: PdfFileReader) -> None:
-    """Return unless a signature in the document forbids every change (DocMDP 1); then `YinxinError` (forbidden)."""
-    for filled in filled_fields(reader):
-        permission = docmdp_of(filled.value)
-        lock = filled.field.get("/Lock", {})
-        if permission is MDPPerm.NO_CHANGES or lock.get("/P") == MDPPerm.NO_CHANGES.value:
+def require_permission_to_seal(reader: PdfFileReader, *, certify: bool = False) -> None:
+    """Return if the signatures in the document let one more be added; `YinxinError` (forbidden, conflict) otherwise."""
+    filled = filled_fields(reader)
+    if certify and filled:
+        raise YinxinError(
+            Kind.CONFLICT,
+            _("only the first signature can certify a document, and there is one in field {name}").format(
+                name=filled[0].name
+            ),
+            remedy=_("seal it without certifying it"),
+        )
+    for name, permission in _permissions(filled):
+        if permission <= MDPPerm.NO_CHANGES.value:
             raise YinxinError(
                 Kind.FORBIDDEN,
-                _("the signature in field {name} forbids every further change, a seal included").format(
-                    name=filled.name
-                ),
+                _("the signature in field {name} forbids every further change, a seal included").format(name=name),
                 remedy=_("seal before the document is locked"),
             )
 
 
+def require_permission_to_annotate(reader: PdfFileReader) -> None:
+    """Return if the signatures in the document permit annotations (DocMDP 3); `YinxinError` (forbidden) otherwise."""
+    for name, permission in _permissions(filled_fields(reader)):
+        if permission < MDPPerm.ANNOTATE.value:
+            raise YinxinError(
+                Kind.FORBIDDEN,
+                _("the signature in field {name} permits further seals in one place only").format(name=name),
+                remedy=_("seal one page, or have the document certified with permission for annotations"),
+            )
+
+
+def _permissions(fields: list[FilledField]) -> Iterator[tuple[str, int]]:
+    for filled in fields:
+        permission = docmdp_of(filled.value)
+        if permission is not None:
+            yield filled.name, permission.value
+        locked = filled.field.get("/Lock", {}).get("/P")
+        if isinstance(locked, int):
+            yield filled.name, int(locked)
+
+
+def empty_field(reader: PdfFileReader, name: str) -> tuple[int, tuple[float, float, float, float]]:
+    """The page (the first is 1) and the rectangle of an empty signature field; `YinxinError` if there is none."""
+    names = empty_fields(reader)
+    if name not in names:
+        raise YinxinError(
+            Kind.NOT_FOUND,
+            _("the document has no empty signature field of this name"),
+            subject=name,
+            remedy=_("its empty signature fields: {names}").format(names=", ".join(sorted(names)) or "-"),
+        )
+    (field,) = (reference.get_object() for found, _value, reference in enumerate_sig_fields(reader) if found == name)
+    widget = field["/Kids"][0] if "/Kids" in field else field
+    return _page_of(reader, widget), _box(widget.get("/Rect"))
+
+
+def page_count(reader: PdfFileReader) -> int:
+    """How many pages the document has."""
+    return int(reader.root["/Pages"]["/Count"])
+
+
+def _page_of(reader: PdfFileReader, widget: generic.DictionaryObject) -> int:
+    reference = widget.container_ref
+    for page in range(1, page_count(reader) + 1):
+        annotations = _page(reader, page).get("/Annots", ())
+        if any(getattr(one, "reference", None) == reference for one in annotations):
+            return page
+    raise YinxinError(Kind.INVALID, _("the signature field is on no page of the document"))
+
+
 def page_geometry(reader: PdfFileReader, page: int) -> PageGeometry:
     """How the page (the first is 1) is seen; `YinxinError` if the document has no such page."""
-    pages = reader.root["/Pages"]
-    count = int(pages["/Count"])
-    if not 1 <= page <= count:
-        raise YinxinError(
-            Kind.INVALID, _("there is no page {page}: the document has {count}").format(page=page, count=count)
-        )
-    leaf = _find_page(pages, page - 1, _DEEPEST_PAGE_TREE)
+    leaf = _page(reader, page)
     media = _box(_inherited(leaf, "/MediaBox"))
     crop = _inherited(leaf, "/CropBox")
     visible = media if crop is None else _intersection(_box(crop), media)
     rotate = _inherited(leaf, "/Rotate")
     return PageGeometry(visible, _number(rotate, 0) // 90 % 4, float(leaf.get("/UserUnit", 1)))
+
+
+def _page(reader: PdfFileReader, page: int) -> generic.DictionaryObject:
+    count = page_count(reader)
+    if not 1 <= page <= count:
+        raise YinxinError(
+            Kind.INVALID, _("there is no page {page}: the document has {count}").format(page=page, count=count)
+        )
+    return _find_page(reader.root["/Pages"], page - 1, _DEEPEST_PAGE_TREE)
 
 
 def _find_page(node: generic.DictionaryObject, index: int, depth: int) -> generic.DictionaryObject:

@@ -1,0 +1,35 @@
+"""What placing a seal asks of a PDF."""
+
+from seals.documents.pdf_text import PdfText
+from seals.pades import reading
+from seals.pades.reading import PdfFileReader
+from seals.placement import Box, PageGeometry
+
+
+class PdfPages:
+    """An open PDF as `marks.PagedDocument`."""
+
+    def __init__(self, reader: PdfFileReader) -> None:
+        self._reader = reader
+        self._text = PdfText(reader.stream)
+
+    @property
+    def page_count(self) -> int:
+        """How many pages it has."""
+        return reading.page_count(self._reader)
+
+    def geometry(self, page: int) -> PageGeometry:
+        """What of the page is seen, and how."""
+        return reading.page_geometry(self._reader, page)
+
+    def find_text(self, text: str, page: int) -> list[Box]:
+        """Where the text stands on the page."""
+        return self._text.find(text, page)
+
+    def empty_field(self, name: str) -> tuple[int, Box]:
+        """The page and the rectangle of the empty signature field."""
+        return reading.empty_field(self._reader, name)
+
+    def close(self) -> None:
+        """Let go of the document."""
+        self._text.close()
