@@ -1,8 +1,9 @@
 """What placing a seal asks of a PDF."""
 
+from pyhanko.pdf_utils.reader import PdfFileReader
+
 from seals.documents.pdf_text import PdfText
 from seals.pades import reading
-from seals.pades.reading import PdfFileReader
 from seals.placement import Box, PageGeometry
 
 

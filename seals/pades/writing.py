@@ -66,7 +66,10 @@ class SignatureOrder:
 
 
 class Increment(IncrementalPdfFileWriter):
-    """An increment that says nothing about the document: its XMP and Info stay as they are (ISO 19005 6.7.3)."""
+    """An increment that says nothing about the document: its XMP and Info stay as they are (ISO 19005-1 6.7.3)."""
+
+    def __init__(self, document: BinaryIO) -> None:
+        super().__init__(document, prev=open_pdf(document))
 
     def _update_meta(self) -> None:
         return
@@ -127,7 +130,7 @@ def _noticing_lack_of_space(reserved: int) -> Iterator[None]:
 
 
 async def _sign(document: BinaryIO, order: SignatureOrder, value: SignatureValue, reserved: int | None) -> None:
-    writer = Increment.from_reader(open_pdf(document))
+    writer = Increment(document)
     impression = Impression(writer, order.picture, order.ink)
     field, *others = order.marks
     style = MarkStyle(impression=impression, mark=field)
@@ -183,7 +186,7 @@ def _new_field(order: SignatureOrder) -> SigFieldSpec | None:
 
 
 def _with_evidence(document: BinaryIO, chain: Sequence[bytes], evidence: Evidence) -> Increment:
-    writer = Increment.from_reader(open_pdf(document))
+    writer = Increment(document)
     DocumentSecurityStore.supply_dss_in_writer(
         writer,
         None,  # no VRI: EN 319 142-1 5.4.2.3 recommends against it
