@@ -59,7 +59,7 @@ def _pages(page: int | Pages, document: PagedDocument) -> list[int]:
 
 def _whole(document: PagedDocument, page: int, middle: Point, size: Size) -> Mark:
     geometry = document.geometry(page)
-    return Mark(page, geometry.box(*middle, *size), geometry.quarter_turns)
+    return Mark(page, middle, geometry.box(*middle, *size), geometry.quarter_turns)
 
 
 def _found(place: AtKeyword, document: PagedDocument) -> list[tuple[int, Point]]:
@@ -111,8 +111,10 @@ def _fitted(name: str, document: PagedDocument, size: Size) -> Mark:
             subject=name,
             remedy=_("place the seal by coordinates, or name another field"),
         )
-    part = Part(*_centred(room[0] / size[0] / scale), *_centred(room[1] / size[1] / scale))
-    return Mark(page, rectangle, geometry.quarter_turns, Part(part[0], part[2], part[1], part[3]))
+    left, right = _centred(room[0] / size[0] / scale)
+    bottom, top = _centred(room[1] / size[1] / scale)
+    part = Part(left, bottom, right, top)
+    return Mark(page, geometry.middle_of(rectangle), rectangle, geometry.quarter_turns, part)
 
 
 def _centred(room: float) -> tuple[float, float]:
@@ -136,7 +138,7 @@ def _straddling(place: Straddling, document: PagedDocument, size: Size) -> Itera
                 case Edge.BOTTOM | Edge.TOP:
                     y = height / 2 if place.edge is Edge.BOTTOM else page_height - height / 2
                     middle = page_width / 2 if along is None else along, y
-            yield Mark(page, geometry.box(*middle, width, height), geometry.quarter_turns, part)
+            yield Mark(page, middle, geometry.box(*middle, width, height), geometry.quarter_turns, part)
 
 
 def _groups(pages: list[int], most: int) -> Iterator[list[int]]:

@@ -108,7 +108,10 @@ class Mark:
     """A seal, or a part of it, on a page."""
 
     page: int
+    middle_mm: tuple[float, float]
+    """From the lower left corner of the page as seen."""
     box: Box
+    """The same in user space, with its size."""
     quarter_turns: int
     """How far the page is turned clockwise when it is seen; the picture is turned back by as much."""
     part: Part = WHOLE

@@ -49,6 +49,11 @@ class SealedDocument:
     marks: Sequence[Mark]
     """Where the seal is seen; the first mark is the signature field's."""
 
+    @property
+    def place(self) -> str:
+        """For the books: page and middle of each mark, in millimetres from the lower left corner."""
+        return "; ".join(f"{mark.page}: {mark.middle_mm[0]:.1f}, {mark.middle_mm[1]:.1f} mm" for mark in self.marks)
+
     def read(self) -> bytes:
         """The whole document."""
         self.file.seek(0)

@@ -12,16 +12,17 @@ class PdfPages:
 
     def __init__(self, reader: PdfFileReader) -> None:
         self._reader = reader
+        self._tree = reading.PageTree(reader)
         self._text = PdfText(reader.stream)
 
     @property
     def page_count(self) -> int:
         """How many pages it has."""
-        return reading.page_count(self._reader)
+        return self._tree.count
 
     def geometry(self, page: int) -> PageGeometry:
         """What of the page is seen, and how."""
-        return reading.page_geometry(self._reader, page)
+        return self._tree.geometry(page)
 
     def find_text(self, text: str, page: int) -> list[Box]:
         """Where the text stands on the page."""
@@ -29,7 +30,8 @@ class PdfPages:
 
     def empty_field(self, name: str) -> tuple[int, Box]:
         """The page and the rectangle of the empty signature field."""
-        return reading.empty_field(self._reader, name)
+        widget = reading.empty_field(self._reader, name)
+        return self._tree.page_of(widget), reading.rectangle(widget.get("/Rect"))
 
     def close(self) -> None:
         """Let go of the document."""

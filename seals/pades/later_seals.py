@@ -33,7 +33,8 @@ class LaterSeals(SigFieldCreationRule):
         """The updates that are cleared."""
         yield from super().apply(context)
         fields = dict(_widgets(context))
-        marks = dict(_marks(context))
+        sealed = _sealed_revisions(context)
+        marks = dict(_marks(context, sealed))
         if not fields and not marks:
             return
         old, new = context.old.root["/Pages"], context.new.root["/Pages"]
@@ -46,7 +47,8 @@ class LaterSeals(SigFieldCreationRule):
                 generic.IndirectObject(reference.idnum, reference.generation, context.new),
                 since_revision=context.old.revision + 1,
             ):
-                yield ModificationLevel.ANNOTATIONS, FormUpdate(part, field_name=name, valid_when_locked=True)
+                if context.new.reader.xrefs.get_last_change(part) in sealed:
+                    yield ModificationLevel.ANNOTATIONS, FormUpdate(part, field_name=name, valid_when_locked=True)
 
 
 def _widgets(context: FieldComparisonContext) -> Iterator[tuple[generic.Reference, str]]:
@@ -59,15 +61,19 @@ def _widgets(context: FieldComparisonContext) -> Iterator[tuple[generic.Referenc
             yield kid.reference, name
 
 
-def _marks(context: FieldComparisonContext) -> Iterator[tuple[generic.Reference, str]]:
-    """New stamp annotations that were last written together with the value of a signature field."""
-    xrefs = context.new.reader.xrefs
-    sealed = {}
+def _sealed_revisions(context: FieldComparisonContext) -> dict[int, str]:
+    """The later revisions in which a signature field was given its value, and the name of the field."""
+    xrefs, sealed = context.new.reader.xrefs, {}
     for name, _value, field in enumerate_sig_fields(context.new, filled_status=True):
         value = field.get_object().raw_get("/V")
         if isinstance(value, generic.IndirectObject):
             sealed[xrefs.get_last_change(value.reference)] = name
-    sealed = {revision: name for revision, name in sealed.items() if revision > context.old.revision}
+    return {revision: name for revision, name in sealed.items() if revision > context.old.revision}
+
+
+def _marks(context: FieldComparisonContext, sealed: dict[int, str]) -> Iterator[tuple[generic.Reference, str]]:
+    """New stamp annotations that were last written together with the value of a signature field."""
+    xrefs = context.new.reader.xrefs
     for page in _pages(context.new.root["/Pages"]) if sealed else ():
         for annotation in page.get("/Annots", ()):
             if not isinstance(annotation, generic.IndirectObject):

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
 from asn1crypto import cms
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
 from pyhanko.sign.general import find_cms_attribute_iter
 from pyhanko.sign.validation.pdf_embedded import _extract_docmdp_for_sig as docmdp_of
@@ -125,8 +127,8 @@ def _permissions(fields: list[FilledField]) -> Iterator[tuple[str, int]]:
             yield filled.name, int(locked)
 
 
-def empty_field(reader: PdfFileReader, name: str) -> tuple[int, tuple[float, float, float, float]]:
-    """The page (the first is 1) and the rectangle of an empty signature field; `YinxinError` if there is none."""
+def empty_field(reader: PdfFileReader, name: str) -> generic.DictionaryObject:
+    """The annotation of an empty signature field; `YinxinError` if there is none."""
     names = empty_fields(reader)
     if name not in names:
         raise YinxinError(
@@ -136,57 +138,54 @@ def empty_field(reader: PdfFileReader, name: str) -> tuple[int, tuple[float, flo
             remedy=_("its empty signature fields: {names}").format(names=", ".join(sorted(names)) or "-"),
         )
     (field,) = (reference.get_object() for found, _value, reference in enumerate_sig_fields(reader) if found == name)
-    widget = field["/Kids"][0] if "/Kids" in field else field
-    return _page_of(reader, widget), _box(widget.get("/Rect"))
+    return field["/Kids"][0] if "/Kids" in field else field
 
 
-def page_count(reader: PdfFileReader) -> int:
-    """How many pages the document has."""
-    return int(reader.root["/Pages"]["/Count"])
+class PageTree:
+    """The pages of a document; the tree is walked once, and no further than it has to be."""
+
+    def __init__(self, handler: PdfHandler) -> None:
+        self._found: list[generic.IndirectObject] = []
+        self._root = handler.root["/Pages"]
+        self._rest = _leaves(self._root, _DEEPEST_PAGE_TREE)
+        self.count = int(self._root["/Count"])
+
+    def reference(self, page: int) -> generic.IndirectObject:
+        """The page object of a page (the first is 1); `YinxinError` if the document has no such page."""
+        if not 1 <= page <= self.count:
+            raise YinxinError(
+                Kind.INVALID, _("there is no page {page}: the document has {count}").format(page=page, count=self.count)
+            )
+        self._found.extend(islice(self._rest, max(0, page - len(self._found))))
+        if page > len(self._found):
+            raise YinxinError(Kind.INVALID, _("the page tree of the PDF is damaged"))
+        return self._found[page - 1]
+
+    def geometry(self, page: int) -> PageGeometry:
+        """How the page is seen; `YinxinError` if the document has no such page, or the page no size."""
+        leaf = self.reference(page).get_object()
+        media = rectangle(_inherited(leaf, "/MediaBox"))
+        crop = _inherited(leaf, "/CropBox")
+        visible = media if crop is None else _intersection(rectangle(crop), media)
+        rotate = _inherited(leaf, "/Rotate")
+        return PageGeometry(visible, _number(rotate, 0) // 90 % 4, float(leaf.get("/UserUnit", 1)))
+
+    def page_of(self, widget: generic.DictionaryObject) -> int:
+        """The page that an annotation is on."""
+        for page in range(1, self.count + 1):
+            annotations = self.reference(page).get_object().get("/Annots", ())
+            if any(getattr(one, "reference", None) == widget.container_ref for one in annotations):
+                return page
+        raise YinxinError(Kind.INVALID, _("the signature field is on no page of the document"))
 
 
-def _page_of(reader: PdfFileReader, widget: generic.DictionaryObject) -> int:
-    reference = widget.container_ref
-    for page in range(1, page_count(reader) + 1):
-        annotations = _page(reader, page).get("/Annots", ())
-        if any(getattr(one, "reference", None) == reference for one in annotations):
-            return page
-    raise YinxinError(Kind.INVALID, _("the signature field is on no page of the document"))
-
-
-def page_geometry(reader: PdfFileReader, page: int) -> PageGeometry:
-    """How the page (the first is 1) is seen; `YinxinError` if the document has no such page."""
-    leaf = _page(reader, page)
-    media = _box(_inherited(leaf, "/MediaBox"))
-    crop = _inherited(leaf, "/CropBox")
-    visible = media if crop is None else _intersection(_box(crop), media)
-    rotate = _inherited(leaf, "/Rotate")
-    return PageGeometry(visible, _number(rotate, 0) // 90 % 4, float(leaf.get("/UserUnit", 1)))
-
-
-def _page(reader: PdfFileReader, page: int) -> generic.DictionaryObject:
-    count = page_count(reader)
-    if not 1 <= page <= count:
-        raise YinxinError(
-            Kind.INVALID, _("there is no page {page}: the document has {count}").format(page=page, count=count)
-        )
-    return _find_page(reader.root["/Pages"], page - 1, _DEEPEST_PAGE_TREE)
-
-
-def _find_page(node: generic.DictionaryObject, index: int, depth: int) -> generic.DictionaryObject:
-    for kid_reference in node["/Kids"]:
-        kid = kid_reference.get_object()
+def _leaves(node: generic.DictionaryObject, depth: int) -> Iterator[generic.IndirectObject]:
+    for reference in node.raw_get("/Kids").get_object():
+        kid = reference.get_object()
         if "/Kids" not in kid:
-            if index == 0:
-                return kid
-            index -= 1
-        elif index < (size := int(kid["/Count"])):
-            if depth == 0:
-                break
-            return _find_page(kid, index, depth - 1)
-        else:
-            index -= size
-    raise YinxinError(Kind.INVALID, _("the page tree of the PDF is damaged"))
+            yield reference
+        elif depth:
+            yield from _leaves(kid, depth - 1)
 
 
 def _inherited(page: generic.DictionaryObject, key: str) -> generic.PdfObject | None:
@@ -206,7 +205,8 @@ def _number(value: generic.PdfObject | None, default: int) -> int:
     return int(value) if isinstance(value, int) else default
 
 
-def _box(array: generic.PdfObject | None) -> tuple[float, float, float, float]:
+def rectangle(array: generic.PdfObject | None) -> tuple[float, float, float, float]:
+    """Left, bottom, right, top, in whatever order they were written."""
     if not isinstance(array, generic.ArrayObject) or len(array) != 4:
         raise YinxinError(Kind.INVALID, _("the page of the PDF has no size"))
     x1, y1, x2, y2 = (float(number.get_object()) for number in array)

@@ -27,7 +27,7 @@ from seals.forms import Permission
 from seals.ink import Ink
 from seals.pades import boundary
 from seals.pades.appearance import Impression, MarkStyle, Picture
-from seals.pades.reading import open_pdf
+from seals.pades.reading import PageTree, open_pdf
 from seals.pades.timestamper import CheckedTimeStamper
 from seals.pades.values import SignatureValue
 from seals.placement import Mark
@@ -139,8 +139,9 @@ async def _sign(document: BinaryIO, order: SignatureOrder, value: SignatureValue
     )
     session = signer.init_signing_session(writer, existing_fields_only=not order.is_new)
     session.system_time = order.remarks.at
+    pages = PageTree(writer)
     for number, mark in enumerate(others, 2):
-        page, _resources = writer.find_page_for_modification(mark.page - 1)
+        page = pages.reference(mark.page)
         stamp = impression.stamp(mark, page, order.remarks.name, f"{order.field}.{number}")
         writer.register_annotation(page, writer.add_object(stamp))
     if reserved is None:
