@@ -390,6 +390,7 @@ group.add_later("notify", "ra.cli_expiry:notify_command", _("Write to the holder
 group.add_later("receipt", "ra.cli_receipt:receipt_command", _("Write the receipt of a delivered request again."))
 group.add_later("sign-request", "ra.cli_http:sign_request_command", _("Sign a request for curl and other programs."))
 group.add_later("search", "ra.cli_search:search_command", _("Find holders' certificates."))
+group.add_later("statistics", "ra.cli_statistics:statistics_command", _("Count what was done and issued."))
 group.add_later("reindex", "ra.cli_search:reindex_command", _("Make findable what earlier versions recorded."))
 group.add_later("template", "ra.cli_bulk:template_command", _("Write an empty list to fill in."))
 group.add_later("import", "ra.cli_bulk:import_command", _("Enter a request for each row of a list."))
