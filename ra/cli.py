@@ -13,6 +13,7 @@ from core.cli import Group, Output, output_option
 from core.errors import YinxinError
 from core.i18n import _
 from core.subject import Subject
+from core.words import in_words
 from ra.applications import Contact
 from ra.cli_filters import filter_options, state_option
 from ra.cli_options import (
@@ -156,7 +157,7 @@ def show(office: RegistrationOffice, number: str, folder: Path | None, output: O
     """Show a request."""
     record = office.look_up(number)
     statements = [
-        f"{statement.at.astimezone():%Y-%m-%d %H:%M:%S} {statement.act.value}: {statement.operator}"
+        f"{statement.at.astimezone():%Y-%m-%d %H:%M:%S} {in_words(statement.act)}: {statement.operator}"
         + (f" ({statement.decision})" if statement.decision else "")
         for statement in (signed.statement for signed in record.statements)
     ]
@@ -366,7 +367,7 @@ def resume(office: RegistrationOffice, serial: str, authority: str | None, outpu
 def _tell(output: Output, authority: str, serial: int, state: str) -> None:
     label = f"{authority}/{serial_text(serial)}"
     facts = {"authority": authority, "serial": serial_text(serial), "state": state}
-    output.done(_("Certificate {certificate} is {state} now.").format(certificate=label, state=state), facts)
+    output.done(_("Certificate {certificate} is {state} now.").format(certificate=label, state=in_words(state)), facts)
 
 
 def _each(numbers: Sequence[str], decide: Callable[[str], State], output: Output) -> None:
