@@ -47,10 +47,13 @@ def extracted() -> frozenset[str]:
     return frozenset(forms(texts)[0] for _file, _line, texts, _comments, _context in found)
 
 
+MARKS = ("_", "N_", "ngettext")
+
+
 def calls_in_our_sources() -> Iterator[tuple[str, ast.expr]]:
     for path in (path for package in PACKAGES for path in package.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("_", "N_", "ngettext"):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS:
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", node.args[0]
 
 
