@@ -1,5 +1,6 @@
 """Sealing of PDF documents: one signature, seen wherever the seal was asked for, at the level asked or not at all."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from typing import BinaryIO
 
@@ -9,13 +10,14 @@ from core.i18n import _
 from seals.contracts import Evidence, SealingSupport
 from seals.documents import Document, opened, working_copy
 from seals.documents.pdf_pages import PdfPages
-from seals.forms import Permission
+from seals.forms import Form, Permission
 from seals.ink import FULL_INK, Ink
 from seals.levels import Level
 from seals.marks import marks
 from seals.pades import reading, writing
 from seals.pades.appearance import read_picture
 from seals.pades.boundary import translated_errors
+from seals.pades.gm import GmValue
 from seals.pades.timestamper import CheckedTimeStamper
 from seals.pades.values import PadesValue
 from seals.placement import InField, Place
@@ -52,8 +54,9 @@ def seal_pdf(
     try:
         with translated_errors():
             stamper = CheckedTimeStamper(support.timestamper) if support.timestamper and level >= Level.B_T else None
-            writing.sign(copy, order, PadesValue(seal, stamper))
-            evidence = _add_evidence(copy, seal, order.field, level, support)
+            value = GmValue(seal, now, stamper) if seal.form is Form.GM else PadesValue(seal, stamper)
+            writing.sign(copy, order, value)
+            evidence = _add_evidence(copy, seal, stamper.certificates if stamper else [], level, support)
         _require_level(copy, order.field, seal, level, evidence, clock)
     except BaseException:
         copy.close()
@@ -81,13 +84,15 @@ def _order(
     return writing.SignatureOrder(name, is_new, on_pages, picture, ink, remarks)
 
 
-def _add_evidence(copy: BinaryIO, seal: Seal, field: str, level: Level, support: SealingSupport) -> Evidence:
+def _add_evidence(
+    copy: BinaryIO, seal: Seal, stampers: Sequence[bytes], level: Level, support: SealingSupport
+) -> Evidence:
     if level < Level.B_LT or support.evidence is None:
         return Evidence()
-    stampers = [] if support.timestamper is None else reading.timestamp_certificates(copy, field)
-    evidence = support.evidence.evidence([seal.certificate, *seal.chain, *stampers])
+    chain = [seal.certificate, *seal.chain]
+    evidence = support.evidence.evidence([*chain, *stampers])
     archivist = support.timestamper if level >= Level.B_LTA else None
-    writing.add_evidence(copy, [seal.certificate, *seal.chain], evidence, seal.signer.algorithm.digest, archivist)
+    writing.add_evidence(copy, chain, evidence, seal.signer.algorithm.digest, archivist)
     return evidence
 
 
@@ -96,7 +101,13 @@ def _require_level(copy: BinaryIO, field: str, seal: Seal, level: Level, evidenc
     known = [*seal.chain, *evidence.certificates]
     report = verify_pdf(copy, Trust(anchors=[der for der in known if self_issued(der)], certificates=known), clock)
     made = next((signature for signature in report.signatures if signature.field == field), None)
-    if made is not None and made.level is level and made.intact and made.verdict in _acceptable(level):
+    if (
+        made is not None
+        and made.level is not None
+        and made.level >= level
+        and made.intact
+        and made.verdict in _acceptable(level)
+    ):
         return
     raise YinxinError(
         Kind.UNAVAILABLE,

@@ -66,9 +66,16 @@ def read_picture(png: bytes) -> Picture:
 
 
 class Impression:
-    """A seal's picture in a document that is being written."""
+    """A seal's picture in a document that is being written; `kept`: what else its form XObjects hold."""
 
-    def __init__(self, writer: BasePdfFileWriter, picture: Picture | Drawing, ink: Ink) -> None:
+    def __init__(
+        self,
+        writer: BasePdfFileWriter,
+        picture: Picture | Drawing,
+        ink: Ink,
+        kept: dict[generic.NameObject, generic.PdfObject],
+    ) -> None:
+        self._kept = kept
         self._writer = writer
         self._ink = ink
         if isinstance(picture, Drawing):
@@ -124,6 +131,7 @@ class Impression:
             pdf_name("/Subtype"): pdf_name("/Form"),
             pdf_name("/BBox"): generic.ArrayObject(map(generic.FloatObject, (0, 0, width, height))),
             pdf_name("/Resources"): generic.DictionaryObject(resources),
+            **self._kept,
         }
         return generic.StreamObject(entries, stream_data=content)
 

@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from asn1crypto import cms
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
-from pyhanko.sign.general import find_cms_attribute_iter
 from pyhanko.sign.validation.pdf_embedded import _extract_docmdp_for_sig as docmdp_of
 
 from core.errors import Kind, YinxinError
@@ -73,14 +71,6 @@ def filled_fields(reader: PdfFileReader) -> list[FilledField]:
     return sorted(fields, key=lambda field: field.revision)
 
 
-def timestamp_certificates(stream: BinaryIO, field: str) -> list[bytes]:
-    """The certificates (DER) in the signature timestamp of our own new signature in this field."""
-    value = next(filled.value for filled in filled_fields(open_pdf(stream)) if filled.name == field)
-    signed = cms.ContentInfo.load(value["/Contents"])["content"]
-    tokens = find_cms_attribute_iter(signed["signer_infos"][0]["unsigned_attrs"], "signature_time_stamp_token")
-    return [one.chosen.dump() for token in tokens for one in token["content"]["certificates"]]
-
-
 def empty_fields(reader: PdfFileReader) -> set[str]:
     """The names of the signature fields that have no value."""
     return {name for name, _value, _reference in enumerate_sig_fields(reader, filled_status=False)}
@@ -122,7 +112,7 @@ def _permissions(fields: list[FilledField]) -> Iterator[tuple[str, int]]:
         permission = docmdp_of(filled.value)
         if permission is not None:
             yield filled.name, permission.value
-        locked = filled.field.get("/Lock", {}).get("/P")
+        locked = entry(entry(filled.field, "/Lock", {}), "/P", None)
         if isinstance(locked, int):
             yield filled.name, int(locked)
 
@@ -168,15 +158,20 @@ class PageTree:
         crop = _inherited(leaf, "/CropBox")
         visible = media if crop is None else _intersection(rectangle(crop), media)
         rotate = _inherited(leaf, "/Rotate")
-        return PageGeometry(visible, _number(rotate, 0) // 90 % 4, float(leaf.get("/UserUnit", 1)))
+        return PageGeometry(visible, _number(rotate, 0) // 90 % 4, float(entry(leaf, "/UserUnit", 1)))
 
     def page_of(self, widget: generic.DictionaryObject) -> int:
         """The page that an annotation is on."""
         for page in range(1, self.count + 1):
-            annotations = self.reference(page).get_object().get("/Annots", ())
+            annotations = entry(self.reference(page).get_object(), "/Annots", ())
             if any(getattr(one, "reference", None) == widget.container_ref for one in annotations):
                 return page
         raise YinxinError(Kind.INVALID, _("the signature field is on no page of the document"))
+
+
+def entry(dictionary: Any, key: str, default: Any) -> Any:
+    """The value of a key, wherever it lies: `get` of pyHanko's dictionaries does not follow references."""
+    return dictionary[key] if key in dictionary else default
 
 
 def _leaves(node: generic.DictionaryObject, depth: int) -> Iterator[generic.IndirectObject]:

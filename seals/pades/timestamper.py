@@ -22,6 +22,8 @@ class CheckedTimeStamper(PyhankoTimeStamper):
     def __init__(self, source: Timestamper) -> None:
         super().__init__()
         self._source = source
+        self.certificates: list[bytes] = []
+        """DER; those in the newest token."""
 
     async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> asn1_cms.ContentInfo:
         """A token over this digest; `YinxinError` (unavailable) if none can be had."""
@@ -36,7 +38,9 @@ class CheckedTimeStamper(PyhankoTimeStamper):
                 _("the time-stamping authority's answer cannot be used: {reason}").format(reason=error),
                 remedy=_("check which time-stamping authority is configured; nothing was sealed"),
             ) from error
-        return asn1_cms.ContentInfo.load(token)
+        message = asn1_cms.ContentInfo.load(token)
+        self.certificates = [one.chosen.dump() for one in message["content"]["certificates"]]
+        return message
 
 
 def _check(token: bytes, digest: Digest, value: bytes, nonce: int) -> None:
