@@ -171,7 +171,10 @@ class PageTree:
 
 def entry(dictionary: Any, key: str, default: Any) -> Any:
     """The value of a key, wherever it lies: `get` of pyHanko's dictionaries does not follow references."""
-    return dictionary[key] if key in dictionary else default
+    try:
+        return dictionary[key]
+    except KeyError:
+        return default
 
 
 def _leaves(node: generic.DictionaryObject, depth: int) -> Iterator[generic.IndirectObject]:
