@@ -48,6 +48,10 @@ class SealedDocument:
     """The signature field."""
     marks: Sequence[Mark]
     """Where the seal is seen; the first mark is the signature field's."""
+    repaired: bool = False
+    """The document was damaged, and is not the original octet by octet."""
+    flattened: bool = False
+    """It is PDF/A-1, which knows no transparency: the seal covers what is under its strokes."""
 
     @property
     def place(self) -> str:

@@ -38,6 +38,8 @@ class UseOrder:
     ink: Ink = FULL_INK
     certify: Permission | None = None
     """What the seal, as the first signature of the document, permits afterwards."""
+    repair: bool = False
+    """Whether a damaged document may be repaired; else it is refused."""
 
 
 def stamp(
@@ -74,6 +76,7 @@ def _stamp(
         location=order.location,
         ink=order.ink,
         certify=order.certify,
+        repair=order.repair,
     )
     with context.storage.transaction() as connection:
         # Frozen in the meantime? Then this use never was.

@@ -10,6 +10,7 @@ from core.i18n import _
 from seals.contracts import Evidence, SealingSupport
 from seals.documents import Document, opened, working_copy
 from seals.documents.pdf_pages import PdfPages
+from seals.documents.pdf_repair import repaired
 from seals.forms import Form, Permission
 from seals.ink import FULL_INK, Ink
 from seals.levels import Level
@@ -18,6 +19,7 @@ from seals.pades import reading, writing
 from seals.pades.appearance import read_picture
 from seals.pades.boundary import translated_errors
 from seals.pades.gm import GmValue
+from seals.pades.pdfa import archival
 from seals.pades.timestamper import CheckedTimeStamper
 from seals.pades.values import PadesValue
 from seals.placement import InField, Place
@@ -39,8 +41,11 @@ def seal_pdf(
     field: str | None = None,
     ink: Ink = FULL_INK,
     certify: Permission | None = None,
+    repair: bool = False,
 ) -> SealedDocument:
     """The sealed document: the original bytes and one or two increments. `field` names the new signature field.
+
+    A damaged document is sealed as it was repaired if `repair` is asked for; else it is refused.
 
     `YinxinError` says what is wrong with the document, the seal or its surroundings; a level that cannot be reached is
     an error, never a lower level (EN 319 142-1 for what each level holds).
@@ -48,9 +53,11 @@ def seal_pdf(
     now = clock.now()
     require_usable(seal, FixedClock(now))
     require_support(level, support)
-    with opened(document) as stream, translated_errors():
+    with opened(document) as original, translated_errors():
+        whole = repaired(original) if repair else None
+        stream = whole or original
         order = _order(stream, seal, place, field, writing.Remarks(seal.name, reason, location, now, certify), ink)
-        copy = working_copy(stream)
+        copy = whole or working_copy(stream)
     try:
         with translated_errors():
             stamper = CheckedTimeStamper(support.timestamper) if support.timestamper and level >= Level.B_T else None
@@ -61,7 +68,7 @@ def seal_pdf(
     except BaseException:
         copy.close()
         raise
-    return SealedDocument(copy, order.field, order.marks)
+    return SealedDocument(copy, order.field, order.marks, whole is not None, order.flattened)
 
 
 def _order(
@@ -71,6 +78,13 @@ def _order(
     width, height = picture.size
     height_mm = seal.width_mm * height / width
     reader = reading.open_pdf(stream)
+    flattened = archival(reader).forbids_transparency
+    if flattened and ink.opacity < 1:
+        raise YinxinError(
+            Kind.UNSUPPORTED,
+            _("the document is PDF/A-1, which knows no transparency: the seal cannot be paler"),
+            remedy=_("seal it with full opacity"),
+        )
     reading.require_permission_to_seal(reader, certify=remarks.certify is not None)
     with closing(PdfPages(reader)) as pages:
         on_pages = marks(place, pages, seal.width_mm, height_mm)
@@ -81,7 +95,7 @@ def _order(
     else:
         taken = {filled.name for filled in reading.filled_fields(reader)} | reading.empty_fields(reader)
         name, is_new = writing.free_field_name(field, taken), True
-    return writing.SignatureOrder(name, is_new, on_pages, picture, ink, remarks)
+    return writing.SignatureOrder(name, is_new, on_pages, picture, ink, remarks, flattened)
 
 
 def _add_evidence(

@@ -13,6 +13,7 @@ from pyhanko.sign.validation.pdf_embedded import _extract_docmdp_for_sig as docm
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from seals.pades import hybrid
 from seals.pades.boundary import translated_errors
 from seals.placement import PageGeometry
 
@@ -20,7 +21,7 @@ _DEEPEST_PAGE_TREE = 64
 
 
 def open_pdf(stream: BinaryIO) -> PdfFileReader:
-    """The document, read strictly; `YinxinError` if it is no PDF, damaged, encrypted or hybrid."""
+    """The document, read strictly; `YinxinError` if it is no PDF, damaged, encrypted, or not the same to everybody."""
     stream.seek(0)
     if not stream.read(5).startswith(b"%PDF-"):
         raise YinxinError(Kind.INVALID, _("not a PDF document"), remedy=_("check the file"))
@@ -34,12 +35,14 @@ def open_pdf(stream: BinaryIO) -> PdfFileReader:
                 remedy=_("remove the encryption first, for example with: qpdf --decrypt"),
             )
         if reader.xrefs.hybrid_xrefs_present:
-            # ISO 32000-2 7.5.8.4: old and new programs may see two different documents in such a file.
-            raise YinxinError(
-                Kind.UNSUPPORTED,
-                _("the PDF has hybrid cross-references, so that programs may differ in what they show"),
-                remedy=_("save it again, for example with: qpdf --object-streams=generate"),
-            )
+            if not hybrid.is_unambiguous(reader.xrefs):
+                raise YinxinError(
+                    Kind.UNSUPPORTED,
+                    _("the PDF has two cross-references that differ, so that programs may show different documents"),
+                    remedy=_("save it again, for example with: qpdf --object-streams=generate"),
+                )
+            # All that pyHanko's strictness means from here on is that it refuses such files.
+            reader.strict = False
         if not isinstance(reader.root["/Pages"], generic.DictionaryObject):
             raise YinxinError(Kind.INVALID, _("the PDF has no pages"))
     return reader

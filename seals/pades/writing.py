@@ -27,6 +27,7 @@ from seals.ink import Ink
 from seals.pades import boundary
 from seals.pades.appearance import Impression, MarkStyle, Picture
 from seals.pades.binding import piece_info
+from seals.pades.pdfa import archival
 from seals.pades.reading import PageTree, open_pdf
 from seals.pades.timestamper import CheckedTimeStamper
 from seals.pades.values import SignatureValue
@@ -63,6 +64,8 @@ class SignatureOrder:
     picture: Picture | Drawing
     ink: Ink
     remarks: Remarks
+    flattened: bool = False
+    """The document forbids transparency (PDF/A-1), so that the seal covers what is under its strokes."""
 
 
 class Increment(IncrementalPdfFileWriter):
@@ -132,7 +135,7 @@ def _noticing_lack_of_space(reserved: int) -> Iterator[None]:
 async def _sign(document: BinaryIO, order: SignatureOrder, value: SignatureValue, reserved: int | None) -> None:
     writer = Increment(document)
     kept = piece_info(writer, value.bound, order.remarks.at) if value.bound else {}
-    impression = Impression(writer, order.picture, order.ink, kept)
+    impression = Impression(writer, order.picture, order.ink, kept, archival(writer))
     field, *others = order.marks
     style = MarkStyle(impression=impression, mark=field)
     signer = PdfSigner(_metadata(order, value), value.signer, stamp_style=style, new_field_spec=_new_field(order))
