@@ -80,6 +80,10 @@ class Service:
         answer = Answer(kept.response(), Count.CACHED, kept.this_update, kept.next_update, desk.tag(kept))
         return self._cacheable(exchange, answer)
 
+    def is_quick(self, _exchange: Exchange) -> bool:
+        """What is quick was answered at once; the rest reads the books."""
+        return False
+
     def answer(self, exchange: Exchange, deliver: Callable[[Answer], None]) -> None:
         """The answer where there is no reply at once. It takes time, and is for another thread."""
         desk, path = self._desk(exchange.target)

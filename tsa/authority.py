@@ -14,6 +14,7 @@ from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from tsa.offer import Offer
+from tsa.plain import read_plain
 from tsa.recorder import Recorder
 from tsa.records import TimeWentBack, TokenRecord, latest_time
 from tsa.request import MessageImprint, TimeStampRequest, parse_request
@@ -23,6 +24,7 @@ from tsa.unit import Unit
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
+_RANDOM_BITS = 80
 _TICK = timedelta(microseconds=1)
 _MAXIMUM_AHEAD = timedelta(milliseconds=1)
 """So far ordered times may run ahead of the clock, when it tells the same time twice."""
@@ -39,9 +41,12 @@ class TimeSource(Protocol):
         ...
 
 
-def random_serial() -> int:
-    """A serial number of 128 random bits, positive (RFC 3161 asks for uniqueness, and for at most 160 bits)."""
-    return secrets.randbits(128) + 1
+def new_serial(moment: datetime) -> int:
+    """A serial number: microseconds since 1970, then 80 random bits (RFC 3161 asks for uniqueness, in 160 bits).
+
+    So their index grows at its end. Wholly random ones would have a page of it written for nearly each token.
+    """
+    return int(moment.timestamp() * 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
 
 
 class TimeStampAuthority:
@@ -54,7 +59,7 @@ class TimeStampAuthority:
         *,
         ordering: bool = False,
         watch: TimeSource | None = None,
-        new_serial: Callable[[], int] = random_serial,
+        serial_of: Callable[[datetime], int] = new_serial,
     ) -> None:
         """The first unit serves whoever names none. Units of one policy stand in for each other, in their order.
 
@@ -63,7 +68,7 @@ class TimeStampAuthority:
         self._context = context
         self._ordering = ordering
         self._watch = watch
-        self._new_serial = new_serial
+        self._serial_of = serial_of
         self._recorder = Recorder(context.storage, strictly=ordering)
         self._latest: datetime | None = None
         # Ordered tokens come to the recorder in the order of their times.
@@ -96,7 +101,7 @@ class TimeStampAuthority:
             deliver(_response(outcome))
 
         try:
-            asked = parse_request(request)
+            asked = read_plain(request) or parse_request(request)
         except Rejection as rejection:
             settle(rejection)
         else:
@@ -164,10 +169,11 @@ class TimeStampAuthority:
 
     def _issue(self, request: TimeStampRequest, candidates: Sequence[Unit]) -> tuple[bytes, TokenRecord]:
         self._require_agreement()
-        gen_time = self._now()
+        now = self._now()
+        gen_time = now if self._ordering else now.replace(microsecond=0)  # the accuracy allows for that
         unit = next((unit for unit in candidates if unit.is_in_service(gen_time)), candidates[0])
         unit.require_in_service(gen_time)
-        serial = self._new_serial()
+        serial = self._serial_of(now)
         token = unit.tokens.build(
             request.imprint,
             serial=serial,
@@ -187,10 +193,10 @@ class TimeStampAuthority:
         return token, entry
 
     def _now(self) -> datetime:
-        """The second, which the accuracy allows for; where tokens are ordered, the moment, and none twice."""
+        """The moment; where tokens are ordered, none twice."""
         now = self._context.clock.now()
         if not self._ordering:
-            return now.replace(microsecond=0)
+            return now
         if self._latest is not None and timedelta() <= self._latest - now < _MAXIMUM_AHEAD:
             now = self._latest + _TICK
         self._latest = now

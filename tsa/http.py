@@ -60,6 +60,11 @@ class TimeStampService:
                 return problem(error)
         return None
 
+    def is_quick(self, exchange: Exchange) -> bool:
+        """Whether the unit at this address signs quickly. Health, which reads the books, is none."""
+        name = None if exchange.target in _COMMON else exchange.target.removeprefix(_UNITS).decode("latin-1")
+        return self._authority.offer.is_quick(name)
+
     def answer(self, exchange: Exchange, deliver: Callable[[Reply], None]) -> None:
         """Hand over the reply when the token is recorded."""
         path = exchange.target.partition(b"?")[0]
