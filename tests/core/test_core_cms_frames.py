@@ -2,7 +2,7 @@
 
 import pytest
 from asn1crypto import cms as asn1_cms
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import cms
@@ -15,6 +15,7 @@ OPERATOR = root(KeyKind.P256, not_before=BEGIN)
 BUILDER = cms.SignedDataBuilder(OPERATOR.key, OPERATOR.certificate, certificates=[OPERATOR.certificate])
 
 
+@settings(deadline=None, max_examples=50)
 @given(content=st.binary(max_size=400), certificates=st.booleans())
 def test_every_size_is_der_and_verifies(content: bytes, certificates: bool) -> None:
     message = BUILDER.build(content, include_certificates=certificates)
