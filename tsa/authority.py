@@ -18,7 +18,7 @@ from tsa.plain import read_plain
 from tsa.recorder import Recorder
 from tsa.records import TimeWentBack, TokenRecord, latest_time
 from tsa.request import MessageImprint, TimeStampRequest, parse_request
-from tsa.response import PKIFailureInfo, Rejection, granted, rejected
+from tsa.response import Answer, PKIFailureInfo, Rejection, granted, rejected
 from tsa.unit import Unit
 
 log = logging.getLogger(__name__)
@@ -60,16 +60,18 @@ class TimeStampAuthority:
         ordering: bool = False,
         watch: TimeSource | None = None,
         serial_of: Callable[[datetime], int] = new_serial,
+        when_recorded: Callable[[int], None] = lambda _size: None,
     ) -> None:
         """The first unit serves whoever names none. Units of one policy stand in for each other, in their order.
 
-        `ordering`: any two tokens can be told apart by their times (RFC 3161 2.4.2).
+        `ordering`: any two tokens can be told apart by their times (RFC 3161 2.4.2). `when_recorded` is called in the
+        recorder's thread with the number of tokens that were recorded together.
         """
         self._context = context
         self._ordering = ordering
         self._watch = watch
         self._serial_of = serial_of
-        self._recorder = Recorder(context.storage, strictly=ordering)
+        self._recorder = Recorder(context.storage, strictly=ordering, when_recorded=when_recorded)
         self._latest: datetime | None = None
         # Ordered tokens come to the recorder in the order of their times.
         self._turn = threading.Lock() if ordering else nullcontext()
@@ -89,16 +91,16 @@ class TimeStampAuthority:
 
         `YinxinError` (not found) only if there is no such unit.
         """
-        response: Future[bytes] = Future()
-        self.answer(request, unit, response.set_result)
-        return response.result()
+        answer: Future[Answer] = Future()
+        self.answer(request, unit, answer.set_result)
+        return answer.result().response
 
-    def answer(self, request: bytes, unit: str | None, deliver: Callable[[bytes], None]) -> None:
-        """As `respond`, but without waiting for the record: the response is handed over when it may be sent."""
+    def answer(self, request: bytes, unit: str | None, deliver: Callable[[Answer], None]) -> None:
+        """As `respond`, but without waiting for the record: the answer is handed over when it may be sent."""
         self.offer.require_unit(unit)
 
         def settle(outcome: bytes | Exception) -> None:
-            deliver(_response(outcome))
+            deliver(_answer(outcome))
 
         try:
             asked = read_plain(request) or parse_request(request)
@@ -212,18 +214,19 @@ class TimeStampAuthority:
             ) from None
 
 
-def _response(outcome: bytes | Exception) -> bytes:
+def _answer(outcome: bytes | Exception) -> Answer:
     match outcome:
         case bytes():
-            return granted(outcome)
+            return Answer(granted(outcome))
         case Rejection():
-            return rejected(outcome.failure, outcome.what)
+            return Answer(rejected(outcome.failure, outcome.what), outcome.failure)
         case YinxinError():
             log.error("no token: %s", outcome)
         case _:
             # The last stop: a client of this protocol always gets an answer in it.
             log.error("no token", exc_info=outcome)
-    return rejected(PKIFailureInfo.SYSTEM_FAILURE, _("the time-stamping authority has a failure; it was logged"))
+    failure = PKIFailureInfo.SYSTEM_FAILURE
+    return Answer(rejected(failure, _("the time-stamping authority has a failure; it was logged")), failure)
 
 
 def _time_went_back() -> Rejection:

@@ -27,8 +27,11 @@ Then = Callable[[Exception | None], None]
 class Recorder:
     """Threads share it."""
 
-    def __init__(self, storage: Storage, *, strictly: bool = False) -> None:
-        """`strictly`: every token is to be later than the one before."""
+    def __init__(
+        self, storage: Storage, *, strictly: bool = False, when_recorded: Callable[[int], None] = lambda _size: None
+    ) -> None:
+        """`strictly`: every token is to be later than the one before. `when_recorded`: told the size of each group."""
+        self._when_recorded = when_recorded
         self._storage = storage
         self._strictly = strictly
         self._waiting: list[tuple[TokenRecord, Then]] = []
@@ -68,6 +71,8 @@ class Recorder:
                 late = {id(entry) for entry in record(connection, entries, strictly=self._strictly)}
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must be told
             failure = error
+        else:
+            self._when_recorded(len(group) - len(late))
         for entry, then in group:
             try:
                 then(failure or (TimeWentBack() if id(entry) in late else None))
