@@ -71,8 +71,8 @@ def _compiled() -> Path | None:
         if missing:
             made = Path(tempfile.mkdtemp(dir=folder.parent))
             quick = [f"-J{option}" for option in QUICK]
-            options = ["-proc:none", "-cp", _class_path(), "-d", made]
-            subprocess.run(["javac", *quick, *options, *PROGRAMS], check=True, timeout=120)
+            options = ["-proc:none", "-cp", _class_path(), "-d", str(made)]
+            subprocess.run(["javac", *quick, *options, *map(str, PROGRAMS)], check=True, timeout=120)
             made.rename(folder)
     return folder
 
