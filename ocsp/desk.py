@@ -5,6 +5,7 @@ answer is signed anew when half of its time has gone. Those halves begin at anot
 all be due at once, and at the same in every process, so that caches are told the same by each.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 from zlib import crc32
 
@@ -16,7 +17,7 @@ from ocsp.cache import AnswerCache, Kept, status_place
 from ocsp.counters import Count
 from ocsp.feed import Feed
 from ocsp.plain import open_plain, read_plain
-from ocsp.request import read_request
+from ocsp.request import OcspRequest, read_request
 from ocsp.responder import Findings, Responder, refusal_for
 from ocsp.response import Refusal
 
@@ -40,14 +41,25 @@ class Desk:
     """Threads share it."""
 
     def __init__(
-        self, responder: Responder, clock: Clock, allowance: Allowance, cache: AnswerCache, feed: Feed | None = None
+        self,
+        responder: Responder,
+        clock: Clock,
+        allowance: Allowance,
+        cache: AnswerCache,
+        feed: Feed | None = None,
+        *,
+        at_hand: bool = False,
     ) -> None:
-        """Without a feed nothing is kept. The allowance is for what is signed for one question only."""
+        """Without a feed nothing is kept. The allowance is for what is signed for one question only.
+
+        `at_hand`: to read the books takes less time than to have another thread do it.
+        """
         self._responder = responder
         self._clock = clock
         self._allowance = allowance
         self._cache = cache
         self._feed = feed
+        self._at_hand = at_hand
         self.validity = int(responder.validity.total_seconds())
         """Seconds."""
 
@@ -57,33 +69,38 @@ class Desk:
         return found if found and found.signature else None
 
     def at_once(self, data: bytes) -> Answer | None:
-        """The answer to a question with a nonce where the status is known and the signature is quick; else None."""
+        """The answer, if to sign it is quick, and the status is known or can be looked up at once; else None."""
         known = self._known(data)
-        if known is None or not known[0].letterhead.is_quick:
+        if known:
+            return self._answer(lambda: self._sign_known(*known)) if known[0].letterhead.is_quick else None
+        plain = read_plain(data) if self._at_hand else None
+        if plain is None or not self._responder.signs_quickly(plain.questions[0]):
             return None
-        try:
-            return self._sign_known(*known)
-        except Exception as error:  # noqa: BLE001 - the protocol has a word for every failure
-            return Answer(response.refusal(refusal_for(error)), Count.REFUSED)
+        return self._answer(lambda: self._find_and_sign(data, plain))
 
     def answer(self, data: bytes) -> Answer:
         """The answer to this OCSPRequest from the books, signed now; the protocol's error if there can be none."""
+        if known := self._known(data):
+            return self._answer(lambda: self._sign_known(*known))
+        return self._answer(lambda: self._find_and_sign(data, read_plain(data)))
+
+    def _answer(self, make: Callable[[], Answer]) -> Answer:
         try:
-            generation = self._cache.generation
-            if known := self._known(data):
-                return self._sign_known(*known)
-            plain = read_plain(data)
-            request = plain or read_request(data)
-            findings = None
-            if plain and plain.nonce is None:
-                findings = self._responder.find_for(plain)
-                if findings.is_plain:
-                    return self._sign_and_keep(data, findings, generation)
-            if not self._allowance.take():
-                return Answer(TRY_LATER, Count.LIMITED)
-            return self._sign_once(findings or self._responder.find_for(request), generation)
+            return make()
         except Exception as error:  # noqa: BLE001 - the protocol has a word for every failure
             return Answer(response.refusal(refusal_for(error)), Count.REFUSED)
+
+    def _find_and_sign(self, data: bytes, plain: OcspRequest | None) -> Answer:
+        generation = self._cache.generation
+        findings = None
+        if plain and plain.nonce is None:
+            findings = self._responder.find_for(plain)
+            if findings.is_plain:
+                return self._sign_and_keep(data, findings, generation)
+        request = plain or read_request(data)
+        if not self._allowance.take():
+            return Answer(TRY_LATER, Count.LIMITED)
+        return self._sign_once(findings or self._responder.find_for(request), generation)
 
     def _sign_and_keep(self, data: bytes, findings: Findings, generation: int) -> Answer:
         unsigned = self._unsigned(findings)
