@@ -320,3 +320,25 @@ def test_quick_signatures_are_made_at_once(place: Place) -> None:
     assert told and judges.statuses(told.response) == ["good"]
     place.monotonic.now += TRUSTED
     assert place.desk.at_once(nonced) is None  # what holds is not known any more
+
+
+def test_books_at_hand_are_looked_into_at_once_where_signatures_are_quick(world: World, tmp_path: Path) -> None:
+    place = Place(world, rate=1)
+    allowance = Allowance(1, place.monotonic)
+    desk = Desk(place.responder, world.clock, allowance, place.cache, place.feed, at_hand=True)
+    plain, nonced, foreign = place.asked(), place.asked(nonce=NONCE), place.asked(NEVER_ISSUED)
+    assert desk.at_once(plain) is None  # a signature with SM2 or RSA is not quick
+    (signatories,) = (one for one in place.responder._signatories.values() if one)
+    for signatory in signatories:
+        signatory.letterhead.is_quick = True
+    told = desk.at_once(plain)
+    assert told and told.outcome is Count.SIGNED
+    judges.check_signature(told.response, None, world.town.responder, world.clock.now(), tmp_path)
+    assert place.kept() == ["good"]
+    unknown = desk.at_once(foreign)
+    assert unknown and judges.statuses(unknown.response) == ["unknown"]
+    outcomes = [answer and answer.outcome for answer in (desk.at_once(nonced), desk.at_once(nonced))]
+    assert outcomes == [Count.SIGNED_ONCE, Count.LIMITED]
+    assert desk.at_once(b"no request") is None
+    assert desk.at_once(build_request([about(world.town.issuing, VALID), about(world.town.issuing, 5)])) is None
+    assert place.desk.at_once(place.asked(5)) is None  # the books are not at hand
