@@ -8,24 +8,20 @@ import click
 from core import files
 from core.certificates import read_certificates
 from core.cli import Group, Output, output_option
-from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
 from core.service.installed import newest_of
-from seals import api_keys, artwork, register, use
-from seals.contracts import SUPPORT, SealingSupport, SupportSource
-from seals.levels import Level
+from seals import api_keys, artwork, register
 from seals.making import Maker
 from seals.picture import RoundSeal
 from seals.picture_cli import clean, draw
-from seals.placement import Placement
 from seals.printing import print_report, print_summary
 from seals.register import SealKind, SealOrder, State
 from seals.report import Verdict
+from seals.stamp_cli import ACTOR, stamp
 from seals.trust import load_trust
 from seals.verification import verify_pdf
 
-ACTOR = "command"
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -124,57 +120,7 @@ _mover("resume", State.ACTIVE, _("Let a frozen seal be used again."), lambda: _(
 _mover("destroy", State.DESTROYED, _("Destroy a seal, for good."), lambda: _("{name} is destroyed."))
 
 
-@group.command(
-    help=_("Seal FILE with the seal NAME of the register; record the use, then write the sealed document."),
-    example="yinxin seals stamp office notice.pdf --page 3 --at 142.5,119 --out notice-sealed.pdf",
-)
-@click.argument("name")
-@click.argument("file", type=_FILE)
-@click.option("--page", type=int, default=1, show_default=True, help=_("The page; the first is 1."))
-@click.option("--at", required=True, help=_("The middle of the seal: X,Y in mm from the left and lower page edges."))
-@click.option(
-    "--level",
-    type=click.Choice([level.value for level in Level]),
-    default=Level.B_LTA.value,
-    show_default=True,
-    help=_("The PAdES level."),
-)
-@click.option("--out", type=_FILE, help=_("Where to write; else FILE with -sealed in its name."))
-@click.option("--reason", help=_("Written into the signature."))
-@click.option("--location", help=_("Written into the signature."))
-@click.option("--purpose", default="", help=_("For the books."))
-@output_option
-@click.pass_obj
-def stamp(
-    home: Home,
-    name: str,
-    file: Path,
-    page: int,
-    at: str,
-    level: str,
-    out: Path | None,
-    reason: str | None,
-    location: str | None,
-    purpose: str,
-    output: Output,
-) -> None:
-    """Seal a document."""
-    order = use.UseOrder(file, _placement(page, at), Level(level), purpose, reason, location)
-    out = out or file.with_name(f"{file.stem}-sealed{file.suffix}")
-    if out.exists():
-        raise YinxinError(
-            Kind.CONFLICT, _("the file exists already"), subject=str(out), remedy=_("name another with --out")
-        )
-    try:
-        sealed = use.stamp(home.context, home.key_store("seals"), _support(home), name, order, actor=ACTOR)
-    except YinxinError as error:
-        error.subject = error.subject or str(file)
-        raise
-    files.write(out, sealed, replace=False)
-    output.done(
-        _("{out}: {file} with the seal {name}, level {level}").format(out=out, file=file, name=name, level=level),
-        {"document": str(out), "seal": name, "level": level},
-    )
+group.add_command(stamp)
 
 
 @group.command(
@@ -230,28 +176,3 @@ def new_api_key(home: Home, name: str, seals: tuple[str, ...], output: Output) -
 
 group.add_command(draw)
 group.add_command(clean)
-
-
-def _placement(page: int, at: str) -> Placement:
-    try:
-        x_mm, y_mm = (float(number) for number in at.split(","))
-    except ValueError:
-        raise YinxinError(
-            Kind.INVALID,
-            _("not a place on a page"),
-            subject=at,
-            remedy=_("write --at X,Y in millimetres: --at 142.5,119"),
-        ) from None
-    return Placement(page, x_mm, y_mm)
-
-
-class _NoSupport:
-    """Where nobody handed anything in: B-B is all that can be had."""
-
-    def support(self, _algorithm: object) -> SealingSupport:
-        return SealingSupport()
-
-
-def _support(home: Home) -> SupportSource:
-    source: Callable[[Home], SupportSource] | None = click.get_current_context().meta.get(SUPPORT)
-    return source(home) if source else _NoSupport()

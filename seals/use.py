@@ -1,7 +1,7 @@
 """Using a registered seal: allowed, sealed, recorded, and only then handed out."""
 
 from dataclasses import dataclass
-from hashlib import sha256
+from typing import BinaryIO
 
 import sqlalchemy as sa
 
@@ -13,10 +13,13 @@ from core.keys.store import KeyStore
 from seals import records, register
 from seals.contracts import SupportSource
 from seals.documents import Document, opened, size_and_sha256
+from seals.documents.formats import seal_document
+from seals.forms import Permission
+from seals.ink import FULL_INK, Ink
 from seals.levels import Level
-from seals.placement import Placement
+from seals.placement import Place
 from seals.register import RegisteredSeal, State
-from seals.sealing import Seal, seal_pdf
+from seals.sealing import Seal, SealedDocument
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class UseOrder:
     """What is to be sealed how, and why."""
 
     document: Document
-    placement: Placement
+    placement: Place
     level: Level = Level.B_LTA
     purpose: str = ""
     """For the books."""
@@ -32,18 +35,35 @@ class UseOrder:
     """Written into the signature."""
     location: str | None = None
     """Written into the signature."""
+    ink: Ink = FULL_INK
+    certify: Permission | None = None
+    """What the seal, as the first signature of the document, permits afterwards."""
 
 
-def stamp(context: Context, keys: KeyStore, support: SupportSource, name: str, order: UseOrder, *, actor: str) -> bytes:
+def stamp(
+    context: Context, keys: KeyStore, support: SupportSource, name: str, order: UseOrder, *, actor: str
+) -> SealedDocument:
     """The sealed document. What is not recorded is not handed out; `YinxinError` says why there is none."""
     registered = register.find(context, name)
     _require_active(name, registered.state)
     if context.clock.now() > registered.valid_until:
         raise YinxinError(Kind.CONFLICT, _("the seal is no longer valid"), subject=name, remedy=_("have it renewed"))
-    stream = opened(order.document)
+    with opened(order.document) as stream:
+        return _stamp(context, support, registered, in_use(registered, keys), order, stream, actor)
+
+
+def _stamp(
+    context: Context,
+    support: SupportSource,
+    registered: RegisteredSeal,
+    seal: Seal,
+    order: UseOrder,
+    stream: BinaryIO,
+    actor: str,
+) -> SealedDocument:
+    name = registered.name
     before = size_and_sha256(stream)[1]
-    seal = in_use(registered, keys)
-    sealed = seal_pdf(
+    sealed = seal_document(
         stream,
         seal,
         order.placement,
@@ -52,6 +72,8 @@ def stamp(context: Context, keys: KeyStore, support: SupportSource, name: str, o
         clock=context.clock,
         reason=order.reason,
         location=order.location,
+        ink=order.ink,
+        certify=order.certify,
     )
     with context.storage.transaction() as connection:
         # Frozen in the meantime? Then this use never was.
@@ -63,9 +85,9 @@ def stamp(context: Context, keys: KeyStore, support: SupportSource, name: str, o
             "actor": actor,
             "purpose": order.purpose,
             "level": order.level.value,
-            "page": order.placement.page,
+            "page": sealed.marks[0].page,
             "sha256_before": before,
-            "sha256_after": sha256(sealed).hexdigest(),
+            "sha256_after": size_and_sha256(sealed.file)[1],
         }
         connection.execute(sa.insert(records.seal_uses).values(use))
         details = {key: use[key] for key in ("purpose", "level", "page", "sha256_before", "sha256_after")}
@@ -82,6 +104,7 @@ def in_use(registered: RegisteredSeal, keys: KeyStore) -> Seal:
         chain=registered.chain,
         picture=registered.picture,
         width_mm=registered.width_mm,
+        structure=registered.structure,
     )
 
 

@@ -173,7 +173,7 @@ def test_only_the_moves_of_the_table_are_made(
 
 
 def test_every_use_is_recorded(books: Context, keys: OfficeKeys, plain: bytes) -> None:
-    sealed = use.stamp(books, keys, OfficeSupport(keys.office), "office", use_order(plain), actor="oa-system")
+    sealed = use.stamp(books, keys, OfficeSupport(keys.office), "office", use_order(plain), actor="oa-system").read()
     assert keys.office.report(sealed).verdict is Verdict.VALID
     with books.storage.reading() as connection:
         (row,) = connection.execute(sa.select(records.seal_uses)).all()
@@ -188,7 +188,7 @@ def test_what_cannot_be_recorded_is_not_handed_out(books: Context, keys: OfficeK
     with books.storage.transaction() as connection:
         connection.exec_driver_sql("DROP TABLE audit_entries")
     with pytest.raises(YinxinError, match="database"):
-        use.stamp(books, keys, OfficeSupport(keys.office), "office", use_order(plain), actor="oa-system")
+        use.stamp(books, keys, OfficeSupport(keys.office), "office", use_order(plain), actor="oa-system").read()
     with books.storage.reading() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(records.seal_uses)) == 0
 
@@ -197,7 +197,7 @@ def test_what_cannot_be_recorded_is_not_handed_out(books: Context, keys: OfficeK
 def test_a_seal_that_is_not_active_seals_nothing(books: Context, keys: OfficeKeys, plain: bytes, state: State) -> None:
     register.move(books, "office", state, actor="tester", reason="lost")
     with pytest.raises(YinxinError, match=f"the seal is {state}") as caught:
-        use.stamp(books, keys, OfficeSupport(keys.office), "office", use_order(plain), actor="oa-system")
+        use.stamp(books, keys, OfficeSupport(keys.office), "office", use_order(plain), actor="oa-system").read()
     assert caught.value.kind is Kind.CONFLICT
 
 
@@ -208,7 +208,7 @@ def test_a_seal_frozen_while_it_seals_seals_nothing(books: Context, keys: Office
             return super().support(algorithm)
 
     with pytest.raises(YinxinError, match="the seal is frozen"):
-        use.stamp(books, keys, FreezesMeanwhile(keys.office), "office", use_order(plain), actor="oa-system")
+        use.stamp(books, keys, FreezesMeanwhile(keys.office), "office", use_order(plain), actor="oa-system").read()
     with books.storage.reading() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(records.seal_uses)) == 0
 
