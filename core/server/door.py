@@ -5,11 +5,14 @@ which watches over those that stay, would need ten.
 """
 
 import asyncio
+import logging
 import socket
 
 from core.server.connection import Clockwork, Connection
 
-ENTERING = 64
+log = logging.getLogger(__name__)
+
+ENTERING = 16
 """Clients that are let in before others have their turn."""
 FIRST_READ = 64 * 1024
 """Octets."""
@@ -66,6 +69,9 @@ class Door:
                 _read(client, connection, step)
             step.send(client)
         except OSError:
+            step.abort()
+        except Exception:
+            log.exception("a client could not be served")
             step.abort()
         if step.is_done:
             client.close()

@@ -10,6 +10,7 @@ import pytest
 
 from core.algorithms import KeyKind
 from core.server import door
+from core.server.connection import Connection
 from ocsp.request import build_request
 from tests.ocsp.test_ocsp_connection import CLOSE, bodies, post, until
 from tests.support import ocsp_judges as judges
@@ -126,6 +127,14 @@ def test_who_vanishes_at_the_door_is_forgotten(world: World, client: Client, bef
         connection.close()
     assert client.post(asked(world)).status == 200
     until(lambda: len(client.clockwork.connections) == 1)
+
+
+def test_a_defect_costs_one_client_only(world: World, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Connection, "data_received", lambda *_given: 1 / 0)
+        assert client.said_to(post(asked(world))) == b""
+    assert not client.clockwork.connections
+    assert client.post(asked(world)).status == 200
 
 
 def test_the_door_stays_in_use_when_nobody_could_be_let_in(
