@@ -205,14 +205,15 @@ class Connection(asyncio.Protocol):
             return
         reply = self._service.at_once(exchange)
         if reply is None:
-            self._signing = self._clockwork.pool.submit(partial(self._sign, exchange, stays))
+            work = partial(self._sign, exchange, stays)
+            self._signing = self._clockwork.pool.submit(work, here=self._service.is_quick(exchange))
             if self._signing:
                 return
             reply = self._service.busy(exchange)
         self._write(reply, stays, body=exchange.method != b"HEAD")
 
     def _sign(self, exchange: Exchange, stays: bool, deliver: Deliver) -> None:
-        """In a thread of the pool."""
+        """In a thread of the pool, or in the loop where that is quick."""
         self._service.answer(exchange, lambda answer: deliver(partial(self._finish, exchange, stays, answer)))
 
     def _finish(self, exchange: Exchange, stays: bool, answer: Any) -> None:

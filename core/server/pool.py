@@ -39,12 +39,15 @@ class SigningPool:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, work: Work) -> bool:
-        """Have it done; False if too much waits already."""
+    def submit(self, work: Work, *, here: bool = False) -> bool:
+        """Have it done by a thread, or `here` in the loop; False if too much waits already."""
         if self._open >= self._limit:
             return False
         self._open += 1
-        self._works.put(work)
+        if here:
+            self._do(work)
+        else:
+            self._works.put(work)
         return True
 
     def stop(self) -> None:
@@ -56,11 +59,14 @@ class SigningPool:
 
     def _run(self) -> None:
         while (work := self._works.get()) is not None:
-            try:
-                work(self._hand_over)
-            except Exception:
-                log.exception("a work of the signing pool failed")
-                self._hand_over(_nothing)
+            self._do(work)
+
+    def _do(self, work: Work) -> None:
+        try:
+            work(self._hand_over)
+        except Exception:
+            log.exception("a work of the signing pool failed")
+            self._hand_over(_nothing)
 
     def _hand_over(self, finish: Finish) -> None:
         with self._handing_over:

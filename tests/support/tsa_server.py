@@ -15,6 +15,7 @@ from core.server.connection import Clockwork
 from core.server.door import Door
 from core.server.pool import SigningPool
 from tsa.authority import TimeStampAuthority
+from tsa.counters import Counters
 from tsa.http import TimeStampService
 from tsa.request import QUERY
 from tsa.watch import ClockWatch
@@ -54,12 +55,17 @@ class Server:
 
 @contextmanager
 def served(
-    authority: TimeStampAuthority, watch: ClockWatch | None = None, *, threads: int = 1, waiting: int = 256
+    authority: TimeStampAuthority,
+    watch: ClockWatch | None = None,
+    *,
+    threads: int = 1,
+    waiting: int = 256,
+    counters: Counters | None = None,
 ) -> Iterator[Server]:
     """A server on a port of its own."""
     loop = uvloop.new_event_loop()
     pool = SigningPool(loop, threads, waiting)
-    clockwork = Clockwork(TimeStampService(authority, watch), pool, 100)
+    clockwork = Clockwork(TimeStampService(authority, watch, counters), pool, 100)
     clockwork.tick(0)
     listener = socket.create_server(("127.0.0.1", 0))
     door = Door(loop, listener, clockwork)
