@@ -84,6 +84,14 @@ def latest_event(books: Books = CERTIFICATES) -> sa.ColumnElement[bool]:
     )
 
 
+def last_event_of_issued(books: Books = CERTIFICATES) -> sa.ColumnElement[bool]:
+    """The condition of a join that gives each certificate its last event, if it has any."""
+    issued, events = books.issued, books.events
+    return sa.and_(
+        events.c.authority_id == issued.c.authority_id, events.c.serial == issued.c.serial, latest_event(books)
+    )
+
+
 def advance(
     connection: sa.Connection,
     authority_id: int,

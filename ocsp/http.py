@@ -91,7 +91,7 @@ class Service:
 
     def finish(self, exchange: Exchange, answer: Answer) -> Reply:
         """The reply with that answer."""
-        self._counters.add(answer.count)
+        self._counters.add(answer.outcome)
         return Reply(UNCACHED, answer.response) if exchange.method == b"POST" else self._cacheable(exchange, answer)
 
     def busy(self, exchange: Exchange) -> Reply:

@@ -11,7 +11,8 @@ from http.client import HTTPConnection
 
 import uvloop
 
-from core.server.connection import Clockwork, Connection
+from core.server.connection import Clockwork
+from core.server.door import Door
 from core.server.pool import SigningPool
 from tsa.authority import TimeStampAuthority
 from tsa.counters import Counters
@@ -67,7 +68,8 @@ def served(
     clockwork = Clockwork(TimeStampService(authority, watch, counters), pool, 100)
     clockwork.tick(0)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = loop.run_until_complete(loop.create_server(lambda: Connection(clockwork), sock=listener))
+    door = Door(loop, listener, clockwork)
+    door.open(100)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
@@ -76,7 +78,7 @@ def served(
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         pool.stop()
-        server.close()
+        door.close()
         clockwork.stop()
         loop.run_until_complete(asyncio.sleep(0))
         loop.close()
