@@ -8,7 +8,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
 import click
-from pydantic_core import to_json
 
 from core.i18n import _
 from core.words import in_words
@@ -16,7 +15,7 @@ from core.words import in_words
 if TYPE_CHECKING:
     from rich.table import Table
 
-# rich is imported where something is drawn, so that a command that draws nothing starts in half the time.
+# rich and pydantic are imported where something is printed: commands that print plain words start in half the time.
 
 Item = TypeVar("Item")
 
@@ -137,6 +136,8 @@ class Output:
                 advance(1)
 
     def _print_json(self, value: object) -> None:
+        from pydantic_core import to_json
+
         utf8 = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
         click.echo(to_json(value, indent=2, bytes_mode="hex", ensure_ascii=not utf8).decode())
 

@@ -1,15 +1,18 @@
 """The life of a request as a table of moves, and the rules that nobody gets round. Pure: no storage, no clock."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from ra.refusals import RefusedError
 from ra.roles import Role, require_role
 from ra.statements import Act, Statement
+
+Result = TypeVar("Result")
 
 
 class State(StrEnum):
@@ -61,6 +64,18 @@ class OvertakenError(YinxinError):
             subject=number,
             remedy=_("look at it again and decide anew"),
         )
+
+
+def again_if_overtaken(attempt: Callable[[], Result]) -> Result:
+    """What the attempt gives: it is made anew as long as somebody else came first.
+
+    Ends: each turn means that the same thing was moved, and the moves of one thing are few.
+    """
+    while True:
+        try:
+            return attempt()
+        except OvertakenError:
+            continue
 
 
 def altered(number: str) -> RefusedError:

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from core.algorithms import Algorithm, Digest
+if TYPE_CHECKING:
+    from core.algorithms import Algorithm, Digest
 
 
 class Timestamper(Protocol):
     """A time-stamping authority, in this process or behind a network."""
 
-    def stamp(self, digest: Digest, value: bytes, nonce: int | None) -> bytes:
+    def stamp(self, digest: "Digest", value: bytes, nonce: int | None) -> bytes:
         """TimeStampToken DER (RFC 3161) over the digest's value; `YinxinError` (unavailable) if none can be had."""
         ...
 
@@ -45,7 +46,7 @@ class SealingSupport:
 class SupportSource(Protocol):
     """Chooses the support by the seal's algorithm: an SM2 seal wants SM2 time stamps."""
 
-    def support(self, algorithm: Algorithm) -> SealingSupport:
+    def support(self, algorithm: "Algorithm") -> SealingSupport:
         """The support for seals that sign with this algorithm."""
         ...
 
