@@ -16,7 +16,7 @@ from core import cms
 from core.algorithms import Digest, KeyKind
 from core.asn1 import der
 from core.asn1.ses_writing import OwnerKind, SealInfo, SealPicture
-from core.clock import Clock
+from core.clock import Clock, FixedClock
 from seals.contracts import Evidence, SealingSupport
 from seals.documents.pdf import seal_pdf
 from seals.levels import Level
@@ -167,7 +167,7 @@ class Office:
             valid_until=self.start + timedelta(days=days or self.unit_days),
             picture=SealPicture("PNG", picture(), 42, 42),
         )
-        return make_seal(info, maker or self.maker, self.clock)
+        return make_seal(info, maker or self.maker, FixedClock(self.start))
 
     def crls(self, days: int = 30) -> list[bytes]:
         now = self.clock.now()
