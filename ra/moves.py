@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.refusals import OvertakenError as OvertakenError  # noqa: PLC0414 - known from here too
 from ra.refusals import RefusedError
 from ra.roles import Role, require_role
 from ra.statements import Act, Statement
@@ -49,18 +50,6 @@ MOVES = {
     Act.ISSUE: Move(Role.MAKE, frozenset({State.APPROVED}), State.ISSUED),
     Act.DELIVER: Move(Role.MAKE, frozenset({State.ISSUED}), State.DELIVERED),
 }
-
-
-class OvertakenError(YinxinError):
-    """Somebody else moved the request between reading and deciding."""
-
-    def __init__(self, number: str) -> None:
-        super().__init__(
-            Kind.CONFLICT,
-            _("somebody else has moved it meanwhile"),
-            subject=number,
-            remedy=_("look at it again and decide anew"),
-        )
 
 
 def altered(number: str) -> RefusedError:

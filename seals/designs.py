@@ -6,7 +6,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.lettering import Face
 from seals.picture import Design, OvalSeal, RoundSeal, SquareSeal
-from seals.register import SealKind
+from seals.kinds import SealKind
 
 _CENTRE_TEXTS = {
     SealKind.OFFICIAL: "",

@@ -15,7 +15,7 @@ from seals.drawing import Drawing
 from seals.lettering import Face
 from seals.pades import vector
 from seals.picture import LARGEST_MM
-from seals.register import SealKind
+from seals.kinds import SealKind
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _WRITERS: dict[str, Callable[[Drawing, int], bytes]] = {

@@ -25,7 +25,7 @@ from seals.picture import (
     RoundSeal,
     SquareSeal,
 )
-from seals.register import SealKind
+from seals.kinds import SealKind
 
 OFFICE = "宝鸡市人民政府办公室"
 LONG = "中国共产党陕西省宝鸡市渭滨区人民代表大会常务委员会办公室机关事务管理服务中心综合保障"[:LONGEST_NAME]
