@@ -27,6 +27,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.signer import Signer
 
+
 def _unhex(value: object) -> object:
     return bytes.fromhex(value) if isinstance(value, str) else value
 

@@ -4,7 +4,7 @@ import json
 import secrets
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import rfc8785
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -13,7 +13,7 @@ from ca.state import Reason
 from core.algorithms import SM3
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from core.statements import Hexadecimal as Hexadecimal  # noqa: PLC0414 - known from here too
+from core.statements import Hexadecimal as Hexadecimal
 from core.subject import Subject
 from ra.roles import CENTRE
 

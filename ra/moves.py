@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from core.refusals import OvertakenError as OvertakenError  # noqa: PLC0414 - known from here too
+from core.refusals import OvertakenError as OvertakenError
 from ra.refusals import RefusedError
 from ra.roles import Role, require_role
 from ra.statements import Act, Statement

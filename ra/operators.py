@@ -218,17 +218,22 @@ def admit_reader(context: Context, connection: sa.Connection, session: OperatorS
     operator = find_operator(connection, session.name)
     require_fit(context, connection, operator)
     if session.certificate != operator.certificate:
-        raise RefusedError(
-            "other-certificate",
-            _("the session was opened with a certificate that has been replaced"),
-            subject=session.name,
-            remedy=_("use the new key"),
-        )
+        raise replaced_certificate(session.name)
     if not operator.roles & READERS:
         raise RefusedError(
             "role", _("administrators and people with seals do not look at requests"), subject=session.name
         )
     return operator
+
+
+def replaced_certificate(name: str) -> RefusedError:
+    """The refusal of a session that was opened before the operator's certificate was renewed."""
+    return RefusedError(
+        "other-certificate",
+        _("the session was opened with a certificate that has been replaced"),
+        subject=name,
+        remedy=_("use the new key"),
+    )
 
 
 def require_own_branch(operator: Operator, branch: str, subject: str) -> None:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, timezone
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.refusals import RefusedError
 
@@ -38,6 +39,25 @@ class Bounds(BaseModel):
     """Each use needs a custodian's permission for that very document."""
 
 
+UNBOUNDED = Bounds()
+
+
+def bounds_of(**given: Any) -> Bounds:
+    """Bounds of these fields; `YinxinError` (invalid) says which of them is none."""
+    try:
+        return Bounds(**given)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = str(first["loc"][0])
+        remedies = {"hours": _("write HH:MM-HH:MM: 08:30-18:00"), "weekdays": _("1 is Monday, 7 is Sunday")}
+        raise YinxinError(
+            Kind.INVALID,
+            _("not a bound for the use of a seal: {what}").format(what=first["msg"]),
+            subject=field,
+            remedy=remedies.get(field, ""),
+        ) from None
+
+
 @dataclass(frozen=True)
 class Use:
     """A use that somebody wants to make of a seal."""
@@ -60,7 +80,11 @@ def require_within(bounds: Bounds, use: Use, at: datetime, *, today: int, in_all
     _require_listed(bounds.callers, use.caller, "caller", _("this system may not use the seal: {name}"), seal)
     _require_listed(bounds.persons, use.person, "person", _("this person may not use the seal: {name}"), seal)
     _require_listed(
-        bounds.document_types, use.document_type, "document-type", _("the seal is not for documents of type {name}"), seal
+        bounds.document_types,
+        use.document_type,
+        "document-type",
+        _("the seal is not for documents of type {name}"),
+        seal,
     )
     local = at.astimezone(BEIJING)
     if not _at_work(bounds, local):

@@ -103,6 +103,10 @@ class People(Protocol):
         """Open somebody's key file. `YinxinError` if it is another's key, or the person may not act."""
         ...
 
+    def identify(self, connection: sa.Connection, signed: SignedStatement[Any]) -> None:
+        """Return if a statement is signed with the certificate of the person whom it names; else `RefusedError`."""
+        ...
+
     def admit(self, connection: sa.Connection, signed: SignedStatement[Any]) -> Official:
         """Who made a statement just now, if they may act; nobody changes that until the transaction ends.
 

@@ -170,10 +170,7 @@ class History:
                 ),
                 subject=self.name,
             )
-        if opened is not None:
-            after = self._opened(statement, opened)
-        else:
-            after = self._moved(statement, move, duties)
+        after = self._moved(statement, move, duties) if opened is None else self._opened(statement, opened)
         if statement.sequence != len(self.statements) + 1:
             raise OvertakenError(self.name)
         return after

@@ -12,7 +12,7 @@ seals = sa.Table(
     sa.Column("owner", sa.String(128), nullable=False),
     sa.Column("kind", sa.String(32), nullable=False),
     sa.Column("key_name", sa.String(100), nullable=False),
-    sa.Column("picture", sa.LargeBinary, nullable=False),
+    sa.Column("picture", sa.LargeBinary),
     sa.Column("width_mm", sa.Integer, nullable=False),
     sa.Column("structure", sa.LargeBinary),
     sa.Column("made_at", UtcDateTime),
@@ -20,8 +20,8 @@ seals = sa.Table(
     sa.Column("earlier_state", sa.String(16)),
     sqlite_autoincrement=True,
 )
-"""The version in force, or applied for as long as there is none. `structure`: the SESeal, as its maker signed it.
-`earlier_state`: of a seal that was made before statements were kept, its state when that began."""
+"""What lists show: the version in force, or applied for as long as there is none. `picture`, `structure` (SESeal),
+`made_at` and `earlier_state` are of seals made before statements were kept; the last is their state when that began."""
 
 versions = sa.Table(
     "seal_versions",
@@ -36,7 +36,8 @@ versions = sa.Table(
     sa.UniqueConstraint("seal_id", "revision"),
     sqlite_autoincrement=True,
 )
-"""`content`: the canonical application. `structure`: the SESeal, once it is made."""
+"""`content`: the canonical application. `structure`: the SESeal, once it is made. Revision 0, without an application:
+made before statements were kept."""
 
 statements = sa.Table(
     "seal_statements",
@@ -60,7 +61,7 @@ seal_certificates = sa.Table(
     sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("certificate", sa.LargeBinary, nullable=False),
 )
-"""At position 0 the owner's, then its issuers."""
+"""At position 0 the owner's, then its issuers; of seals that were made before statements were kept."""
 
 seal_events = sa.Table(
     "seal_events",

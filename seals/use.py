@@ -1,22 +1,19 @@
-"""Using a registered seal: allowed, sealed, recorded, and only then handed out."""
+"""Using a registered seal: within its bounds, sealed, recorded, and only then handed out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
-import sqlalchemy as sa
-
-from core.audit import Event
+from core.algorithms import Digest
 from core.context import Context
-from core.errors import Kind, YinxinError
-from core.i18n import _
 from core.keys.store import KeyStore
-from seals import records, register
-from seals.contracts import SupportSource
+from seals.bounds import Use
+from seals.contracts import People, SealingSupport, SupportSource, Timestamper
 from seals.documents import Document, opened, size_and_sha256
 from seals.levels import Level
 from seals.placement import Placement
-from seals.register import RegisteredSeal, State
+from seals.registered import RegisteredSeal
 from seals.sealing import Seal, seal_pdf
+from seals.uses import Sealed, record, usable
 
 
 @dataclass(frozen=True)
@@ -32,45 +29,48 @@ class UseOrder:
     """Written into the signature."""
     location: str | None = None
     """Written into the signature."""
+    person: str = ""
+    """The natural person on whose behalf it is sealed, as the caller says."""
+    document_type: str = ""
+    """As the bounds of the seal have it: notice, contract …"""
 
 
-def stamp(context: Context, keys: KeyStore, support: SupportSource, name: str, order: UseOrder, *, actor: str) -> bytes:
-    """The sealed document. What is not recorded is not handed out; `YinxinError` says why there is none."""
-    registered = register.find(context, name)
-    _require_active(name, registered.state)
-    if context.clock.now() > registered.valid_until:
-        raise YinxinError(Kind.CONFLICT, _("the seal is no longer valid"), subject=name, remedy=_("have it renewed"))
+def stamp(
+    context: Context,
+    keys: KeyStore,
+    support: SupportSource,
+    people: People,
+    name: str,
+    order: UseOrder,
+    *,
+    actor: str,
+) -> bytes:
+    """The sealed document. What is not recorded is not handed out; `YinxinError` says why there is none.
+
+    `actor`: the calling system.
+    """
+    use = Use(actor, order.person, order.document_type, order.purpose)
     stream = opened(order.document)
     before = size_and_sha256(stream)[1]
+    registered = usable(context, people, name, use, before)
     seal = in_use(registered, keys)
-    sealed = seal_pdf(
+    support_of_seal, tokens = noting_tokens(support.support(seal.signer.algorithm))
+    document = seal_pdf(
         stream,
         seal,
         order.placement,
         level=order.level,
-        support=support.support(seal.signer.algorithm),
+        support=support_of_seal,
         clock=context.clock,
         reason=order.reason,
         location=order.location,
     )
-    with context.storage.transaction() as connection:
-        # Frozen in the meantime? Then this use never was.
-        seal_id, state = register.state_of(connection, name)
-        _require_active(name, state)
-        use = {
-            "seal_id": seal_id,
-            "at": context.clock.now(),
-            "actor": actor,
-            "purpose": order.purpose,
-            "level": order.level.value,
-            "page": order.placement.page,
-            "sha256_before": before,
-            "sha256_after": sha256(sealed).hexdigest(),
-        }
-        connection.execute(sa.insert(records.seal_uses).values(use))
-        details = {key: use[key] for key in ("purpose", "level", "page", "sha256_before", "sha256_after")}
-        context.audit.append(connection, Event("seals.document.seal", actor, name, details))
-    return sealed
+    place = f"{order.placement.x_mm:g}, {order.placement.y_mm:g} mm"
+    token = tokens.last_sha256 if tokens else None
+    after = sha256(document).hexdigest()
+    sealed = Sealed(before, after, order.level.value, order.placement.page, place, token)
+    record(context, people, name, use, sealed, digest=registered.digest)
+    return document
 
 
 def in_use(registered: RegisteredSeal, keys: KeyStore) -> Seal:
@@ -85,6 +85,28 @@ def in_use(registered: RegisteredSeal, keys: KeyStore) -> Seal:
     )
 
 
-def _require_active(name: str, state: State) -> None:
-    if state is not State.ACTIVE:
-        raise YinxinError(Kind.CONFLICT, _("the seal is {state}").format(state=state), subject=name)
+@dataclass
+class TokenNotes:
+    """A timestamper that is asked, and what it answered last: that token is the newest in the document."""
+
+    source: Timestamper
+    last: list[bytes] = field(default_factory=list)
+
+    def stamp(self, digest: Digest, value: bytes, nonce: int | None) -> bytes:
+        """As the source does."""
+        token = self.source.stamp(digest, value, nonce)
+        self.last[:] = [token]
+        return token
+
+    @property
+    def last_sha256(self) -> str | None:
+        """Its digest, hexadecimal; None before there is one."""
+        return sha256(self.last[0]).hexdigest() if self.last else None
+
+
+def noting_tokens(support: SealingSupport) -> tuple[SealingSupport, TokenNotes | None]:
+    """The same support, and notes of the time-stamp tokens that it gives."""
+    if support.timestamper is None:
+        return support, None
+    notes = TokenNotes(support.timestamper)
+    return SealingSupport(notes, support.evidence), notes

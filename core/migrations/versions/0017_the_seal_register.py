@@ -17,11 +17,12 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Forward."""
-    with op.batch_alter_table("seals") as seals:
-        seals.add_column(sa.Column("earlier_state", sa.String(length=16)))
-        seals.alter_column("structure", existing_type=sa.LargeBinary(), nullable=True)
-        seals.alter_column("made_at", existing_type=sa.DateTime(timezone=True), nullable=True)
-        seals.alter_column("valid_until", existing_type=sa.DateTime(timezone=True), nullable=True)
+    with op.batch_alter_table("seals") as table:
+        table.add_column(sa.Column("earlier_state", sa.String(length=16)))
+        table.alter_column("picture", existing_type=sa.LargeBinary(), nullable=True)
+        table.alter_column("structure", existing_type=sa.LargeBinary(), nullable=True)
+        table.alter_column("made_at", existing_type=sa.DateTime(timezone=True), nullable=True)
+        table.alter_column("valid_until", existing_type=sa.DateTime(timezone=True), nullable=True)
     op.execute(
         "UPDATE seals SET earlier_state = (SELECT e.state FROM seal_events AS e WHERE e.seal_id = seals.id"
         " ORDER BY e.id DESC LIMIT 1)"
@@ -40,6 +41,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("seal_id", "revision", name=op.f("uq_seal_versions_seal_id_revision")),
         sqlite_autoincrement=True,
     )
+    seals, versions = (sa.table(name, *map(sa.column, columns)) for name, columns in _EARLIER.items())
+    columns = ("seal_id", "revision", "content", "picture", "structure")
+    earlier = sa.select(
+        seals.c.id, sa.literal(0), sa.literal(b"", sa.LargeBinary()), seals.c.picture, seals.c.structure
+    )
+    op.execute(sa.insert(versions).from_select(columns, earlier))
     op.create_table(
         "seal_statements",
         sa.Column("id", BIG_ID, autoincrement=True, nullable=False),
@@ -98,4 +105,8 @@ def _number_uses() -> None:
     op.create_index("ix_seal_uses_seal_id_at", "seal_uses", ["seal_id", "at"])
 
 
+_EARLIER = {
+    "seals": ("id", "picture", "structure"),
+    "seal_versions": ("seal_id", "revision", "content", "picture", "structure"),
+}
 _TEXTS = ("person", "document_type", "place")
