@@ -133,7 +133,7 @@ def find_permission(
     """A custodian's permission for this use that holds now and is not used up; `RefusedError` if there is none."""
     table = records.use_permissions
     query = (
-        sa.select(table.c.id, table.c.content, table.c.statement)
+        sa.select(table)
         .where(table.c.seal_id == seal.id, table.c.document_sha256 == document_sha256, table.c.use_id.is_(None))
         .order_by(table.c.id)
     )

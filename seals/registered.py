@@ -168,7 +168,7 @@ def _state(dossier: Dossier) -> State:
 
 def seal_id_of(connection: sa.Connection, name: str) -> int:
     """The number of the seal of this name; `YinxinError` (not found) if there is none."""
-    seal_id = connection.scalar(sa.select(records.seals.c.id).where(records.seals.c.name == name))
+    seal_id: int | None = connection.scalar(sa.select(records.seals.c.id).where(records.seals.c.name == name))
     if seal_id is None:
         raise not_found(name)
     return seal_id

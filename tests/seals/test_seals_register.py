@@ -111,7 +111,7 @@ def test_a_seal_from_application_to_destruction(each_storage: Storage, sm2_offic
     seal = read(bureau)
     assert (seal.owner, seal.kind, seal.state, seal.revision) == (NAME, SealKind.OFFICIAL, State.ACTIVE, 1)
     assert (seal.certificate, seal.chain) == (sm2_office.unit.certificate, tuple(sm2_office.unit.chain))
-    assert (seal.structure, seal.picture, seal.custodians) == (structure, picture(), {CUSTODIAN})
+    assert (seal.structure, seal.picture, seal.custodians) == (structure, picture(), frozenset({CUSTODIAN}))
     assert seal.valid_until == x509.Certificate.load(seal.certificate).not_valid_after
     assert bureau.decide(Act.FREEZE, CUSTODIAN) is State.FROZEN
     assert bureau.decide(Act.RESUME, SECOND) is State.ACTIVE
@@ -191,7 +191,7 @@ def test_another_version_takes_its_place_when_it_is_activated(with_seal: Bureau)
     refused("custodian", lambda: with_seal.decide(Act.ACTIVATE, CUSTODIAN))
     assert with_seal.decide(Act.ACTIVATE, "ma.hao") is State.ACTIVE
     seal = read(with_seal)
-    assert (seal.revision, seal.width_mm, seal.custodians) == (2, 40, {"ma.hao"})
+    assert (seal.revision, seal.width_mm, seal.custodians) == (2, 40, frozenset({"ma.hao"}))
     assert seal.structure != former.structure
     with with_seal.context.storage.reading() as connection:
         history = read_dossier(connection, with_seal.crew, "office").history
@@ -453,14 +453,26 @@ def earlier(bureau: Bureau, structure: bytes) -> None:
     """A seal as it was before statements were kept, after the migration."""
     now, unit = bureau.context.clock.now(), bureau.office.unit
     with bureau.context.storage.transaction() as connection:
-        row = {"name": "old", "owner": NAME, "kind": "official", "key_name": "unit", "picture": picture()}
+        row: dict[str, Any] = {
+            "name": "old",
+            "owner": NAME,
+            "kind": "official",
+            "key_name": "unit",
+            "picture": picture(),
+        }
         row |= {"width_mm": 42, "structure": structure, "made_at": now, "earlier_state": "active"}
         until = x509.Certificate.load(unit.certificate).not_valid_after
         connection.execute(sa.insert(records.seals).values(row | {"valid_until": until}))
         (seal_id,) = connection.execute(sa.select(records.seals.c.id).where(records.seals.c.name == "old")).one()
-        event = {"seal_id": seal_id, "at": now, "state": "active", "actor": "command", "reason": ""}
+        event: dict[str, Any] = {"seal_id": seal_id, "at": now, "state": "active", "actor": "command", "reason": ""}
         connection.execute(sa.insert(records.seal_events).values(event))
-        version = {"seal_id": seal_id, "revision": 0, "content": b"", "picture": picture(), "structure": structure}
+        version: dict[str, Any] = {
+            "seal_id": seal_id,
+            "revision": 0,
+            "content": b"",
+            "picture": picture(),
+            "structure": structure,
+        }
         connection.execute(sa.insert(records.versions).values(version))
         for position, der in enumerate((unit.certificate, *unit.chain)):
             certificate = {"seal_id": seal_id, "position": position, "certificate": der}

@@ -17,6 +17,7 @@ from core.statements import SignedStatement
 from seals import register
 from seals.contracts import Duty, Official, SealingSupport, Session
 from seals.kinds import SealKind
+from seals.life import State
 from seals.making import Maker
 from seals.orders import SealOrder
 from seals.statements import Act
@@ -153,7 +154,7 @@ class Bureau:
     def change(self, order: SealOrder, who: str = MANAGERS[0]) -> None:
         register.change(self.context, self.crew, self.crew[who], self.keys, order)
 
-    def decide(self, act: Act, who: str, name: str = "office", why: str = "why") -> register.State:
+    def decide(self, act: Act, who: str, name: str = "office", why: str = "why") -> State:
         return register.decide(self.context, self.crew, self.crew[who], name, act, why)
 
     def make(self, who: str = MANAGERS[0], name: str = "office") -> bytes:
