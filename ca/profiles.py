@@ -15,6 +15,7 @@ import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core import files
+from core.complaints import complaint
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.subject import IDENTITY_OIDS
@@ -211,9 +212,9 @@ class Profile(_Part):
             "a usage is named twice": len({*self.key_usage.values}) != len(self.key_usage.values)
             or len({*extended.values}) != len(extended.values),
         }
-        for complaint, holds in complaints.items():
+        for objection, holds in complaints.items():
             if holds:
-                raise ValueError(complaint)
+                raise ValueError(objection)
         return self
 
     def document(self) -> bytes:
@@ -235,11 +236,9 @@ def load_profile(path: Path) -> Profile:
     try:
         return Profile.model_validate({**given, "name": path.stem})
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or _("profile")
         raise YinxinError(
             Kind.INVALID,
-            f"{key}: {first['msg']}",
+            str(complaint(error)),
             subject=str(path),
             remedy=_("correct the profile and activate it again"),
         ) from error

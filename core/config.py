@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from core import files
 from core.algorithms import KeyKind
+from core.complaints import Complaint, complaint
 from core.errors import Kind, YinxinError
 from core.i18n import _
 
@@ -242,13 +243,11 @@ def load_configuration(home: Path) -> Configuration:
     try:
         return Configuration(**given)
     except ValidationError as error:
-        first = error.errors()[0]
-        location = [str(part) for part in first["loc"]]
-        variable = ENVIRONMENT_PREFIX + "__".join(location[:2]).upper()
-        reason = _("unknown setting") if first["type"] == "extra_forbidden" else first["msg"]
+        found = complaint(error)
+        variable = ENVIRONMENT_PREFIX + "__".join(found.location[:2]).upper()
         raise YinxinError(
             Kind.INVALID,
-            f"{'.'.join(location)}: {reason}",
+            str(found),
             subject=variable if variable in os.environ else str(path),
             remedy=_("correct the setting and start again"),
         ) from error
@@ -268,7 +267,7 @@ def _refuse_unknown_sections() -> None:
         if variable.startswith(ENVIRONMENT_PREFIX) and nested and section not in Configuration.model_fields:
             raise YinxinError(
                 Kind.INVALID,
-                f"{section}: {_('unknown setting')}",
+                str(Complaint((section,), _("unknown field"))),
                 subject=variable,
                 remedy=_("correct the setting and start again"),
             )

@@ -9,6 +9,7 @@ from core.algorithms import Algorithm, algorithm_by_identifier
 from core.asn1 import der
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.keys.private_key import kind_of
 from core.keys.signer import Signer
 from core.keys.verification import InvalidSignature, verify
 
@@ -39,6 +40,8 @@ class CertificationRequest:
         try:
             verify(self.public_key_info, self.algorithm, self.signature, self.signed)
         except InvalidSignature:
+            # A key of another kind has signed nothing that we can check: that is what is wrong.
+            kind_of(self.public_key_info)
             raise YinxinError(
                 Kind.INVALID,
                 _("the request's signature is not by the key in it"),

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 from core.algorithms import Digest
 from core.errors import Kind, YinxinError
@@ -63,6 +63,13 @@ def read(path: Path) -> bytes:
     """The file's content; `YinxinError` (not found, unavailable) in words."""
     with _reading(path):
         return path.read_bytes()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The file, to be read from any place. Errors as of `read`."""
+    with _reading(path), path.open("rb") as file:
+        yield file
 
 
 def digests(path: Path, algorithms: Iterable[Digest]) -> dict[Digest, bytes]:

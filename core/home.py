@@ -15,15 +15,18 @@ HOME/passphrases/AUTHORITY  mode 0600; or YINXIN_AUTHORITY_PASSPHRASE, or a prom
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from core.clock import Clock, SystemClock
-from core.config import Configuration, load_configuration
-from core.context import Context
-from core.keys import passphrase
-from core.keys.lookup import LookupKey
-from core.keys.store import KeyStore
-from core.storage import Storage
+
+if TYPE_CHECKING:
+    from core.config import Configuration
+    from core.context import Context
+    from core.keys.lookup import LookupKey
+    from core.keys.store import KeyStore
+    from core.storage import Storage
+
+# What a home is made of is imported where it is opened, so that a command that opens nothing starts at once.
 
 DATABASE = "yinxin.db"
 IDENTITIES = "identities"
@@ -38,16 +41,20 @@ class Home:
 
     path: Path
     clock: Clock = field(default_factory=SystemClock)
-    _key_stores: dict[Authority, KeyStore] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _key_stores: "dict[Authority, KeyStore]" = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
-    def configuration(self) -> Configuration:
+    def configuration(self) -> "Configuration":
         """The settings in force."""
+        from core.config import load_configuration
+
         return load_configuration(self.path)
 
     @cached_property
-    def storage(self) -> Storage:
+    def storage(self) -> "Storage":
         """The database; its schema is the newest, or `YinxinError`."""
+        from core.storage import Storage
+
         storage = Storage(self.database_url)
         storage.require_current_schema()
         return storage
@@ -58,11 +65,13 @@ class Home:
         return self.configuration.storage.url or f"sqlite:///{self.path / DATABASE}"
 
     @cached_property
-    def context(self) -> Context:
+    def context(self) -> "Context":
         """What the verbs are handed."""
+        from core.context import Context
+
         return Context(self.storage, self.clock, self._lookup_key)
 
-    def _lookup_key(self) -> LookupKey | None:
+    def _lookup_key(self) -> "LookupKey | None":
         keys = self.key_store("ra")
         return keys.lookup_key(IDENTITIES, b"yinxin ra identity numbers 1") if IDENTITIES in keys else None
 
@@ -84,8 +93,10 @@ class Home:
         """Where this authority's passphrase may lie."""
         return self.path / "passphrases" / authority
 
-    def key_store(self, authority: Authority) -> KeyStore:
+    def key_store(self, authority: Authority) -> "KeyStore":
         """The keys of one authority, opened once by this home. Their passphrase is sought at first need."""
+        from core.keys import passphrase
+        from core.keys.store import KeyStore
 
         def ask() -> bytes:
             file = self.passphrase_file(authority)

@@ -39,6 +39,11 @@ def _(message: str) -> str:
     return _catalogue(current_language()).gettext(message)
 
 
+def translated(message: str) -> str:
+    """The same for a message that is marked for translation where it is listed (`core.words`)."""
+    return _catalogue(current_language()).gettext(message)
+
+
 def ngettext(singular: str, plural: str, number: int) -> str:
     """The message for so many things, in the language in force."""
     return _catalogue(current_language()).ngettext(singular, plural, number)

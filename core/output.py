@@ -8,14 +8,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
 import click
-from pydantic_core import to_json
 
 from core.i18n import _
+from core.words import in_words
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-# rich is imported where something is drawn, so that a command that draws nothing starts in half the time.
+# rich and pydantic are imported where something is printed: commands that print plain words start in half the time.
 
 Item = TypeVar("Item")
 
@@ -47,6 +47,15 @@ def for_people(value: object) -> str:
             return one_line(str(value))
 
 
+_OUR_WORDS = frozenset({"state", "stage", "standing", "reason", "move", "act", "roles"})
+"""Fields that hold words of ours (`core.words`), and not somebody's name that reads the same."""
+
+
+def _cell(field: str, value: object) -> str:
+    words = for_people(value)
+    return ", ".join(map(in_words, words.split(", "))) if field in _OUR_WORDS else words
+
+
 class Output:
     """Where a command puts its answer: stdout for the answer itself, stderr for everything else."""
 
@@ -66,7 +75,7 @@ class Output:
         for heading in columns.values():
             table.add_column(heading, overflow="fold")
         for row in rows:
-            table.add_row(*(Text(for_people(row.get(key))) for key in columns))
+            table.add_row(*(Text(_cell(key, row.get(key))) for key in columns))
         if table.row_count:
             _draw(table)
         else:
@@ -84,7 +93,7 @@ class Output:
         grid.add_column(style="bold")
         grid.add_column(overflow="fold")
         for key, label in labels.items():
-            grid.add_row(label, Text(for_people(facts.get(key))))
+            grid.add_row(label, Text(_cell(key, facts.get(key))))
         _draw(grid)
 
     def done(self, sentence: str, facts: Mapping[str, object] | None = None) -> None:
@@ -127,6 +136,8 @@ class Output:
                 advance(1)
 
     def _print_json(self, value: object) -> None:
+        from pydantic_core import to_json
+
         utf8 = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
         click.echo(to_json(value, indent=2, bytes_mode="hex", ensure_ascii=not utf8).decode())
 

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
+from core import schema
 from core.errors import Kind, YinxinError
 from core.i18n import _
 
@@ -104,16 +105,11 @@ class Storage:
 
     def migrate(self) -> None:
         """Bring the schema to the newest version. `YinxinError` (conflict) if it is newer than this program."""
-        # Imported here, as below: Alembic takes a sixth of a second, which `yinxin --help` need not spend.
-        from core import schema
-
         with self._reachable():
             schema.upgrade(self.engine)
 
     def require_current_schema(self) -> None:
         """Return if the schema is the newest; else `YinxinError` that says how to bring it there."""
-        from core import schema
-
         with self.reading() as connection:
             schema.require_current(connection)
 

@@ -13,6 +13,7 @@ from core.cli import Group, Output, output_option
 from core.errors import YinxinError
 from core.i18n import _
 from core.subject import Subject
+from core.words import in_words
 from ra.applications import Contact
 from ra.cli_filters import filter_options, state_option
 from ra.cli_options import (
@@ -156,7 +157,7 @@ def show(office: RegistrationOffice, number: str, folder: Path | None, output: O
     """Show a request."""
     record = office.look_up(number)
     statements = [
-        f"{statement.at.astimezone():%Y-%m-%d %H:%M:%S} {statement.act.value}: {statement.operator}"
+        f"{statement.at.astimezone():%Y-%m-%d %H:%M:%S} {in_words(statement.act)}: {statement.operator}"
         + (f" ({statement.decision})" if statement.decision else "")
         for statement in (signed.statement for signed in record.statements)
     ]
@@ -366,7 +367,7 @@ def resume(office: RegistrationOffice, serial: str, authority: str | None, outpu
 def _tell(output: Output, authority: str, serial: int, state: str) -> None:
     label = f"{authority}/{serial_text(serial)}"
     facts = {"authority": authority, "serial": serial_text(serial), "state": state}
-    output.done(_("Certificate {certificate} is {state} now.").format(certificate=label, state=state), facts)
+    output.done(_("Certificate {certificate} is {state} now.").format(certificate=label, state=in_words(state)), facts)
 
 
 def _each(numbers: Sequence[str], decide: Callable[[str], State], output: Output) -> None:
@@ -390,6 +391,7 @@ group.add_later("notify", "ra.cli_expiry:notify_command", _("Write to the holder
 group.add_later("receipt", "ra.cli_receipt:receipt_command", _("Write the receipt of a delivered request again."))
 group.add_later("sign-request", "ra.cli_http:sign_request_command", _("Sign a request for curl and other programs."))
 group.add_later("search", "ra.cli_search:search_command", _("Find holders' certificates."))
+group.add_later("statistics", "ra.cli_statistics:statistics_command", _("Count what was done and issued."))
 group.add_later("reindex", "ra.cli_search:reindex_command", _("Make findable what earlier versions recorded."))
 group.add_later("template", "ra.cli_bulk:template_command", _("Write an empty list to fill in."))
 group.add_later("import", "ra.cli_bulk:import_command", _("Enter a request for each row of a list."))

@@ -16,6 +16,7 @@ from ca.service import open_authority
 from ca.state import Reason
 from core.certificates import read_certificates, serial_text
 from core.cli import Command, Output, output_option
+from core.complaints import complaint
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
@@ -300,11 +301,9 @@ def _attributes(
     try:
         return Attributes.model_validate(given)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or _("attributes")
         raise YinxinError(
             Kind.INVALID,
-            f"{where}: {first['msg']}",
+            str(complaint(error)),
             remedy=_("roles and services are URIs, such as urn:example:role:approver; classes: {classes}").format(
                 classes=", ".join(CLASSES)
             ),

@@ -22,6 +22,7 @@ from ra.exporting import (
     REQUEST_HEADINGS,
     Encoding,
     Format,
+    write_csv_template,
     write_export,
 )
 from ra.filters import RequestFilter
@@ -35,7 +36,7 @@ Wanted = TypeVar("Wanted", bound=StrEnum)
 
 @click.command(
     cls=Command,
-    help=_("Write an empty list (XLSX) to fill in, for `yinxin ra import`."),
+    help=_("Write an empty list to fill in, for `yinxin ra import`: XLSX, or CSV as the file's name says."),
     example="yinxin ra template --out staff.xlsx",
 )
 @click.option("--out", required=True, type=FILE, help=_("Where to write it."))
@@ -43,9 +44,13 @@ Wanted = TypeVar("Wanted", bound=StrEnum)
 @output_option
 def template_command(office: RegistrationOffice, out: Path, output: Output) -> None:
     """Write the template."""
-    from ra.workbook_writing import write_template
+    if out.suffix.lower() == ".csv":
+        template = write_csv_template()
+    else:
+        from ra.workbook_writing import write_template
 
-    files.write(out, write_template(office.profiles()), replace=False)
+        template = write_template(office.profiles())
+    files.write(out, template, replace=False)
     output.done(_("{out}: fill in one row for each certificate.").format(out=out), {"template": str(out)})
 
 

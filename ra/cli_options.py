@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from core import files
 from core.algorithms import KeyKind
+from core.complaints import complaint
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
@@ -219,11 +220,7 @@ def build_subject(read: dict[str, Any], given: dict[str, Any], identity: dict[st
 
 
 def _complaint(error: ValidationError | TypeError) -> str:
-    """Which field, and why; never its value, which may be an identity number."""
-    if not isinstance(error, ValidationError):
-        return _("not the fields of a subject")
-    first = error.errors(include_input=False, include_url=False)[0]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    return str(complaint(error)) if isinstance(error, ValidationError) else _("not the fields of a subject")
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ca.profiles import Profile
 from ca.records import keys
 from core import files
 from core.asn1.names import encode_name
+from core.complaints import complaint
 from core.context import Context
 from core.csr import MAXIMUM_SIZE, CertificationRequest, parse_csr
 from core.errors import Kind, YinxinError
@@ -201,9 +202,7 @@ class _Examiner:
             try:
                 model.model_validate(given)
             except ValidationError as error:
-                # Its words, never its input: that is an identity number.
-                message = error.errors(include_input=False, include_url=False)[0]["msg"]
-                self._wrong(row, name, message.removeprefix("Value error, "))
+                self._wrong(row, name, complaint(error).what)
 
     def _csr(self, row: Row, fields: dict[str, str]) -> CertificationRequest:
         given = fields.get(CSR, "")

@@ -13,6 +13,7 @@ from ca.register import CertificateRecord, Filter, every, page
 from core.certificates import serial_text
 from core.context import Context
 from ra.filters import RequestFilter
+from ra.import_columns import COLUMNS
 from ra.operators import OperatorSession
 from ra.register import EVERYTHING, MAXIMUM_PAGE, list_requests, visible_among
 
@@ -134,6 +135,15 @@ def write_export(
         file.write(encoder.encode(line))
         count += 1
     return count - (form is Format.CSV)
+
+
+def write_csv_template() -> bytes:
+    """An empty list as CSV: the headings, and the example row, which an import passes over."""
+    headings = {column.field: column.heading for column in COLUMNS}
+    sample = {column.field: column.sample for column in COLUMNS}
+    file = io.BytesIO()
+    write_export(file, headings, [sample], Format.CSV)
+    return file.getvalue()
 
 
 def defuse(cell: str) -> str:

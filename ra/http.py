@@ -20,7 +20,7 @@ from core.errors import YinxinError
 from core.home import Home
 from core.http import problem_response, read_body, register_errors
 from core.i18n import _
-from ra import http_certificates, http_lists, http_people, http_requests, http_revocations
+from ra import http_certificates, http_lists, http_people, http_requests, http_revocations, http_statistics
 from ra.http_access import admit_caller
 from ra.http_desk import Desk
 from ra.http_document import describe
@@ -35,6 +35,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *http_revocations.operations,
     *http_people.operations,
     *http_lists.operations,
+    *http_statistics.operations,
 )
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import MultiDict
 
+from core.complaints import complaint
 from core.errors import Kind, YinxinError
 from core.i18n import _
 
@@ -112,9 +113,8 @@ def _checked(read: Callable[[type[BaseModel]], BaseModel], model: type[BaseModel
     try:
         return read(model)
     except ValidationError as error:
-        # Its words, never its input, which may hold identity numbers.
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        raise _wrong(".".join(str(part) for part in first["loc"]), first["msg"]) from None
+        found = complaint(error)
+        raise _wrong(found.field, found.what) from None
 
 
 def _wrong(field: str, what: str) -> YinxinError:

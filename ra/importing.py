@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from openpyxl.utils import get_column_letter
 
 from core.algorithms import SM3
 from core.context import Context
@@ -62,6 +61,8 @@ class Examination:
         """The column of a problem as people find it: its letter and heading."""
         if problem.column == 0:
             return ""
+        from openpyxl.utils import get_column_letter  # openpyxl takes a fifth of a second
+
         heading = self.table.rows[0].cell(problem.column)
         return f"{get_column_letter(problem.column)} {heading}".strip()
 

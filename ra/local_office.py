@@ -42,6 +42,7 @@ from ra.profiles import OPERATOR
 from ra.register import EVERYTHING, PAGE, Page, Record, StoredCertificate
 from ra.roles import Role
 from ra.spreadsheets import Table
+from ra.statistics import GroupBy, Line, Of, Period, statistics
 
 
 class LocalOffice(LocalRevocations):
@@ -163,6 +164,10 @@ class LocalOffice(LocalRevocations):
     def search(self, by: search.By, what: str, *, after: int | None = None, limit: int = PAGE) -> search.Findings:
         """One page of certificates."""
         return search.search(self._context, self._session, by, what, after=after, limit=limit)
+
+    def statistics(self, of: Of, by: GroupBy, period: Period) -> list[Line]:
+        """Count."""
+        return statistics(self._context, self._session, of, by, period)
 
     def revoke(self, serial: str, authority: str | None, reason: Reason) -> Ordered:
         """Revoke a certificate."""

@@ -22,6 +22,7 @@ from ra.register import EVERYTHING, PAGE, Page, Record, StoredCertificate
 from ra.roles import Role
 from ra.search import By, Findings
 from ra.spreadsheets import Table
+from ra.statistics import GroupBy, Line, Of, Period
 
 MAXIMUM_ORDERS = 200
 """Certificates that are made together or not at all."""
@@ -133,6 +134,10 @@ class RegistrationOffice(RevocationOffice, Protocol):
 
     def search(self, by: By, what: str, *, after: int | None = None, limit: int = PAGE) -> Findings:
         """One page of certificates."""
+        ...
+
+    def statistics(self, of: Of, by: GroupBy, period: Period) -> list[Line]:
+        """Count what was done, or how certificates stand."""
         ...
 
     def revoke(self, serial: str, authority: str | None, reason: Reason) -> Ordered:

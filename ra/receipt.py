@@ -26,6 +26,8 @@ SOURCE = Path(__file__).with_suffix(".typ")
 class ReceiptLine:
     """One certificate."""
 
+    usage: str
+    """What it is for, in Chinese and English: signing, encryption, or both."""
     serial: str
     issuer: str
     not_before: str
@@ -103,12 +105,23 @@ def _line(certificate: bytes) -> ReceiptLine:
     parsed = x509.Certificate.load(certificate)
     fingerprint = SM3.of(certificate).hex()
     return ReceiptLine(
+        usage=_usage(parsed),
         serial=serial_text(parsed.serial_number),
         issuer=parsed.issuer.native.get("common_name", parsed.issuer.human_friendly),
         not_before=_day(parsed.not_valid_before),
         not_after=_day(parsed.not_valid_after),
         fingerprint=" ".join(fingerprint[place : place + 8] for place in range(0, len(fingerprint), 8)),
     )
+
+
+def _usage(certificate: x509.Certificate) -> str:
+    """By the key usage (RFC 5280 4.2.1.3)."""
+    usages = certificate.key_usage_value.native if certificate.key_usage_value else set()
+    uses = {
+        "签名 Signing": {"digital_signature", "non_repudiation"},
+        "加密 Encryption": {"key_encipherment", "data_encipherment", "key_agreement"},
+    }
+    return "，".join(name for name, bits in uses.items() if bits & usages) or "—"
 
 
 def _day(moment: datetime) -> str:

@@ -24,6 +24,7 @@ from ra.examination import Defaults
 from ra.exporting import REQUEST_HEADINGS
 from ra.exporting import Record as ExportRecord
 from ra.filters import RequestFilter
+from ra.http_statistics_models import StatisticsModel
 from ra.importing import Candidate, Examination, Outcome, completed, entry_of, is_same
 from ra.moves import State
 from ra.office import Made, Ordered, Server
@@ -39,6 +40,7 @@ from ra.requests import amended, new_application
 from ra.search import By, Findings, Found
 from ra.spreadsheets import Table
 from ra.statements import Act
+from ra.statistics import GroupBy, Line, Of, Period
 from ra.succession import replaced_by
 
 
@@ -223,6 +225,12 @@ class RemoteOffice(RemoteRevocations):
         return Findings(
             [Found(**(vars(one) | {"serial": int(one.serial, 16)})) for one in findings.found], findings.next
         )
+
+    def statistics(self, of: Of, by: GroupBy, period: Period) -> list[Line]:
+        """Count."""
+        asked = {"of": of.value, "by": by.value, "since": period.since.isoformat(), "until": period.until.isoformat()}
+        found = self._client.get("/statistics", StatisticsModel, **asked)
+        return [Line(line.group, line.counts) for line in found.lines]
 
     def revoke(self, serial: str, authority: str | None, reason: Reason) -> Ordered:
         """Revoke a certificate."""

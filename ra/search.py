@@ -19,7 +19,7 @@ from core.i18n import _
 from core.subject import Subject
 from ra import records
 from ra.identities import digest_of_number
-from ra.operators import OperatorSession, admit_reader
+from ra.operators import Operator, OperatorSession, admit_reader
 from ra.records import request_certificates as table
 from ra.refusals import RefusedError, refusals_recorded
 from ra.register import MAXIMUM_PAGE, PAGE
@@ -111,14 +111,7 @@ def search(
         context.storage.reading() as connection,
     ):
         operator = admit_reader(context, connection, session)
-        if not operator.roles & SEARCHERS:
-            raise RefusedError(
-                "role",
-                _("operator {operator} does not have the role {role}").format(
-                    operator=session.name, role=Role.QUERY.value
-                ),
-                remedy=_("have it done by an operator who has the role"),
-            )
+        require_searcher(operator)
         if operator.branch != CENTRE:
             query = query.where(table.c.branch == operator.branch)
         if after is not None:
@@ -132,6 +125,18 @@ def search(
         for row in rows[:limit]
     ]
     return Findings(found, found[-1].id if len(rows) > limit else None)
+
+
+def require_searcher(operator: Operator) -> None:
+    """Return if the operator may search and count; else `RefusedError`."""
+    if not operator.roles & SEARCHERS:
+        raise RefusedError(
+            "role",
+            _("operator {operator} does not have the role {role}").format(
+                operator=operator.name, role=Role.QUERY.value
+            ),
+            remedy=_("have it done by an operator who has the role"),
+        )
 
 
 def _condition(context: Context, by: By, what: str) -> tuple[sa.ColumnElement[bool], sa.Column[Any]]:

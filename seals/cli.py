@@ -4,25 +4,20 @@ from pathlib import Path
 
 import click
 
-from core import files
 from core.cli import Group, Output, output_option
-from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
-from seals import api_keys, use
-from seals.cli_options import people_of, support_of
-from seals.levels import Level
+from seals import api_keys
 from seals.picture_cli import clean, draw
-from seals.placement import Placement
 from seals.printing import print_report, print_summary
 from seals.register_cli import group as register
 from seals.registered import list_seals
 from seals.report import Verdict
+from seals.stamp_cli import ACTOR, stamp
 from seals.trust import load_trust
 from seals.use_cli import permit, uses
 from seals.verification import verify_pdf
 
-ACTOR = "command"
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -56,63 +51,7 @@ def list_command(home: Home, output: Output) -> None:
     output.table(rows, headings)
 
 
-@group.command(
-    help=_("Seal FILE with the seal NAME of the register; record the use, then write the sealed document."),
-    example="yinxin seals stamp office notice.pdf --page 3 --at 142.5,119 --out notice-sealed.pdf",
-)
-@click.argument("name")
-@click.argument("file", type=_FILE)
-@click.option("--page", type=int, default=1, show_default=True, help=_("The page; the first is 1."))
-@click.option("--at", required=True, help=_("The middle of the seal: X,Y in mm from the left and lower page edges."))
-@click.option(
-    "--level",
-    type=click.Choice([level.value for level in Level]),
-    default=Level.B_LTA.value,
-    show_default=True,
-    help=_("The PAdES level."),
-)
-@click.option("--out", type=_FILE, help=_("Where to write; else FILE with -sealed in its name."))
-@click.option("--reason", help=_("Written into the signature."))
-@click.option("--location", help=_("Written into the signature."))
-@click.option("--purpose", default="", help=_("For the books."))
-@click.option("--person", default="", help=_("On whose behalf it is sealed."))
-@click.option("--type", "document_type", default="", help=_("The type of the document, where the seal asks for it."))
-@output_option
-@click.pass_obj
-def stamp(
-    home: Home,
-    name: str,
-    file: Path,
-    page: int,
-    at: str,
-    level: str,
-    out: Path | None,
-    reason: str | None,
-    location: str | None,
-    purpose: str,
-    person: str,
-    document_type: str,
-    output: Output,
-) -> None:
-    """Seal a document."""
-    order = use.UseOrder(file, _placement(page, at), Level(level), purpose, reason, location, person, document_type)
-    out = out or file.with_name(f"{file.stem}-sealed{file.suffix}")
-    if out.exists():
-        raise YinxinError(
-            Kind.CONFLICT, _("the file exists already"), subject=str(out), remedy=_("name another with --out")
-        )
-    try:
-        sealed = use.stamp(
-            home.context, home.key_store("seals"), support_of(home), people_of(home), name, order, actor=ACTOR
-        )
-    except YinxinError as error:
-        error.subject = error.subject or str(file)
-        raise
-    files.write(out, sealed, replace=False)
-    output.done(
-        _("{out}: {file} with the seal {name}, level {level}").format(out=out, file=file, name=name, level=level),
-        {"document": str(out), "seal": name, "level": level},
-    )
+group.add_command(stamp)
 
 
 @group.command(
@@ -171,16 +110,3 @@ group.add_command(permit)
 group.add_command(uses)
 group.add_command(draw)
 group.add_command(clean)
-
-
-def _placement(page: int, at: str) -> Placement:
-    try:
-        x_mm, y_mm = (float(number) for number in at.split(","))
-    except ValueError:
-        raise YinxinError(
-            Kind.INVALID,
-            _("not a place on a page"),
-            subject=at,
-            remedy=_("write --at X,Y in millimetres: --at 142.5,119"),
-        ) from None
-    return Placement(page, x_mm, y_mm)

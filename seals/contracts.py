@@ -4,19 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import sqlalchemy as sa
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
-from core.algorithms import Algorithm, Digest
-from core.keys.signer import Signer
-from core.statements import SignedStatement
+    from core.algorithms import Algorithm, Digest
+    from core.keys.signer import Signer
+    from core.statements import SignedStatement
 
 
 class Timestamper(Protocol):
     """A time-stamping authority, in this process or behind a network."""
 
-    def stamp(self, digest: Digest, value: bytes, nonce: int | None) -> bytes:
+    def stamp(self, digest: "Digest", value: bytes, nonce: int | None) -> bytes:
         """TimeStampToken DER (RFC 3161) over the digest's value; `YinxinError` (unavailable) if none can be had."""
         ...
 
@@ -51,7 +52,7 @@ class SealingSupport:
 class SupportSource(Protocol):
     """Chooses the support by the seal's algorithm: an SM2 seal wants SM2 time stamps."""
 
-    def support(self, algorithm: Algorithm) -> SealingSupport:
+    def support(self, algorithm: "Algorithm") -> SealingSupport:
         """The support for seals that sign with this algorithm."""
         ...
 
@@ -82,7 +83,7 @@ class Session(Protocol):
         ...
 
     @property
-    def signer(self) -> Signer:
+    def signer(self) -> "Signer":
         """The person's own key."""
         ...
 
@@ -103,23 +104,23 @@ class People(Protocol):
         """Open somebody's key file. `YinxinError` if it is another's key, or the person may not act."""
         ...
 
-    def identify(self, connection: sa.Connection, signed: SignedStatement[Any]) -> None:
+    def identify(self, connection: "sa.Connection", signed: "SignedStatement[Any]") -> None:
         """Return if a statement is signed with the certificate of the person whom it names; else `RefusedError`."""
         ...
 
-    def admit(self, connection: sa.Connection, signed: SignedStatement[Any]) -> Official:
+    def admit(self, connection: "sa.Connection", signed: "SignedStatement[Any]") -> Official:
         """Who made a statement just now, if they may act; nobody changes that until the transaction ends.
 
         `RefusedError` if it is not signed with the person's certificate, which holds now.
         """
         ...
 
-    def admit_reader(self, connection: sa.Connection, session: Session) -> Official:
+    def admit_reader(self, connection: "sa.Connection", session: Session) -> Official:
         """Who wants to look something up, if they may act; `RefusedError` otherwise."""
         ...
 
     def duties_when_signing(
-        self, connection: sa.Connection, signed: SignedStatement[Any], branch: str
+        self, connection: "sa.Connection", signed: "SignedStatement[Any]", branch: str
     ) -> frozenset[Duty]:
         """What whoever signed a stored statement might do in this branch then; `RefusedError` if they could not."""
         ...

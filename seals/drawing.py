@@ -65,6 +65,11 @@ class Drawing:
     shapes: tuple[Shape, ...]
     emblem: Emblem | None = None
 
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height in millimetres."""
+        return self.width_mm, self.height_mm
+
     def svg(self) -> str:
         """An SVG document of its natural size."""
         width, height = f"{self.width_mm:g}", f"{self.height_mm:g}"

@@ -47,7 +47,7 @@ def create_app(home: Home, support: SupportSource, people: People) -> Flask:
         actor = _bearer(home)
         api_keys.require_use(home.context, actor, name)
         sealed = use.stamp(home.context, keys, support, people, name, _order(), actor=actor)
-        return Response(sealed, content_type=PDF)
+        return Response(sealed.read(), content_type=PDF)
 
     @app.post(f"{PREFIX}/verify")
     def verify() -> Response:

@@ -114,7 +114,7 @@ def _about_changes(changes: Changes) -> Iterator[Finding]:
     text = _change_facts(changes).text
     if changes.level is Change.SUSPICIOUS:
         yield Finding("changed-after-sealing", text, Verdict.INVALID)
-    elif changes.rule in ("form-filling", "annotations"):
+    elif changes.rule == "form-filling":
         yield Finding(changes.rule, text, Verdict.REMARKS)
 
 
@@ -247,7 +247,6 @@ def _change_facts(changes: Changes) -> ChangeFacts:
         "validation-material": _("only validation material and timestamps were added after it"),
         "later-signatures": _("only further seals were added after it"),
         "form-filling": _("form fields were filled in after it: {detail}").format(detail=changes.detail),
-        "annotations": _("annotations were added after it, as it permits"),
         "coverage": _("it does not cover the document from the beginning to the end of a revision"),
         "appended-data": _("data was appended to the file after it"),
         "unsigned-field": _("an empty signature field was added after it: {detail}").format(detail=changes.detail),

@@ -32,7 +32,7 @@ PERMITTED_FOR = timedelta(days=1)
 """How long a permission holds, unless its custodian says otherwise."""
 
 
-class Permission(BaseModel):
+class UsePermission(BaseModel):
     """What a custodian permits: one use of this version of the seal, for this very document."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -69,7 +69,7 @@ def permit(
     *,
     purpose: str = "",
     within: timedelta = PERMITTED_FOR,
-) -> Permission:
+) -> UsePermission:
     """Permit, as a custodian of the seal, that this document (SHA-256, hexadecimal) is sealed once within a time."""
     seal = find(context, people, name)
     permission = _permission(
@@ -152,10 +152,10 @@ def find_permission(
 
 
 @lru_cache(maxsize=1024)
-def parse_permission(content: bytes) -> Permission:
+def parse_permission(content: bytes) -> UsePermission:
     """Read a stored permission; `YinxinError` (invalid) if it is none in canonical form."""
     try:
-        permission = Permission.model_validate(json.loads(content))
+        permission = UsePermission.model_validate(json.loads(content))
         if permission.canonical() == content:
             return permission
     except (ValidationError, ValueError):
@@ -205,9 +205,9 @@ def _altered(seal: RegisteredSeal) -> RefusedError:
     )
 
 
-def _permission(**fields: Any) -> Permission:
+def _permission(**fields: Any) -> UsePermission:
     try:
-        return Permission(**fields)
+        return UsePermission(**fields)
     except ValidationError:
         raise YinxinError(
             Kind.INVALID, _("a document is named by its SHA-256, 64 hexadecimal digits"), subject=fields["seal"]

@@ -1,7 +1,9 @@
 """Using a registered seal: within its bounds, sealed, recorded, and only then handed out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import BinaryIO
 
 from core.algorithms import Digest
 from core.context import Context
@@ -9,10 +11,13 @@ from core.keys.store import KeyStore
 from seals.bounds import Use
 from seals.contracts import People, SealingSupport, SupportSource, Timestamper
 from seals.documents import Document, opened, size_and_sha256
+from seals.documents.formats import seal_document
+from seals.forms import Permission
+from seals.ink import FULL_INK, Ink
 from seals.levels import Level
-from seals.placement import Placement
+from seals.placement import Mark, Place
 from seals.registered import RegisteredSeal
-from seals.sealing import Seal, seal_pdf
+from seals.sealing import Seal, SealedDocument
 from seals.uses import Sealed, record, usable
 
 
@@ -21,7 +26,7 @@ class UseOrder:
     """What is to be sealed how, and why."""
 
     document: Document
-    placement: Placement
+    placement: Place
     level: Level = Level.B_LTA
     purpose: str = ""
     """For the books."""
@@ -29,6 +34,9 @@ class UseOrder:
     """Written into the signature."""
     location: str | None = None
     """Written into the signature."""
+    ink: Ink = FULL_INK
+    certify: Permission | None = None
+    """What the seal, as the first signature of the document, permits afterwards."""
     person: str = ""
     """The natural person on whose behalf it is sealed, as the caller says."""
     document_type: str = ""
@@ -44,33 +52,41 @@ def stamp(
     order: UseOrder,
     *,
     actor: str,
-) -> bytes:
+) -> SealedDocument:
     """The sealed document. What is not recorded is not handed out; `YinxinError` says why there is none.
 
     `actor`: the calling system.
     """
-    use = Use(actor, order.person, order.document_type, order.purpose)
-    stream = opened(order.document)
-    before = size_and_sha256(stream)[1]
-    registered = usable(context, people, name, use, before)
-    seal = in_use(registered, keys)
-    support_of_seal, tokens = noting_tokens(support.support(seal.signer.algorithm))
-    document = seal_pdf(
+    with opened(order.document) as stream:
+        use = Use(actor, order.person, order.document_type, order.purpose)
+        before = size_and_sha256(stream)[1]
+        registered = usable(context, people, name, use, before)
+        document, token = _sealed(context, support, in_use(registered, keys), order, stream)
+        after = size_and_sha256(document.file)[1]
+        first, place = document.marks[0], _in_words(document.marks)
+        sealed = Sealed(before, after, order.level.value, first.page, place, token)
+        record(context, people, name, use, sealed, digest=registered.digest)
+        return document
+
+
+def _sealed(
+    context: Context, support: SupportSource, seal: Seal, order: UseOrder, stream: BinaryIO
+) -> tuple[SealedDocument, str | None]:
+    """The document with its seal, and the SHA-256 of the last time-stamp token in it."""
+    noting, notes = noting_tokens(support.support(seal.signer.algorithm))
+    document = seal_document(
         stream,
         seal,
         order.placement,
         level=order.level,
-        support=support_of_seal,
+        support=noting,
         clock=context.clock,
         reason=order.reason,
         location=order.location,
+        ink=order.ink,
+        certify=order.certify,
     )
-    place = f"{order.placement.x_mm:g}, {order.placement.y_mm:g} mm"
-    token = tokens.last_sha256 if tokens else None
-    after = sha256(document).hexdigest()
-    sealed = Sealed(before, after, order.level.value, order.placement.page, place, token)
-    record(context, people, name, use, sealed, digest=registered.digest)
-    return document
+    return document, notes.last_sha256 if notes else None
 
 
 def in_use(registered: RegisteredSeal, keys: KeyStore) -> Seal:
@@ -82,6 +98,8 @@ def in_use(registered: RegisteredSeal, keys: KeyStore) -> Seal:
         chain=registered.chain,
         picture=registered.picture,
         width_mm=registered.width_mm,
+        drawing=registered.drawing,
+        structure=registered.structure,
     )
 
 
@@ -110,3 +128,13 @@ def noting_tokens(support: SealingSupport) -> tuple[SealingSupport, TokenNotes |
         return support, None
     notes = TokenNotes(support.timestamper)
     return SealingSupport(notes, support.evidence), notes
+
+
+_WORDS = 512
+"""What the book has room for."""
+
+
+def _in_words(marks: Sequence[Mark]) -> str:
+    """Where the seal is, for auditors: page, and the middle in millimetres from the lower left corner as seen."""
+    words = "; ".join(f"{mark.page}: {mark.middle_mm[0]:.4g}, {mark.middle_mm[1]:.4g} mm" for mark in marks)
+    return words if len(words) <= _WORDS else words[: _WORDS - 1] + "…"

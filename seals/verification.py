@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO
 
 from core.clock import Clock
 from core.errors import Kind, YinxinError
@@ -34,8 +36,11 @@ class Trust:
 
 def verify_pdf(document: Document, trust: Trust, clock: Clock, *, name: str = "") -> Report:
     """The report on the document as of the clock's time, whatever the document is. Nothing is fetched."""
-    stream = opened(document)
-    now = clock.now()
+    with opened(document) as stream:
+        return _report(stream, trust, clock.now(), name)
+
+
+def _report(stream: BinaryIO, trust: Trust, now: datetime, name: str) -> Report:
     size, sha256 = size_and_sha256(stream)
     findings: list[Finding] = []
     signatures: list[SignatureReport] = []

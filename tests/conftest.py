@@ -1,5 +1,6 @@
 """What every test may ask for: a clock that stands still, storage on SQLite and on a real PostgreSQL, a context."""
 
+import gc
 import shutil
 import sqlite3
 import uuid
@@ -16,6 +17,9 @@ from core.clock import FixedClock
 from core.context import Context
 from core.storage import Storage
 from tests.support import demonstration as demonstrations
+
+gc.set_threshold(50_000, 20, 100)
+"""Tests are many objects that stay: looking for garbage among them so often takes a quarter of the collection."""
 
 
 @sa.event.listens_for(sa.pool.Pool, "checkout")
@@ -137,8 +141,11 @@ def home_copy(seeded_home: Path, tmp_path: Path) -> Path:
     return copy
 
 
-DEAR = ("yinxin", "docs", "e2e", "interop", "ra", "ca", "tsa")
-"""Folders whose tests take longest: they come first, so that no worker is left alone with one of them at the end."""
+DEAR = ("docs", "ra", "ca", "yinxin", "e2e", "interop", "tsa")
+"""Folders whose tests take longest: they come first, so that no worker is left alone with one of them at the end.
+
+First of all those that make the demonstration and the seeded home, for which others would wait.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

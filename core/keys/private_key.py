@@ -150,7 +150,11 @@ def kind_of(public_key_info: bytes) -> KeyKind:
             return kind
         if isinstance(key, ec.EllipticCurvePublicKey) and kind in _CURVES and _CURVES[kind].name == key.curve.name:
             return kind
-    raise YinxinError(Kind.UNSUPPORTED, _("a kind of key that is not made here"))
+    raise YinxinError(
+        Kind.UNSUPPORTED,
+        _("a kind of key that is not made here"),
+        remedy=_("use one of these: {kinds}").format(kinds=", ".join(KeyKind)),
+    )
 
 
 def from_pkcs8(data: bytes) -> PrivateKey:

@@ -1,4 +1,4 @@
-"""The picture of a seal as the appearance of its field: an image with alpha, multiplied onto the text below."""
+"""The picture of a seal on pages: one object in the document, however often and in whatever parts it is shown."""
 
 import io
 import zlib
@@ -8,7 +8,6 @@ from typing import Any
 
 from PIL import Image
 from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.content import AppearanceContent, ResourceType
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.layout import BoxConstraints
 from pyhanko.pdf_utils.writer import BasePdfFileWriter
@@ -16,10 +15,16 @@ from pyhanko.stamp import BaseStampStyle
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from seals.pades.vector import add_samples
+from seals.drawing import POINTS_PER_MM, Drawing
+from seals.ink import Blending, Ink
+from seals.pades.vector import add_form, add_samples
+from seals.placement import Mark, Part
 
 MOST_PIXELS = 16_000_000
-_IMAGE, _MULTIPLY = pdf_name("/Seal"), pdf_name("/Multiply")
+_SEAL, _INK = pdf_name("/Seal"), pdf_name("/Ink")
+_BLEND_MODES = {Blending.MULTIPLY: pdf_name("/Multiply"), Blending.COVER: pdf_name("/Normal")}
+_PRINT, _READ_ONLY, _LOCKED = 4, 64, 128
+"""Flags of annotations (ISO 32000-2 12.5.3)."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,11 @@ class Picture:
     height: int
     colour: bytes
     alpha: bytes
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.width, self.height
 
 
 # A seal is used again and again, and compressing it takes longer than signing.
@@ -55,38 +65,95 @@ def read_picture(png: bytes) -> Picture:
     )
 
 
-@dataclass(frozen=True)
-class PictureStyle(BaseStampStyle):
-    """pyHanko's way of saying what a signature looks like: the picture and nothing else."""
+class Impression:
+    """A seal's picture in a document that is being written."""
 
-    picture: Picture | None = None
-    quarter_turns: int = 0
-    """How far the page is turned clockwise when it is seen; the picture is turned back by as much."""
+    def __init__(self, writer: BasePdfFileWriter, picture: Picture | Drawing, ink: Ink) -> None:
+        self._writer = writer
+        self._ink = ink
+        if isinstance(picture, Drawing):
+            self._size = picture.width_mm * POINTS_PER_MM, picture.height_mm * POINTS_PER_MM
+            self._picture = add_form(writer, picture)
+        else:
+            # An image fills the unit square (ISO 32000-2 8.9.5.1), whatever its resolution.
+            self._size = 1.0, 1.0
+            self._picture = add_samples(writer, picture.size, picture.colour, picture.alpha)
+        self._appearances: dict[tuple[float, float, int, Part], generic.IndirectObject] = {}
 
-    def create_stamp(self, writer: BasePdfFileWriter, box: BoxConstraints, text_params: dict[str, Any]) -> Any:
-        """The appearance for a field of this size."""
-        assert self.picture is not None  # noqa: S101 - a default only because dataclass fields before it have one
-        return _Stamp(writer, box, self.picture, self.quarter_turns)
+    def appearance(self, mark: Mark) -> generic.IndirectObject:
+        """The appearance stream of an annotation that fills the mark's box."""
+        left, bottom, right, top = mark.box
+        width, height = round(right - left, 4), round(top - bottom, 4)
+        key = width, height, mark.quarter_turns, mark.part
+        if key not in self._appearances:
+            self._appearances[key] = self._writer.add_object(self._form(width, height, mark.quarter_turns, mark.part))
+        return self._appearances[key]
 
+    def stamp(self, mark: Mark, page: generic.IndirectObject, text: str, name: str) -> generic.DictionaryObject:
+        """A stamp annotation with the mark; `name`: unique on its page (ISO 32000-2 12.5.2)."""
+        return generic.DictionaryObject(
+            {
+                pdf_name("/Type"): pdf_name("/Annot"),
+                pdf_name("/Subtype"): pdf_name("/Stamp"),
+                pdf_name("/Rect"): generic.ArrayObject(map(generic.FloatObject, mark.box)),
+                pdf_name("/P"): page,
+                pdf_name("/NM"): generic.pdf_string(name),
+                pdf_name("/Contents"): generic.pdf_string(text),
+                pdf_name("/F"): generic.NumberObject(_PRINT | _READ_ONLY | _LOCKED),
+                pdf_name("/AP"): generic.DictionaryObject({pdf_name("/N"): self.appearance(mark)}),
+            }
+        )
 
-class _Stamp(AppearanceContent):
-    def __init__(self, writer: BasePdfFileWriter, box: BoxConstraints, picture: Picture, quarter_turns: int) -> None:
-        super().__init__(writer, box)
-        self._picture = picture
-        self._quarter_turns = quarter_turns
-
-    def render(self) -> bytes:
-        blend = generic.DictionaryObject({pdf_name("/BM"): _MULTIPLY})
-        self.set_resource(ResourceType.EXT_G_STATE, _MULTIPLY, blend)
-        picture = self._picture
-        size = (picture.width, picture.height)
-        image = add_samples(self._ensure_writer, size, picture.colour, picture.alpha)
-        self.set_resource(ResourceType.XOBJECT, _IMAGE, image)
-        width, height = self.box.width, self.box.height
-        matrix = (
+    def _form(self, width: float, height: float, quarter_turns: int, part: Part) -> generic.StreamObject:
+        turned = (
             (width, 0, 0, height, 0, 0),
             (0, height, -width, 0, width, 0),
             (-width, 0, 0, -height, width, height),
             (0, -height, width, 0, 0, height),
-        )[self._quarter_turns]
-        return b"q /Multiply gs %s cm /Seal Do Q" % b" ".join(b"%.4f" % number for number in matrix)
+        )[quarter_turns]
+        across, up = part.right - part.left, part.top - part.bottom
+        shown = 1 / across / self._size[0], 0, 0, 1 / up / self._size[1], -part.left / across, -part.bottom / up
+        # What of the picture lies outside the BBox is not shown.
+        content = b"q /Ink gs %s cm %s cm /Seal Do Q" % (_numbers(turned), _numbers(shown))
+        resources = {
+            pdf_name("/XObject"): generic.DictionaryObject({_SEAL: self._picture}),
+            pdf_name("/ExtGState"): generic.DictionaryObject({_INK: self._graphics_state()}),
+        }
+        entries: dict[generic.NameObject, generic.PdfObject] = {
+            pdf_name("/Type"): pdf_name("/XObject"),
+            pdf_name("/Subtype"): pdf_name("/Form"),
+            pdf_name("/BBox"): generic.ArrayObject(map(generic.FloatObject, (0, 0, width, height))),
+            pdf_name("/Resources"): generic.DictionaryObject(resources),
+        }
+        return generic.StreamObject(entries, stream_data=content)
+
+    def _graphics_state(self) -> generic.DictionaryObject:
+        opacity = generic.FloatObject(self._ink.opacity)
+        blend = _BLEND_MODES[self._ink.blending]
+        return generic.DictionaryObject({pdf_name("/BM"): blend, pdf_name("/ca"): opacity, pdf_name("/CA"): opacity})
+
+
+@dataclass(frozen=True)
+class MarkStyle(BaseStampStyle):
+    """pyHanko's way of saying what a signature field looks like: a mark and nothing else."""
+
+    impression: Impression | None = None
+    mark: Mark | None = None
+
+    def create_stamp(self, writer: BasePdfFileWriter, box: BoxConstraints, text_params: dict[str, Any]) -> Any:
+        """What puts the appearance on the field's annotation."""
+        assert self.impression is not None  # noqa: S101 - defaults only because fields of the base class have some
+        assert self.mark is not None  # noqa: S101
+        return _Applied(self.impression.appearance(self.mark))
+
+
+class _Applied:
+    def __init__(self, appearance: generic.IndirectObject) -> None:
+        self._appearance = appearance
+
+    def apply_appearance(self, annotation: generic.DictionaryObject) -> None:
+        annotation[pdf_name("/AP")] = generic.DictionaryObject({pdf_name("/N"): self._appearance})
+
+
+def _numbers(numbers: tuple[float, ...]) -> bytes:
+    return b" ".join(b"%.6f" % number for number in numbers)

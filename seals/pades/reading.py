@@ -1,11 +1,14 @@
 """Opening PDF documents, and finding in them what bears on seals: pages, signature fields, permissions."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
 from asn1crypto import cms
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
 from pyhanko.sign.general import find_cms_attribute_iter
 from pyhanko.sign.validation.pdf_embedded import _extract_docmdp_for_sig as docmdp_of
@@ -83,51 +86,106 @@ def empty_fields(reader: PdfFileReader) -> set[str]:
     return {name for name, _value, _reference in enumerate_sig_fields(reader, filled_status=False)}
 
 
-def require_permission_to_seal(reader: PdfFileReader) -> None:
-    """Return unless a signature in the document forbids every change (DocMDP 1); then `YinxinError` (forbidden)."""
-    for filled in filled_fields(reader):
-        permission = docmdp_of(filled.value)
-        lock = filled.field.get("/Lock", {})
-        if permission is MDPPerm.NO_CHANGES or lock.get("/P") == MDPPerm.NO_CHANGES.value:
+def require_permission_to_seal(reader: PdfFileReader, *, certify: bool = False) -> None:
+    """Return if the signatures in the document let one more be added; `YinxinError` (forbidden, conflict) otherwise."""
+    filled = filled_fields(reader)
+    if certify and filled:
+        raise YinxinError(
+            Kind.CONFLICT,
+            _("only the first signature can certify a document, and there is one in field {name}").format(
+                name=filled[0].name
+            ),
+            remedy=_("seal it without certifying it"),
+        )
+    for name, permission in _permissions(filled):
+        if permission <= MDPPerm.NO_CHANGES.value:
             raise YinxinError(
                 Kind.FORBIDDEN,
-                _("the signature in field {name} forbids every further change, a seal included").format(
-                    name=filled.name
-                ),
+                _("the signature in field {name} forbids every further change, a seal included").format(name=name),
                 remedy=_("seal before the document is locked"),
             )
 
 
-def page_geometry(reader: PdfFileReader, page: int) -> PageGeometry:
-    """How the page (the first is 1) is seen; `YinxinError` if the document has no such page."""
-    pages = reader.root["/Pages"]
-    count = int(pages["/Count"])
-    if not 1 <= page <= count:
+def require_permission_to_annotate(reader: PdfFileReader) -> None:
+    """Return if the signatures in the document permit annotations (DocMDP 3); `YinxinError` (forbidden) otherwise."""
+    for name, permission in _permissions(filled_fields(reader)):
+        if permission < MDPPerm.ANNOTATE.value:
+            raise YinxinError(
+                Kind.FORBIDDEN,
+                _("the signature in field {name} permits further seals in one place only").format(name=name),
+                remedy=_("seal one page, or have the document certified with permission for annotations"),
+            )
+
+
+def _permissions(fields: list[FilledField]) -> Iterator[tuple[str, int]]:
+    for filled in fields:
+        permission = docmdp_of(filled.value)
+        if permission is not None:
+            yield filled.name, permission.value
+        locked = filled.field.get("/Lock", {}).get("/P")
+        if isinstance(locked, int):
+            yield filled.name, int(locked)
+
+
+def empty_field(reader: PdfFileReader, name: str) -> generic.DictionaryObject:
+    """The annotation of an empty signature field; `YinxinError` if there is none."""
+    names = empty_fields(reader)
+    if name not in names:
         raise YinxinError(
-            Kind.INVALID, _("there is no page {page}: the document has {count}").format(page=page, count=count)
+            Kind.NOT_FOUND,
+            _("the document has no empty signature field of this name"),
+            subject=name,
+            remedy=_("its empty signature fields: {names}").format(names=", ".join(sorted(names)) or "-"),
         )
-    leaf = _find_page(pages, page - 1, _DEEPEST_PAGE_TREE)
-    media = _box(_inherited(leaf, "/MediaBox"))
-    crop = _inherited(leaf, "/CropBox")
-    visible = media if crop is None else _intersection(_box(crop), media)
-    rotate = _inherited(leaf, "/Rotate")
-    return PageGeometry(visible, _number(rotate, 0) // 90 % 4, float(leaf.get("/UserUnit", 1)))
+    (field,) = (reference.get_object() for found, _value, reference in enumerate_sig_fields(reader) if found == name)
+    return field["/Kids"][0] if "/Kids" in field else field
 
 
-def _find_page(node: generic.DictionaryObject, index: int, depth: int) -> generic.DictionaryObject:
-    for kid_reference in node["/Kids"]:
-        kid = kid_reference.get_object()
+class PageTree:
+    """The pages of a document; the tree is walked once, and no further than it has to be."""
+
+    def __init__(self, handler: PdfHandler) -> None:
+        self._found: list[generic.IndirectObject] = []
+        self._root = handler.root["/Pages"]
+        self._rest = _leaves(self._root, _DEEPEST_PAGE_TREE)
+        self.count = int(self._root["/Count"])
+
+    def reference(self, page: int) -> generic.IndirectObject:
+        """The page object of a page (the first is 1); `YinxinError` if the document has no such page."""
+        if not 1 <= page <= self.count:
+            raise YinxinError(
+                Kind.INVALID, _("there is no page {page}: the document has {count}").format(page=page, count=self.count)
+            )
+        self._found.extend(islice(self._rest, max(0, page - len(self._found))))
+        if page > len(self._found):
+            raise YinxinError(Kind.INVALID, _("the page tree of the PDF is damaged"))
+        return self._found[page - 1]
+
+    def geometry(self, page: int) -> PageGeometry:
+        """How the page is seen; `YinxinError` if the document has no such page, or the page no size."""
+        leaf = self.reference(page).get_object()
+        media = rectangle(_inherited(leaf, "/MediaBox"))
+        crop = _inherited(leaf, "/CropBox")
+        visible = media if crop is None else _intersection(rectangle(crop), media)
+        rotate = _inherited(leaf, "/Rotate")
+        return PageGeometry(visible, _number(rotate, 0) // 90 % 4, float(leaf.get("/UserUnit", 1)))
+
+    def page_of(self, widget: generic.DictionaryObject) -> int:
+        """The page that an annotation is on."""
+        for page in range(1, self.count + 1):
+            annotations = self.reference(page).get_object().get("/Annots", ())
+            if any(getattr(one, "reference", None) == widget.container_ref for one in annotations):
+                return page
+        raise YinxinError(Kind.INVALID, _("the signature field is on no page of the document"))
+
+
+def _leaves(node: generic.DictionaryObject, depth: int) -> Iterator[generic.IndirectObject]:
+    for reference in node.raw_get("/Kids").get_object():
+        kid = reference.get_object()
         if "/Kids" not in kid:
-            if index == 0:
-                return kid
-            index -= 1
-        elif index < (size := int(kid["/Count"])):
-            if depth == 0:
-                break
-            return _find_page(kid, index, depth - 1)
-        else:
-            index -= size
-    raise YinxinError(Kind.INVALID, _("the page tree of the PDF is damaged"))
+            yield reference
+        elif depth:
+            yield from _leaves(kid, depth - 1)
 
 
 def _inherited(page: generic.DictionaryObject, key: str) -> generic.PdfObject | None:
@@ -147,7 +205,8 @@ def _number(value: generic.PdfObject | None, default: int) -> int:
     return int(value) if isinstance(value, int) else default
 
 
-def _box(array: generic.PdfObject | None) -> tuple[float, float, float, float]:
+def rectangle(array: generic.PdfObject | None) -> tuple[float, float, float, float]:
+    """Left, bottom, right, top, in whatever order they were written."""
     if not isinstance(array, generic.ArrayObject) or len(array) != 4:
         raise YinxinError(Kind.INVALID, _("the page of the PDF has no size"))
     x1, y1, x2, y2 = (float(number.get_object()) for number in array)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from asn1crypto import cms, parser
 from cryptography.exceptions import InvalidSignature
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.diff_analysis import DEFAULT_DIFF_POLICY, DiffResult, ModificationLevel, SuspiciousModification
+from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel, SuspiciousModification
 from pyhanko.sign.general import find_cms_attribute_iter
 from pyhanko.sign.validation import generic_cms
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature, extract_contents
@@ -20,7 +20,7 @@ from core.algorithms import Algorithm, Digest, digest_by_oid
 from core.cms import SIGNED_DATA, algorithm_of
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from seals.pades import byte_range
+from seals.pades import byte_range, later_seals
 from seals.pades.boundary import first_line, translated_errors
 from seals.pades.reading import FilledField
 from seals.tokens import TST_INFO
@@ -47,7 +47,7 @@ class Changes:
 
     level: Change
     rule: str
-    """Whole file, validation material, later signatures, form filling, annotations, coverage, or content."""
+    """Whole file, validation material, later signatures, form filling, coverage, or content."""
     detail: str = ""
 
     @property
@@ -102,7 +102,7 @@ def changes_after(stored: StoredSignature, signed: set[str], unsigned: set[str])
     """What was added to the file after this signature, given the names of the signature fields with and without one."""
     try:
         with translated_errors():
-            stored.embedded.compute_integrity_info(DEFAULT_DIFF_POLICY)
+            stored.embedded.compute_integrity_info(later_seals.POLICY)
     except YinxinError as error:
         # Then at least the signature itself can be judged; often its digest tells what happened.
         return Changes(Change.SUSPICIOUS, "content", error.what)
@@ -129,11 +129,10 @@ def changes_after(stored: StoredSignature, signed: set[str], unsigned: set[str])
     if others & unsigned:
         # An empty signature field can look like anything, and cover anything.
         return Changes(Change.SUSPICIOUS, "unsigned-field", ", ".join(sorted(others & unsigned)))
-    if result.modification_level is ModificationLevel.FORM_FILLING and not others:
-        return Changes(Change.PERMITTED, "later-signatures")
-    if result.modification_level is ModificationLevel.FORM_FILLING:
+    if others:
         return Changes(Change.PERMITTED, "form-filling", ", ".join(sorted(others)))
-    return Changes(Change.PERMITTED, "annotations")
+    # Of annotations, only the marks of later seals come so far.
+    return Changes(Change.PERMITTED, "later-signatures")
 
 
 def _ends_with_last_revision(reader: PdfFileReader) -> bool:

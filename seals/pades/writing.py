@@ -1,78 +1,95 @@
-"""Writing PAdES signatures (ETSI EN 319 142-1) into a PDF: the seal, the security store, the document timestamp."""
+"""Writing signatures into a PDF: the seal (PAdES, EN 319 142-1, or GM), the security store, the document timestamp.
+
+The document is a working copy, and every function adds an increment to its end.
+"""
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from typing import Any, BinaryIO
 
 from asn1crypto import crl, ocsp, x509
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.sign.fields import SigFieldSpec, SigSeedSubFilter
+from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.general import SigningError
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, PdfTimeStamper
 from pyhanko.sign.signers.pdf_byterange import BuildProps
-from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
+from pyhanko.sign.signers.pdf_signer import PdfSigningSession
 from pyhanko.sign.validation import DocumentSecurityStore
 
 from core.algorithms import Digest
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from core.keys.signer import Signer
 from seals.contracts import Evidence, Timestamper
+from seals.drawing import Drawing
+from seals.forms import Permission
+from seals.ink import Ink
 from seals.pades import boundary
-from seals.pades.appearance import PictureStyle, read_picture
-from seals.pades.signer import CmsSigner
+from seals.pades.appearance import Impression, MarkStyle, Picture
+from seals.pades.reading import PageTree, open_pdf
 from seals.pades.timestamper import CheckedTimeStamper
-from seals.placement import Box
+from seals.pades.values import SignatureValue
+from seals.placement import Mark
 
 PRODUCER = "Yinxin"
+_PERMISSIONS = {
+    Permission.NOTHING: MDPPerm.NO_CHANGES,
+    Permission.FORMS: MDPPerm.FILL_FORMS,
+    Permission.ANNOTATIONS: MDPPerm.ANNOTATE,
+}
 
 
 @dataclass(frozen=True)
-class SignatureOrder:
-    """What is written into the signature field and dictionary."""
+class Remarks:
+    """What the signature dictionary says in words, and what it permits."""
 
-    field: str
-    page: int
-    """The first is 1."""
-    box: Box
-    quarter_turns: int
-    picture: bytes
-    """PNG."""
     name: str
     reason: str | None
     location: str | None
     at: datetime
+    certify: Permission | None = None
 
 
-def sign(
-    stream: BinaryIO,
-    order: SignatureOrder,
-    signer: Signer,
-    certificate: bytes,
-    chain: Sequence[bytes],
-    timestamper: Timestamper | None,
-) -> BytesIO:
-    """The document with one more signature (ETSI.CAdES.detached), timestamped if there is a timestamper."""
-    stamper = CheckedTimeStamper(timestamper) if timestamper else None
-    cms_signer = CmsSigner(signer, certificate, chain)
-    digest = signer.algorithm.digest
-    return _in_enough_space(lambda reserved: _sign(stream, order, cms_signer, digest, stamper, reserved))
+@dataclass(frozen=True)
+class SignatureOrder:
+    """What is written into the signature field and dictionary, and onto the pages."""
+
+    field: str
+    is_new: bool
+    """Whether the field has to be made; else it is there, and empty."""
+    marks: Sequence[Mark]
+    """The first is the field's own; the others become stamp annotations."""
+    picture: Picture | Drawing
+    ink: Ink
+    remarks: Remarks
+
+
+class Increment(IncrementalPdfFileWriter):
+    """An increment that says nothing about the document: its XMP and Info stay as they are (ISO 19005-1 6.7.3)."""
+
+    def __init__(self, document: BinaryIO) -> None:
+        super().__init__(document, prev=open_pdf(document))
+
+    def _update_meta(self) -> None:
+        return
+
+
+def sign(document: BinaryIO, order: SignatureOrder, value: SignatureValue) -> None:
+    """Add the signature to the document."""
+    _in_enough_space(document, lambda reserved: _sign(document, order, value, reserved))
 
 
 def add_evidence(
-    stream: BytesIO, chain: Sequence[bytes], evidence: Evidence, digest: Digest, timestamper: Timestamper | None
-) -> BytesIO:
-    """The document with a security store (DSS), under a document timestamp if there is a timestamper."""
+    document: BinaryIO, chain: Sequence[bytes], evidence: Evidence, digest: Digest, timestamper: Timestamper | None
+) -> None:
+    """Add a security store (DSS) to the document, under a document timestamp if there is a timestamper."""
     if timestamper is None:
-        output = BytesIO()
-        _with_evidence(stream, chain, evidence).write(output)
-        return output
+        _with_evidence(document, chain, evidence).write_in_place()
+        return
     stamper = CheckedTimeStamper(timestamper)
-    return _in_enough_space(
-        lambda reserved: _timestamp(_with_evidence(stream, chain, evidence), digest, stamper, reserved)
+    _in_enough_space(
+        document, lambda reserved: _timestamp(_with_evidence(document, chain, evidence), digest, stamper, reserved)
     )
 
 
@@ -82,16 +99,18 @@ class _SpaceTooSmallError(Exception):
         self.reserved = reserved
 
 
-def _in_enough_space(write: Callable[[int | None], Coroutine[Any, Any, BytesIO]]) -> BytesIO:
+def _in_enough_space(document: BinaryIO, write: Callable[[int | None], Coroutine[Any, Any, None]]) -> None:
     """Write into the space that a dry run measured; once more into twice as much; else `YinxinError`.
 
     Tokens of an authority may differ in length from the one of the dry run.
     """
+    size = document.seek(0, 2)
     try:
-        return boundary.run(write(None))
+        boundary.run(write(None))
     except _SpaceTooSmallError as first:
+        document.truncate(size)
         try:
-            return boundary.run(write(2 * first.reserved))
+            boundary.run(write(2 * first.reserved))
         except _SpaceTooSmallError as second:
             raise YinxinError(
                 Kind.UNAVAILABLE,
@@ -110,46 +129,65 @@ def _noticing_lack_of_space(reserved: int) -> Iterator[None]:
         raise
 
 
-async def _sign(
-    stream: BinaryIO,
-    order: SignatureOrder,
-    signer: CmsSigner,
-    digest: Digest,
-    stamper: CheckedTimeStamper | None,
-    reserved: int | None,
-) -> BytesIO:
-    style = PictureStyle(picture=read_picture(order.picture), quarter_turns=order.quarter_turns)
-    metadata = PdfSignatureMetadata(
+async def _sign(document: BinaryIO, order: SignatureOrder, value: SignatureValue, reserved: int | None) -> None:
+    writer = Increment(document)
+    impression = Impression(writer, order.picture, order.ink)
+    field, *others = order.marks
+    style = MarkStyle(impression=impression, mark=field)
+    signer = PdfSigner(
+        _metadata(order, value.digest), value.signer, stamp_style=style, new_field_spec=_new_field(order)
+    )
+    session = signer.init_signing_session(writer, existing_fields_only=not order.is_new)
+    session.system_time = order.remarks.at
+    pages = PageTree(writer)
+    for number, mark in enumerate(others, 2):
+        page = pages.reference(mark.page)
+        stamp = impression.stamp(mark, page, order.remarks.name, f"{order.field}.{number}")
+        writer.register_annotation(page, writer.add_object(stamp))
+    if reserved is None:
+        reserved = await value.reserve()
+    tbs = session.prepare_tbs_document(None, reserved)
+    value.complete(writer, _signature_dictionary(session))
+    prepared, _output = tbs.digest_tbs_document(in_place=True)
+    byte_range = 0, prepared.reserved_region_start, prepared.reserved_region_end
+    rest = document.seek(0, 2) - prepared.reserved_region_end
+    content = await value.over(prepared.document_digest, (*byte_range, rest))
+    with _noticing_lack_of_space(reserved):
+        tbs.cms_writer.send(content)
+
+
+def _signature_dictionary(session: PdfSigningSession) -> Any:
+    return session.sig_field["/V"]
+
+
+def _metadata(order: SignatureOrder, digest: Digest) -> PdfSignatureMetadata:
+    return PdfSignatureMetadata(
         field_name=order.field,
         md_algorithm=digest.name,
         subfilter=SigSeedSubFilter.PADES,
-        name=order.name,
-        reason=order.reason,
-        location=order.location,
+        name=order.remarks.name,
+        reason=order.remarks.reason,
+        location=order.remarks.location,
+        certify=order.remarks.certify is not None,
+        docmdp_permissions=_PERMISSIONS[order.remarks.certify or Permission.FORMS],
         app_build_props=BuildProps(name=PRODUCER),
     )
-    field = SigFieldSpec(
+
+
+def _new_field(order: SignatureOrder) -> SigFieldSpec | None:
+    if not order.is_new:
+        return None
+    mark = order.marks[0]
+    return SigFieldSpec(
         order.field,
-        on_page=order.page - 1,
-        box=order.box,  # type: ignore[arg-type]  # floats are written as well as integers
-        readable_field_name=order.name,
+        on_page=mark.page - 1,
+        box=mark.box,  # type: ignore[arg-type]  # floats are written as well as integers
+        readable_field_name=order.remarks.name,
     )
-    writer = IncrementalPdfFileWriter(stream)
-    pdf_signer = PdfSigner(metadata, signer, timestamper=stamper, stamp_style=style, new_field_spec=field)
-    session = pdf_signer.init_signing_session(writer)
-    session.system_time = order.at
-    if reserved is None:
-        reserved = await session.estimate_signature_container_size(None)
-    document = session.prepare_tbs_document(None, reserved)
-    prepared, output = document.digest_tbs_document()
-    with _noticing_lack_of_space(reserved):
-        await document.perform_signature(prepared.document_digest, PdfCMSSignedAttributes(signing_time=order.at))
-    assert isinstance(output, BytesIO)  # noqa: S101 - we asked for no other output
-    return output
 
 
-def _with_evidence(stream: BytesIO, chain: Sequence[bytes], evidence: Evidence) -> IncrementalPdfFileWriter:
-    writer = IncrementalPdfFileWriter(stream)
+def _with_evidence(document: BinaryIO, chain: Sequence[bytes], evidence: Evidence) -> Increment:
+    writer = Increment(document)
     DocumentSecurityStore.supply_dss_in_writer(
         writer,
         None,  # no VRI: EN 319 142-1 5.4.2.3 recommends against it
@@ -160,17 +198,13 @@ def _with_evidence(stream: BytesIO, chain: Sequence[bytes], evidence: Evidence) 
     return writer
 
 
-async def _timestamp(
-    writer: IncrementalPdfFileWriter, digest: Digest, stamper: CheckedTimeStamper, reserved: int | None
-) -> BytesIO:
+async def _timestamp(writer: Increment, digest: Digest, stamper: CheckedTimeStamper, reserved: int | None) -> None:
     if reserved is None:
         sample = await stamper.async_dummy_response(digest.name)
         reserved = 3 * len(sample.dump())  # hexadecimal, and half as much again
         reserved += reserved % 2
-    output = BytesIO()
     with _noticing_lack_of_space(reserved):
-        await PdfTimeStamper(stamper).async_timestamp_pdf(writer, digest.name, bytes_reserved=reserved, output=output)
-    return output
+        await PdfTimeStamper(stamper).async_timestamp_pdf(writer, digest.name, bytes_reserved=reserved, in_place=True)
 
 
 def free_field_name(wanted: str | None, taken: set[str]) -> str:

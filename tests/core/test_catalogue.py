@@ -42,15 +42,18 @@ def forms(texts: object) -> tuple[str, ...]:
 
 @cache
 def extracted() -> frozenset[str]:
-    keywords = {"_": None, "ngettext": (1, 2)}
+    keywords = {"_": None, "N_": None, "ngettext": (1, 2)}
     found = (item for folder in SOURCES for item in extract_from_dir(folder, METHODS, keywords=keywords))
     return frozenset(forms(texts)[0] for _file, _line, texts, _comments, _context in found)
+
+
+MARKS = ("_", "N_", "ngettext")
 
 
 def calls_in_our_sources() -> Iterator[tuple[str, ast.expr]]:
     for path in (path for package in PACKAGES for path in package.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("_", "ngettext"):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS:
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", node.args[0]
 
 

@@ -75,9 +75,9 @@ def test_other_variables_of_yinxin_are_no_settings(home: Path, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("toml", "words"),
     [
-        ("[ca]\nprot = 1\n", "ca.prot: unknown setting"),
-        ("[certificates]\n", "certificates: unknown setting"),
-        ("port = 1\n", "port: unknown setting"),
+        ("[ca]\nprot = 1\n", "ca.prot: unknown field"),
+        ("[certificates]\n", "certificates: unknown field"),
+        ("port = 1\n", "port: unknown field"),
         ("[ca]\nport = 'many'\n", "ca.port: "),
         ("[ca]\nport = 70000\n", "ca.port: "),
         ("[ca]\nport = -1\n", "ca.port: "),
@@ -112,8 +112,8 @@ def test_a_file_in_another_encoding_is_refused(home: Path) -> None:
     ("variable", "value", "words"),
     [
         ("YINXIN_CA__PORT", "many", "ca.port: "),
-        ("YINXIN_CA__PROT", "1", "ca.prot: unknown setting"),
-        ("YINXIN_CAA__PORT", "1", "caa: unknown setting"),
+        ("YINXIN_CA__PROT", "1", "ca.prot: unknown field"),
+        ("YINXIN_CAA__PORT", "1", "caa: unknown field"),
         ("YINXIN_OCSP__RESPONSE_HOURS", "0", "ocsp.response_hours: "),
     ],
 )

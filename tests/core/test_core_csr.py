@@ -117,8 +117,9 @@ def test_no_other_subject_can_be_put_in(kind: KeyKind) -> None:
 def test_a_curve_that_is_not_ours_is_refused() -> None:
     made = made_by_openssl("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1", options=("-sha256",))
     assert parse_csr(made).algorithm is ECDSA_P256_SHA256
-    with pytest.raises(YinxinError):
+    with pytest.raises(YinxinError, match="a kind of key that is not made here") as caught:
         parse_csr(made).check_possession()
+    assert "p384" in caught.value.remedy
 
 
 @pytest.mark.parametrize("digest", ["-sha1", "-sha224", "-md5"])

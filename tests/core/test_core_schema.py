@@ -5,7 +5,9 @@ import importlib
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
+from core import schema
 from core.errors import YinxinError
 from core.storage import Storage, metadata
 
@@ -34,6 +36,10 @@ def test_a_migrated_database_has_the_current_schema(each_storage: Storage) -> No
     each_storage.require_current_schema()
     each_storage.migrate()  # once more changes nothing
     each_storage.require_current_schema()
+
+
+def test_the_newest_revision_is_the_one_that_all_others_lead_to() -> None:
+    assert [schema.newest_revision()] == ScriptDirectory(str(schema.MIGRATIONS)).get_heads()
 
 
 def test_a_database_of_another_version_is_refused_with_words(tmp_path: object) -> None:

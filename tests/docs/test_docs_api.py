@@ -3,10 +3,13 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.support.demonstration import Demonstration, Serving
 from tests.support.documentation import play
 
 
+@pytest.mark.usefixtures("seeded_home")  # before the demonstration, which another process makes in the meantime
 def test_api(demonstration: Demonstration, home_copy: Path, tmp_path: Path) -> None:
     shutil.copytree(demonstration.folder, tmp_path / "demo")
     with Serving(home_copy) as serving:

@@ -1,5 +1,6 @@
 """Lists of requests: examined whole, entered once, whatever interrupts them."""
 
+import csv
 import json
 import multiprocessing
 import random
@@ -254,6 +255,23 @@ def test_the_template_can_be_filled_in_and_imported(
         sheet.cell(3, columns[HEADINGS[name]], value)
     book.save(tmp_path / "staff.xlsx")
     assert yinxin("import", "staff.xlsx", *GIVEN, who="lu.enter") == 0
+    assert len(list_requests(office.context, office.sessions["quan.all"]).entries) == 1
+
+
+def test_the_csv_template_can_be_filled_in_and_imported(
+    office: Office, yinxin: Yinxin, holders: HolderList, tmp_path: Path
+) -> None:
+    assert yinxin("template", "--out", "staff.csv") == 0
+    with (tmp_path / "staff.csv").open(encoding="utf-8-sig", newline="") as file:
+        headings, sample = csv.reader(file)
+    row = dict.fromkeys(headings, "") | {
+        next(heading for heading in headings if heading.split()[0] == HEADINGS[name]): value
+        for name, value in holders.add().items()
+    }
+    with (tmp_path / "staff.csv").open("a", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerow(row.values())
+    assert sample[0] == "张三"
+    assert yinxin("import", "staff.csv", *GIVEN, who="lu.enter") == 0
     assert len(list_requests(office.context, office.sessions["quan.all"]).entries) == 1
 
 

@@ -103,7 +103,8 @@ class Server:
 
 
 def authenticator(_server: object, _session: object, _envelope: object, _mechanism: str, data: Any) -> AuthResult:
-    return AuthResult(success=(data.login, data.password) == (b"yinxin", PASSWORD.encode()))
+    # Not "handled": the server shall answer 535 (RFC 4954 6) instead of waiting in silence.
+    return AuthResult(success=(data.login, data.password) == (b"yinxin", PASSWORD.encode()), handled=False)
 
 
 @pytest.fixture(scope="module")

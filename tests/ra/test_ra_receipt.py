@@ -49,7 +49,18 @@ def test_the_receipt_can_be_read_selected_and_printed_anywhere(office: Office, t
     serial = f"{record.certificates[0].serial:038x}"
     end = x509.Certificate.load(record.certificates[0].certificate).not_valid_after.astimezone()
     ending = f"{end.year} 年 {end.month} 月 {end.day} 日"
-    for said in ("证书领取单", number, "张三", "宝鸡市人民政府办公室", "个人证书", "zhi.make", serial, ending, "签字"):
+    for said in (
+        "证书领取单",
+        number,
+        "张三",
+        "宝鸡市人民政府办公室",
+        "个人证书",
+        "zhi.make",
+        serial,
+        ending,
+        "签字",
+        "签名 Signing",
+    ):
         assert said in text, said
     assert RESIDENT_ID not in text and RESIDENT_ID[6:14] not in text and "110***********02X" not in text
     assert "110***********02X"[:3] in text and "*" * 10 in text

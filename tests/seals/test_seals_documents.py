@@ -21,10 +21,10 @@ from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
 from core.errors import Kind, YinxinError
 from seals.contracts import SealingSupport
 from seals.documents import Document
+from seals.documents.pdf import seal_pdf
 from seals.levels import Level
 from seals.placement import POINTS_PER_MM, PageGeometry, Placement
 from seals.report import Verdict
-from seals.sealing import seal_pdf
 from tests.support import pdf
 from tests.support.sealing import PLACE, Office, blank_pdf
 
@@ -40,7 +40,7 @@ def seal_at(office: Office, document: Document, place: Placement, field: str | N
         support=SealingSupport(),
         clock=office.clock,
         field=field,
-    )
+    ).read()
 
 
 def encrypted(document: bytes) -> bytes:

@@ -19,16 +19,10 @@ from core.sm2.fallback import GmsslEngine
 from seals.levels import Level
 from seals.pades.policy import AllowedAlgorithms
 from seals.pades.validator import RegistryValidator
-from tests.support import pdf
+from tests.support import bouncycastle, pdf
 from tests.support.openssl import SM2_ID, openssl, verifies
 from tests.support.sealing import Office
 
-JARS = [Path(f"/usr/share/java/{name}.jar") for name in ("bcprov", "bcpkix", "bcutil")]
-
-needs_bouncy_castle = pytest.mark.skipif(
-    shutil.which("javac") is None or not all(jar.exists() for jar in JARS),
-    reason="javac or BouncyCastle is not installed (Debian: default-jdk-headless libbcpkix-java)",
-)
 needs_pdfsig = pytest.mark.skipif(
     shutil.which("pdfsig") is None, reason="pdfsig is not installed (Debian: poppler-utils)"
 )
@@ -179,39 +173,7 @@ def test_pyhankos_own_validation_with_our_validator(request: pytest.FixtureReque
     assert asyncio.run(async_validate_pdf_timestamp(timestamp, context)).trusted
 
 
-VERIFIER = """
-import java.nio.file.*;
-import java.security.Security;
-import org.bouncycastle.cert.X509CertificateHolder;
-import org.bouncycastle.cms.*;
-import org.bouncycastle.cms.jcajce.*;
-import org.bouncycastle.jce.provider.BouncyCastleProvider;
-
-public class SealVerifier {
-    public static void main(String[] files) throws Exception {
-        Security.addProvider(new BouncyCastleProvider());
-        for (int i = 0; i < files.length; i += 2) {
-            byte[] message = Files.readAllBytes(Paths.get(files[i]));
-            byte[] content = Files.readAllBytes(Paths.get(files[i + 1]));
-            CMSSignedData data = content.length == 0
-                ? new CMSSignedData(message)
-                : new CMSSignedData(new CMSProcessableByteArray(content), message);
-            SignerInformation signer = data.getSignerInfos().getSigners().iterator().next();
-            X509CertificateHolder holder = (X509CertificateHolder)
-                data.getCertificates().getMatches(signer.getSID()).iterator().next();
-            boolean good = signer.verify(new JcaSimpleSignerInfoVerifierBuilder().setProvider("BC").build(holder));
-            System.out.println(good ? "valid" : "wrong");
-        }
-    }
-}
-"""
-
-
-@needs_bouncy_castle
 def test_bouncy_castle_verifies_every_signature(sealed_sm2: bytes, sealed_rsa: bytes, tmp_path: Path) -> None:
-    (tmp_path / "SealVerifier.java").write_text(VERIFIER)
-    path = ":".join(map(str, [*JARS, tmp_path]))
-    subprocess.run(["javac", "-cp", path, tmp_path / "SealVerifier.java"], check=True, capture_output=True)
     files: list[str | Path] = []
     for number, (signed_data, octets) in enumerate([*signatures_in(sealed_sm2), *signatures_in(sealed_rsa)]):
         message, content = tmp_path / f"{number}.der", tmp_path / f"{number}.data"
@@ -219,6 +181,5 @@ def test_bouncy_castle_verifies_every_signature(sealed_sm2: bytes, sealed_rsa: b
         detached = signed_data["encap_content_info"]["content_type"].native == "data"
         content.write_bytes(octets if detached else b"")
         files += [message, content]
-    java: list[str | Path] = ["java", "-XX:TieredStopAtLevel=1", "-cp", path, "SealVerifier", *files]
-    done = subprocess.run(java, capture_output=True, text=True, check=False)
+    done = bouncycastle.run("SealVerify", *files)
     assert done.stdout.split() == ["valid"] * 6, done.stderr

@@ -10,9 +10,9 @@ from core.algorithms import SHA1, SHA256, SM3, Digest, KeyKind
 from core.clock import FixedClock
 from core.errors import Kind, YinxinError
 from seals.contracts import Evidence, SealingSupport
+from seals.documents.pdf import seal_pdf
 from seals.levels import Level
 from seals.report import Verdict
-from seals.sealing import seal_pdf
 from seals.verification import Trust, verify_pdf
 from tests.support.sealing import PLACE, Office, TestTimestamper, blank_pdf, ocsp_response
 
@@ -79,7 +79,7 @@ UNAVAILABLE = YinxinError(Kind.UNAVAILABLE, "the authority does not answer")
 
 
 def seal_with(office: Office, support: SealingSupport, level: Level = Level.B_LTA) -> bytes:
-    return seal_pdf(DOCUMENT, office.seal, PLACE, level=level, support=support, clock=office.clock)
+    return seal_pdf(DOCUMENT, office.seal, PLACE, level=level, support=support, clock=office.clock).read()
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_the_signature_says_when_and_why(sm2_office: Office) -> None:
         reason="发文",
         location="宝鸡",
         field="Office",
-    )
+    ).read()
     seal = sm2_office.report(sealed).signatures[0]
     assert (seal.field, seal.claimed_time) == ("Office", clock.now())
     assert (seal.claims.name, seal.claims.reason, seal.claims.location) == ("宝鸡市人民政府办公室", "发文", "宝鸡")

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seals.contracts import SealingSupport
+from seals.documents.pdf import seal_pdf
 from seals.levels import Level
 from seals.report import Report, Verdict
-from seals.sealing import seal_pdf
 from seals.verification import Trust, verify_pdf
 from tests.support import pdf
 from tests.support.sealing import PLACE, Office, blank_pdf
@@ -168,7 +168,7 @@ def test_a_swapped_time_stamp_is_invalid(sm2_office: Office, sealed_at: SealedAt
 def test_a_time_stamp_by_a_stranger_is_not_trusted(sm2_office: Office, plain: bytes) -> None:
     stranger = Office(sm2_office.kind, sm2_office.clock)
     support = SealingSupport(stranger.timestamper, sm2_office)
-    sealed = seal_pdf(plain, sm2_office.seal, PLACE, level=Level.B_T, support=support, clock=sm2_office.clock)
+    sealed = seal_pdf(plain, sm2_office.seal, PLACE, level=Level.B_T, support=support, clock=sm2_office.clock).read()
     report = sm2_office.report(sealed, status=True)
     assert report.verdict is Verdict.INDETERMINATE
     assert codes(report) == {"timestamp-not-trusted"}

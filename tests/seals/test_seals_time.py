@@ -10,9 +10,9 @@ from core.algorithms import SHA1, KeyKind
 from core.clock import FixedClock
 from core.errors import YinxinError
 from seals.contracts import Evidence, SealingSupport
+from seals.documents.pdf import seal_pdf
 from seals.levels import Level
 from seals.report import Report, Verdict
-from seals.sealing import seal_pdf
 from seals.verification import Trust, verify_pdf
 from tests.support.sealing import PLACE, Office, blank_pdf, ocsp_response
 
@@ -153,7 +153,7 @@ def test_a_content_ocsp_response_does_not_hide_a_revocation() -> None:
         level=Level.B_LTA,
         support=SealingSupport(office.timestamper, outdated),
         clock=office.clock,
-    )
+    ).read()
     assert office.report(sealed).verdict is Verdict.VALID  # nobody could know
     report = office.report(sealed, status=True)
     assert report.verdict is Verdict.INVALID

@@ -28,7 +28,7 @@ from seals import records, use
 from seals.bounds import BEIJING, Bounds, Use, bounds_of, day_of, require_within
 from seals.contracts import SealingSupport
 from seals.levels import Level
-from seals.permissions import Permission, parse_permission, permit, submit_permission
+from seals.permissions import UsePermission, parse_permission, permit, submit_permission
 from seals.placement import Placement
 from seals.registered import find
 from seals.report import Verdict
@@ -87,7 +87,7 @@ def order_for(plain: bytes, level: Level = Level.B_LTA, **more: Any) -> use.UseO
 
 def stamp(seals: Bureau, order: use.UseOrder, name: str = "office", support: OfficeSupport | None = None) -> bytes:
     support = support or seals.support
-    return use.stamp(seals.context, seals.keys, support, seals.crew, name, order, actor="oa")
+    return use.stamp(seals.context, seals.keys, support, seals.crew, name, order, actor="oa").read()
 
 
 def uses(seals: Bureau) -> list[Any]:
@@ -117,7 +117,7 @@ def test_every_use_is_recorded(seals: Bureau, plain: bytes) -> None:
     assert (row.sha256_before, row.sha256_after) == (sha256(plain).hexdigest(), sha256(sealed).hexdigest())
     assert (row.actor, row.purpose, row.level, row.page) == ("oa", "a notice", "B-LTA", 1)
     assert (row.ordinal, row.revision, row.person, row.document_type) == (1, 1, "张三", "notice")
-    assert row.place == "100, 100 mm"
+    assert row.place == "1: 100, 100 mm"
     with seals.context.storage.reading() as connection:
         entry = read_entries(connection, limit=1)[0]
     assert (entry["act"], entry["actor"], entry["subject"]) == ("seals.document.seal", "oa", "office")
@@ -386,11 +386,11 @@ def test_only_custodians_permit_and_nobody_for_themselves(seals: Bureau) -> None
 def test_permissions_made_by_hand_are_judged_by_the_same_rules(seals: Bureau) -> None:
     seal = find(seals.context, seals.crew, "strict")
     now = seals.context.clock.now()
-    good = Permission(
+    good = UsePermission(
         number="0" * 32, seal="strict", seal_digest=seal.digest, document_sha256="ef" * 32, until=now + timedelta(1)
     )
 
-    def submitted(permission: Permission, **changes: Any) -> None:
+    def submitted(permission: UsePermission, **changes: Any) -> None:
         content = permission.canonical()
         fields = {"act": Act.ALLOW_USE, "subject": f"use:{permission.number}", "sequence": 1}
         fields |= {"digest": SM3.of(content).hex(), "at": now, "operator": CUSTODIAN}

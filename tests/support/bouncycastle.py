@@ -3,6 +3,7 @@
 Debian: apt-get install default-jdk-headless libbcpkix-java
 """
 
+import hashlib
 import shutil
 import subprocess
 import tempfile
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-CMS, ATTRIBUTES, EVIDENCE = (
-    Path(__file__).with_name(f"{name}.java") for name in ("Sm2Verify", "AttributeVerify", "EvidenceRecords")
-)
+from tests.support import processes
+
+PROGRAMS = sorted(Path(__file__).parent.glob("*.java"))
 JARS = [Path(f"/usr/share/java/{name}.jar") for name in ("bcprov", "bcpkix", "bcutil")]
+QUICK = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+"""Programs so short are slowed down by what makes long ones fast."""
 
 
 def cms_refusal(message: bytes, *, content: bytes | None = None, certificates: Sequence[bytes] = ()) -> str:
@@ -29,7 +32,7 @@ def cms_refusal(message: bytes, *, content: bytes | None = None, certificates: S
             arguments += ["--content", str(_file(folder, "content", content))]
         for number, certificate in enumerate(certificates):
             arguments += ["--certificate", str(_file(folder, f"certificate{number}", certificate))]
-        done = _run(CMS, arguments)
+        done = run("Sm2Verify", *arguments)
     return "" if done.returncode == 0 and done.stdout.strip() == "VERIFIED" else done.stderr or "no answer"
 
 
@@ -37,37 +40,44 @@ def attribute_certificate(certificate: bytes, authority: bytes, holder: bytes) -
     """What BouncyCastle says of an attribute certificate (all DER): `VERIFIED` and its roles, or what is wrong."""
     with tempfile.TemporaryDirectory() as folder:
         given = {"certificate": certificate, "authority": authority, "holder": holder}
-        done = _run(ATTRIBUTES, [str(_file(folder, name, data)) for name, data in given.items()])
+        done = run("AttributeVerify", *(_file(folder, name, data) for name, data in given.items()))
     return done.stdout.strip() if done.returncode == 0 else done.stderr or "no answer"
 
 
 def evidence_records(*arguments: str | Path) -> list[str]:
     """What EvidenceRecords.java prints, by lines; AssertionError if it fails."""
-    done = _run(EVIDENCE, list(map(str, arguments)))
+    done = run("EvidenceRecords", *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
 
-def _run(source: Path, arguments: Sequence[str]) -> "subprocess.CompletedProcess[str]":
-    classes = _compiled(source)
+def run(program: str, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    """Run one of the programs beside this file; pytest's skip if BouncyCastle or a Java compiler is not installed."""
+    classes = _compiled()
     if classes is None:
         pytest.skip("BouncyCastle or a Java compiler is not installed")
-    quick = ["-XX:TieredStopAtLevel=1", "-Xshare:auto"]
-    command = ["java", *quick, "-cp", _class_path(classes.name), source.stem, *arguments]
+    command = ["java", *QUICK, "-Xshare:auto", "-cp", _class_path(classes), program, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 @cache
-def _compiled(source: Path) -> "tempfile.TemporaryDirectory[str] | None":
-    """The folder of the class file; it goes when the session ends."""
+def _compiled() -> Path | None:
+    """The folder of all programs' classes, made once for all processes that test this checkout."""
     if not all(map(shutil.which, ("java", "javac"))) or not all(jar.exists() for jar in JARS):
         return None
-    folder = tempfile.TemporaryDirectory(prefix="bouncycastle-")
-    subprocess.run(["javac", "-cp", _class_path(), "-d", folder.name, source], check=True, timeout=60)
+    digest = hashlib.sha256(b"".join(program.read_bytes() for program in PROGRAMS)).hexdigest()
+    folder = processes.CHECKOUT / ".pytest_cache" / f"java-{digest[:16]}"
+    with processes.once(folder) as missing:
+        if missing:
+            made = Path(tempfile.mkdtemp(dir=folder.parent))
+            quick = [f"-J{option}" for option in QUICK]
+            options = ["-proc:none", "-cp", _class_path(), "-d", str(made)]
+            subprocess.run(["javac", *quick, *options, *map(str, PROGRAMS)], check=True, timeout=120)
+            made.rename(folder)
     return folder
 
 
-def _class_path(*folders: str) -> str:
+def _class_path(*folders: Path) -> str:
     return ":".join(map(str, (*folders, *JARS)))
 
 

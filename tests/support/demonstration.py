@@ -60,7 +60,8 @@ def seeded_home(shared: Path) -> Path:
     home = shared / "home"
     with processes.once(home) as missing:
         if missing:
-            with Serving(home, "--seed"):
+            # Two that start quickly: tests of the services start them all.
+            with Serving(home, "--seed", "ocsp", "tsa"):
                 pass
     return home
 

@@ -17,11 +17,12 @@ from core.algorithms import Digest, KeyKind
 from core.asn1 import der
 from core.clock import Clock
 from seals.contracts import Evidence, SealingSupport
+from seals.documents.pdf import seal_pdf
 from seals.levels import Level
 from seals.picture import RoundSeal
 from seals.placement import Placement
 from seals.report import Report
-from seals.sealing import Seal, seal_pdf
+from seals.sealing import Seal
 from seals.verification import Trust, verify_pdf
 from tests.support import pki
 
@@ -159,7 +160,7 @@ class Office:
         return SealingSupport(self.timestamper, self)
 
     def sealed(self, document: bytes, level: Level = Level.B_LTA, place: Placement = PLACE) -> bytes:
-        return seal_pdf(document, self.seal, place, level=level, support=self.support, clock=self.clock)
+        return seal_pdf(document, self.seal, place, level=level, support=self.support, clock=self.clock).read()
 
 
 def ocsp_response(issuer: pki.Party, certificate: bytes, digest: Digest, now: datetime) -> bytes:

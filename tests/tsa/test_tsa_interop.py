@@ -13,19 +13,15 @@ from core.algorithms import SHA256, SM3
 from core.clock import FixedClock
 from core.sm2 import curve
 from core.sm2.fallback import GmsslEngine
+from tests.support import bouncycastle
 from tests.support.tsa import Stamps, read_info, read_signature, signed_data, write_pem
 from tsa.authority import TimeStampAuthority
 from tsa.request import MessageImprint, TimeStampRequest
 from tsa.verification import read_token
 
 OPENSSL = shutil.which("openssl")
-JARS = [Path(f"/usr/share/java/{name}.jar") for name in ("bcprov", "bcpkix", "bcutil")]
 
 needs_openssl = pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed (Debian: openssl)")
-needs_bouncy_castle = pytest.mark.skipif(
-    shutil.which("javac") is None or not all(jar.exists() for jar in JARS),
-    reason="javac or BouncyCastle is not installed (Debian: default-jdk-headless libbcpkix-java)",
-)
 
 
 def openssl(*arguments: str | Path) -> str:
@@ -125,52 +121,12 @@ def test_pyhanko_asks_and_takes(authority: TimeStampAuthority, unit: str) -> Non
     assert read_token(token.dump()).imprint == SHA256.of(b"document")
 
 
-VERIFIER = """
-import java.io.FileInputStream;
-import java.nio.file.*;
-import java.security.*;
-import java.security.cert.*;
-import org.bouncycastle.cert.X509CertificateHolder;
-import org.bouncycastle.cms.jcajce.JcaSimpleSignerInfoVerifierBuilder;
-import org.bouncycastle.jce.provider.BouncyCastleProvider;
-import org.bouncycastle.tsp.*;
-
-public class Verifier {
-    public static void main(String[] files) throws Exception {
-        Security.addProvider(new BouncyCastleProvider());
-        TimeStampRequest request = new TimeStampRequest(Files.readAllBytes(Paths.get(files[0])));
-        TimeStampResponse response = new TimeStampResponse(Files.readAllBytes(Paths.get(files[1])));
-        response.validate(request);
-        TimeStampToken token = response.getTimeStampToken();
-        X509CertificateHolder holder = (X509CertificateHolder)
-            token.getCertificates().getMatches(token.getSID()).iterator().next();
-        token.validate(new JcaSimpleSignerInfoVerifierBuilder().setProvider("BC").build(holder));
-        System.out.println("valid " + token.getTimeStampInfo().getGenTime().toInstant());
-    }
-}
-"""
-
-
-@pytest.fixture(scope="session")
-def bouncy_castle(tmp_path_factory: pytest.TempPathFactory) -> list[str | Path]:
-    folder = tmp_path_factory.mktemp("java")
-    (folder / "Verifier.java").write_text(VERIFIER)
-    path = ":".join(map(str, [*JARS, folder]))
-    subprocess.run(["javac", "-cp", path, folder / "Verifier.java"], check=True, capture_output=True)
-    return ["java", "-XX:TieredStopAtLevel=1", "-cp", path, "Verifier"]
-
-
-@needs_bouncy_castle
 @pytest.mark.parametrize("unit", ["sm2", "rsa", "p256"])
-def test_bouncy_castle_validates(
-    authority: TimeStampAuthority, tmp_path: Path, bouncy_castle: list[str | Path], unit: str
-) -> None:
+def test_bouncy_castle_validates(authority: TimeStampAuthority, tmp_path: Path, unit: str) -> None:
     digest = SM3 if unit == "sm2" else SHA256
     imprint = MessageImprint.of(digest, digest.of(b"document"))
     request = TimeStampRequest(imprint, nonce=99, wants_certificates=True).encode()
     (tmp_path / "a.tsq").write_bytes(request)
     (tmp_path / "a.tsr").write_bytes(authority.respond(request, unit=unit))
-    done = subprocess.run(
-        [*bouncy_castle, tmp_path / "a.tsq", tmp_path / "a.tsr"], capture_output=True, text=True, check=False
-    )
+    done = bouncycastle.run("ReplyVerify", tmp_path / "a.tsq", tmp_path / "a.tsr")
     assert done.stdout == "valid 2026-11-01T02:00:00Z\n", done.stderr

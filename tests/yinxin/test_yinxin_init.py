@@ -99,8 +99,8 @@ def test_an_order_to_stop_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[centre]\nnane = 'x'\n", "centre.nane: unknown setting"),
-        ("[center]\nname = 'x'\n", "center: unknown setting"),
+        ("[centre]\nnane = 'x'\n", "centre.nane: unknown field"),
+        ("[center]\nname = 'x'\n", "center: unknown field"),
         ("[ca]\nport = 'x'\n", "ca.port: "),
         ("[ca\n", "yinxin.toml"),
         ("[centre]\nkey_kinds = ['dsa']\n", "centre.key_kinds"),

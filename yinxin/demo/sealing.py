@@ -24,7 +24,7 @@ def seal_notice(home: Home, label: str, notice: bytes) -> bytes:
     place = Placement(SEAL_PLACE.page, SEAL_PLACE.x_mm, SEAL_PLACE.y_mm)
     order = UseOrder(notice, place, level=Level.B_LTA, purpose="宝政办发〔2026〕18号", reason=REASON)
     keys, people = home.key_store("seals"), SealPeople(home.context)
-    return stamp(home.context, keys, sealing_support(home), people, seal_name(label), order, actor="demo")
+    return stamp(home.context, keys, sealing_support(home), people, seal_name(label), order, actor="demo").read()
 
 
 def tamper(sealed: bytes) -> bytes:

@@ -1,0 +1,99 @@
+"""What may be added after a signature: pyHanko's rules, and the further marks of later seals.
+
+pyHanko knows no annotations but those of signature fields, and lets no visible field follow a certification. Seals are
+seen on several pages, and DocMDP 2 permits signing (ISO 32000-2 12.8.2.2).
+"""
+
+from collections.abc import Iterable, Iterator
+
+from pyhanko.pdf_utils import generic
+from pyhanko.sign.diff_analysis import DEFAULT_DIFF_POLICY, ModificationLevel, StandardDiffPolicy
+from pyhanko.sign.diff_analysis.form_rules_api import FieldComparisonContext, FormUpdate, FormUpdatingRule
+from pyhanko.sign.diff_analysis.rules.form_field_rules import (
+    GenericFieldModificationRule,
+    SigFieldCreationRule,
+    SigFieldModificationRule,
+)
+from pyhanko.sign.diff_analysis.rules.form_field_rules import (
+    _walk_page_tree_annots as changed_annotations,
+)
+from pyhanko.sign.fields import enumerate_sig_fields
+
+MARK = "/Stamp"
+_Update = tuple[ModificationLevel, FormUpdate]
+
+
+class LaterSeals(SigFieldCreationRule):
+    """New signature fields, and stamp annotations that were added in the revision of a signature and so are signed."""
+
+    def __init__(self) -> None:
+        super().__init__(approve_widget_bindings=False, allow_new_visible_after_certify=True)
+
+    def apply(self, context: FieldComparisonContext) -> Iterable[_Update]:
+        """The updates that are cleared."""
+        yield from super().apply(context)
+        fields = dict(_widgets(context))
+        sealed = _sealed_revisions(context)
+        marks = dict(_marks(context, sealed))
+        if not fields and not marks:
+            return
+        old, new = context.old.root["/Pages"], context.new.root["/Pages"]
+        for update in changed_annotations(
+            old, new, {**fields, **marks}, context.old, valid_when_locked=True, refs_seen=set()
+        ):
+            yield ModificationLevel.LTA_UPDATES, update
+        for reference, name in marks.items():
+            for part in context.new.collect_dependencies(
+                generic.IndirectObject(reference.idnum, reference.generation, context.new),
+                since_revision=context.old.revision + 1,
+            ):
+                if context.new.reader.xrefs.get_last_change(part) in sealed:
+                    yield ModificationLevel.ANNOTATIONS, FormUpdate(part, field_name=name, valid_when_locked=True)
+
+
+def _widgets(context: FieldComparisonContext) -> Iterator[tuple[generic.Reference, str]]:
+    """The annotations of new signature fields."""
+    for name, field in context.field_specs.items():
+        if field.field_type != "/Sig" or field.old_field_ref or field.new_field is None or field.new_field_ref is None:
+            continue
+        yield field.new_field_ref, name
+        for kid in field.new_field.get("/Kids", ()):
+            yield kid.reference, name
+
+
+def _sealed_revisions(context: FieldComparisonContext) -> dict[int, str]:
+    """The later revisions in which a signature field was given its value, and the name of the field."""
+    xrefs, sealed = context.new.reader.xrefs, {}
+    for name, _value, field in enumerate_sig_fields(context.new, filled_status=True):
+        value = field.get_object().raw_get("/V")
+        if isinstance(value, generic.IndirectObject):
+            sealed[xrefs.get_last_change(value.reference)] = name
+    return {revision: name for revision, name in sealed.items() if revision > context.old.revision}
+
+
+def _marks(context: FieldComparisonContext, sealed: dict[int, str]) -> Iterator[tuple[generic.Reference, str]]:
+    """New stamp annotations that were last written together with the value of a signature field."""
+    xrefs = context.new.reader.xrefs
+    for page in _pages(context.new.root["/Pages"]) if sealed else ():
+        for annotation in page.get("/Annots", ()):
+            if not isinstance(annotation, generic.IndirectObject):
+                continue
+            revision = xrefs.get_last_change(annotation.reference)
+            if revision in sealed and context.new(annotation.reference).get("/Subtype") == MARK:
+                yield annotation.reference, sealed[revision]
+
+
+def _pages(node: generic.DictionaryObject, deepest: int = 64) -> Iterator[generic.DictionaryObject]:
+    for reference in node["/Kids"]:
+        kid = reference.get_object()
+        if "/Kids" not in kid:
+            yield kid
+        elif deepest:
+            yield from _pages(kid, deepest - 1)
+
+
+POLICY = StandardDiffPolicy(
+    global_rules=DEFAULT_DIFF_POLICY.global_rules,
+    form_rule=FormUpdatingRule([LaterSeals(), SigFieldModificationRule(), GenericFieldModificationRule()]),
+)
+"""Marks are changes of the level of annotations, so that only DocMDP 3 or no certification permits them."""
