@@ -8,6 +8,7 @@ from core.cli import Group, Output, output_option
 from core.home import Home
 from core.i18n import _
 from seals import api_keys
+from seals.inspect_cli import inspect_command
 from seals.picture_cli import clean, draw
 from seals.printing import print_report, print_summary
 from seals.register_cli import group as register
@@ -108,5 +109,6 @@ def new_api_key(home: Home, name: str, seals: tuple[str, ...], output: Output) -
 group.add_command(register, "register")
 group.add_command(permit)
 group.add_command(uses)
+group.add_command(inspect_command)
 group.add_command(draw)
 group.add_command(clean)

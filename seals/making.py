@@ -67,7 +67,7 @@ def check_maker_signature(seal: Seal) -> None:
     """
     public_key_info = x509.Certificate.load(seal.maker_certificate).public_key.dump()
     try:
-        verify(public_key_info, _algorithm(seal.algorithm), seal.signature, seal.signed)
+        verify(public_key_info, seal_algorithm(seal.algorithm), seal.signature, seal.signed)
     except InvalidSignature:
         raise YinxinError(Kind.INVALID, _("the seal was not signed by its maker, or was changed since")) from None
 
@@ -77,8 +77,8 @@ def _oid(algorithm: Algorithm) -> str:
     return dotted
 
 
-def _algorithm(dotted: str) -> Algorithm:
-    """A seal names its algorithm by OID alone; RSA's has NULL parameters, the others' none."""
+def seal_algorithm(dotted: str) -> Algorithm:
+    """Seals and signatures with them name it by OID alone; RSA's has NULL parameters, the others' none."""
     try:
         return algorithm_by_identifier(der.sequence(der.oid(dotted)))
     except YinxinError:
