@@ -50,6 +50,13 @@ def row(name: str, value: float, unit: str, peer: str, peer_value: float) -> Row
     return Row(name, round(value, 3), unit, peer, round(peer_value, 3), round(value / peer_value, 3))
 
 
+def renewed(name: str, rows: Sequence[Row]) -> list[Row]:
+    """The rows of the last report, with these in the place of those of the same name."""
+    before = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))["rows"]
+    by_name = {one["name"]: Row(**one) for one in before} | {one.name: one for one in rows}
+    return list(by_name.values())
+
+
 def report(name: str, title: str, rows: Sequence[Row]) -> None:
     """Write `results/NAME.json` and `.md`, and print the latter."""
     machine = {

@@ -1,6 +1,7 @@
 """Load for servers: as fast as they can (`wrk`, `ab`), or at a constant rate with latency from when each was due."""
 
 import argparse
+import gc
 import json
 import os
 import re
@@ -84,7 +85,7 @@ def wrk(
 
 def ab(port: int, body: Path, count: int = 8_000) -> float:
     """Requests per second, a connection for each."""
-    command = ["taskset", "-c", LOAD_CORE, "ab", "-q", f"-c{CONNECTIONS}", f"-n{count}", "-p", str(body)]
+    command = ["taskset", "-c", LOAD_CORE, "ab", "-q", "-s5", f"-c{CONNECTIONS}", f"-n{count}", "-p", str(body)]
     command += ["-T", "application/ocsp-request", f"http://127.0.0.1:{port}/"]
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     assert "Non-2xx" not in said, said
@@ -115,13 +116,14 @@ class _Client:
 
     def replies(self) -> int:
         """How many begin in what has come."""
-        come = self._rest + self.socket.recv(1 << 20)
+        come = self._rest + self.socket.recv(1 << 16)
         self._rest = come[1 - len(_REPLY) :]  # the beginning of one may be cut in two
         return come.count(_REPLY)
 
 
 def _at_rate(port: int, requests: Sequence[bytes], rate: float, seconds: float) -> dict[str, float]:
     """Plain sockets, and never asleep: it has a core of its own, and must keep up with the server."""
+    gc.disable()
     clients = [_Client(port) for _connection in range(CONNECTIONS)]
     by_number = {client.socket.fileno(): client for client in clients}
     poll = select.epoll()

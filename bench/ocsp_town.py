@@ -104,13 +104,21 @@ class Server:
     port: int
     process: subprocess.Popen[bytes]
 
-    def memory_mb(self) -> float:
-        """Of the process and those below it, MiB; what they share counts once (Pss)."""
+    def processor_seconds(self) -> float:
+        """What the process and those below it have used of their core, in user and in kernel mode (proc(5))."""
+        fields = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self._tree())
+        return sum(int(field[11]) + int(field[12]) for field in fields) / os.sysconf("SC_CLK_TCK")
+
+    def _tree(self) -> list[int]:
         tree = [self.process.pid]
         for pid in tree:
             tree += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        return tree
+
+    def memory_mb(self) -> float:
+        """Of the process and those below it, MiB; what they share counts once (Pss)."""
         kib = 0
-        for pid in tree:
+        for pid in self._tree():
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
             kib += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
         return kib / 1024

@@ -11,6 +11,7 @@ from ca.state import Move, Reason, State, state_after
 from core.certificates import serial_text
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.storage import insert_absent
 
 
 class _Statements:
@@ -83,6 +84,14 @@ def latest_event(books: Books = CERTIFICATES) -> sa.ColumnElement[bool]:
     )
 
 
+def last_event_of_issued(books: Books = CERTIFICATES) -> sa.ColumnElement[bool]:
+    """The condition of a join that gives each certificate its last event, if it has any."""
+    issued, events = books.issued, books.events
+    return sa.and_(
+        events.c.authority_id == issued.c.authority_id, events.c.serial == issued.c.serial, latest_event(books)
+    )
+
+
 def advance(
     connection: sa.Connection,
     authority_id: int,
@@ -109,10 +118,25 @@ def advance(
                 subject=serial_text(serial),
                 remedy=_("check the serial number and the authority"),
             )
-    advance_locked(connection, authority_id, serials, move, at=at, actor=actor, reason=reason, books=books)
+    _advance(connection, authority_id, serials, move, at=at, actor=actor, reason=reason, books=books)
 
 
-def advance_locked(
+def enter_issued(connection: sa.Connection, issued: Sequence[tuple[int, int]], *, at: datetime, actor: str) -> None:
+    """That certificates (authority, serial number) are issued; the transaction has locked them by changing them.
+
+    This begins their history, unless they were presumed issued meanwhile (`ca.reconciliation`).
+    """
+    _number_in_order_of_commit(connection)
+    rows = [_event(of, serial, 1, Move.ISSUE, State.VALID, at, actor) for of, serial in issued]
+    if insert_absent(connection, CERTIFICATES.events, rows) == len(rows):
+        return
+    for of, serial in issued:
+        (last,) = connection.execute(_STATEMENTS[CERTIFICATES.kind].last, {"of": of, "numbers": [serial]}).all()[-1:]
+        if (last.sequence, last.state) != (1, State.VALID):
+            _advance(connection, of, [serial], Move.ISSUE, at=at, actor=actor)
+
+
+def _advance(
     connection: sa.Connection,
     authority_id: int,
     serials: Sequence[int],
@@ -123,7 +147,6 @@ def advance_locked(
     reason: Reason | None = None,
     books: Books = CERTIFICATES,
 ) -> None:
-    """As `advance`, on certificates that are in the books and that the transaction has locked by changing them."""
     statements = _STATEMENTS[books.kind]
     wanted = {"of": authority_id, "numbers": serials}
     last = {row.serial: row for row in connection.execute(statements.last, wanted)}
@@ -131,20 +154,32 @@ def advance_locked(
     for serial in serials:
         before = last.get(serial)
         state = state_after(State(before.state) if before else None, move, subject=serial_text(serial))
-        rows.append(
-            {
-                "authority_id": authority_id,
-                "serial": serial,
-                "sequence": before.sequence + 1 if before else 1,
-                "move": move.value,
-                "state": state.value,
-                "reason": reason.value if reason else None,
-                "at": at,
-                "actor": actor,
-            }
-        )
+        sequence = before.sequence + 1 if before else 1
+        rows.append(_event(authority_id, serial, sequence, move, state, at, actor, reason))
     _number_in_order_of_commit(connection)
     connection.execute(statements.enter, rows)
+
+
+def _event(
+    authority_id: int,
+    serial: int,
+    sequence: int,
+    move: Move,
+    state: State,
+    at: datetime,
+    actor: str,
+    reason: Reason | None = None,
+) -> dict[str, object]:
+    return {
+        "authority_id": authority_id,
+        "serial": serial,
+        "sequence": sequence,
+        "move": move.value,
+        "state": state.value,
+        "reason": reason.value if reason else None,
+        "at": at,
+        "actor": actor,
+    }
 
 
 def _number_in_order_of_commit(connection: sa.Connection) -> None:

@@ -1,19 +1,17 @@
 """What is committed before a CA key is used: whose each key is, and the exact bytes that will be signed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from ca.authorities import Authority
-from ca.history import steps_of
 from ca.records import certificates, keys
-from ca.state import State
 from ca.succession import require_succession
 from core.asn1.names import describe_attributes
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.storage import insert_absent
 
 if TYPE_CHECKING:
     from ca.issuance import Intent
@@ -25,22 +23,7 @@ _CLAIMS = sa.select(
     .where(certificates.c.key_digest == keys.c.digest, certificates.c.certificate.is_not(None))
     .label("finished"),
 ).where(keys.c.digest.in_(sa.bindparam("digests", expanding=True)))
-_CLAIM, _INTENT = sa.insert(keys), sa.insert(certificates)
-
-
-def require_issuers_in_force(connection: sa.Connection, issuers: Iterable[Authority]) -> None:
-    """Return if none of these authorities was revoked or held; else `YinxinError` (conflict)."""
-    for authority in issuers:
-        if authority.serial is None:
-            continue  # a root in its ceremony
-        history = steps_of(connection, authority.issuer_id or authority.id, authority.serial)
-        if history and history[-1].state in (State.HELD, State.REVOKED):
-            raise YinxinError(
-                Kind.CONFLICT,
-                _("the authority's own certificate is {state}").format(state=history[-1].state),
-                subject=authority.name,
-                remedy=_("issue from another authority"),
-            )
+_INTENT = sa.insert(certificates).inline()
 
 
 def claim_keys(connection: sa.Connection, intents: Sequence["Intent"]) -> None:
@@ -49,37 +32,42 @@ def claim_keys(connection: sa.Connection, intents: Sequence["Intent"]) -> None:
     Only a retry may bring a key again: the same holder, the same approval, and no result yet; or a successor of the
     key's newest certificate, for the same holder.
     """
-    digests = [intent.key_digest for intent in intents]
-    claims = {row.digest: row for row in connection.execute(_CLAIMS, {"digests": digests})}
-    fresh: dict[bytes, dict[str, object]] = {}
-    for intent in intents:
-        claim, reference = claims.get(intent.key_digest), intent.request.approval.reference
-        predecessor = intent.request.predecessor
-        use = "encryption" if intent.version.profile.is_encryption else "signing"
-        if claim and claim.use != use:
-            raise _in_use(_("a key that encrypts never signs, and the reverse"), reference)
-        if claim and claim.finished and predecessor and intent.key_digest not in fresh:
-            require_succession(connection, intent, predecessor)
-            fresh[intent.key_digest] = {}
-            continue
-        if intent.key_digest in fresh or (claim and claim.subject != intent.subject):
-            raise _in_use(_("the key is certified for another holder"), reference)
-        if claim and (claim.approval_reference != reference or claim.finished):
-            raise _in_use(_("the key is certified already"), reference)
-        row: dict[str, object] = {
+    rows = [
+        {
             "digest": intent.key_digest,
             "subject": intent.subject,
-            "approval_reference": reference,
-            "use": use,
+            "approval_reference": intent.request.approval.reference,
+            "use": _use(intent),
         }
-        fresh[intent.key_digest] = row
-    rows = [row for digest, row in fresh.items() if digest not in claims]
-    try:
-        if rows:
-            connection.execute(_CLAIM, rows)
-    except sa.exc.IntegrityError:
-        # Another process certified the same key a moment ago.
-        raise _in_use(_("the key is certified already"), intents[0].request.approval.reference) from None
+        for intent in intents
+    ]
+    if insert_absent(connection, keys, rows) < len(rows):
+        _require_free(connection, intents)
+
+
+def _require_free(connection: sa.Connection, intents: Sequence["Intent"]) -> None:
+    """Of keys all of which are noted: `YinxinError` (conflict) unless each is its intent's own, or a successor's."""
+    wanted = {"digests": [intent.key_digest for intent in intents]}
+    claims = {row.digest: row for row in connection.execute(_CLAIMS, wanted)}
+    seen: set[bytes] = set()
+    for intent in intents:
+        claim, reference = claims[intent.key_digest], intent.request.approval.reference
+        predecessor = intent.request.predecessor
+        again = intent.key_digest in seen
+        seen.add(intent.key_digest)
+        if claim.use != _use(intent):
+            raise _in_use(_("a key that encrypts never signs, and the reverse"), reference)
+        if claim.finished and predecessor and not again:
+            require_succession(connection, intent, predecessor)
+            continue
+        if again or claim.subject != intent.subject:
+            raise _in_use(_("the key is certified for another holder"), reference)
+        if claim.approval_reference != reference or claim.finished:
+            raise _in_use(_("the key is certified already"), reference)
+
+
+def _use(intent: "Intent") -> str:
+    return "encryption" if intent.version.profile.is_encryption else "signing"
 
 
 def record_intents(connection: sa.Connection, intents: Sequence["Intent"], now: datetime) -> None:

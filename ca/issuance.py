@@ -6,25 +6,24 @@ intents in the books, which `ca.reconciliation` presumes issued: no signature is
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from ca.activation import ProfileVersion, active_profile
-from ca.authorities import Authority, authority_of, find_authority
-from ca.books import AuthorityKind
+from ca.activation import ProfileVersion
+from ca.authorities import Authority
 from ca.certificate import CertificateTemplate
 from ca.double import EncryptionHalf, encryption_halves, envelope_of, record_pairs
 from ca.escrow import EncryptionKeys
-from ca.history import advance_locked
-from ca.intents import claim_keys, record_intents, require_issuers_in_force
+from ca.grounds import Grounds, all_hold, read_grounds
+from ca.history import enter_issued
+from ca.intents import claim_keys, record_intents
 from ca.lint import LintedTbs, lint
-from ca.profiles import Audience, Profile
+from ca.profiles import Profile
 from ca.records import certificates
 from ca.signing import AuthorityKey
-from ca.state import Move
 from ca.succession import Predecessor
 from core.audit import Event
 from core.certificates import serial_text
@@ -109,6 +108,22 @@ class Intent:
     not_before: datetime
     not_after: datetime
 
+    @property
+    def grounds(self) -> Grounds:
+        """What it stands on."""
+        return Grounds(self.authority, self.version)
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """All that is needed to sign, with nothing written yet."""
+
+    intents: Sequence[Intent]
+    """Of the requests in their order, then of the encryption certificates beside them."""
+    halves: Sequence[EncryptionHalf | None]
+    keys: Mapping[int, AuthorityKey]
+    """By the authority's number."""
+
 
 class CertificateAuthority:
     """Issues certificates with the keys of its key store. Threads may share it."""
@@ -126,6 +141,7 @@ class CertificateAuthority:
         self.context, self.keys, self.urls = context, keys, urls
         self.encryption_keys = encryption_keys
         self._random = random
+        self._grounds: dict[tuple[str, str], Grounds] = {}
         self._templates: dict[tuple[int, int], CertificateTemplate] = {}
 
     def issue(
@@ -148,12 +164,12 @@ class CertificateAuthority:
     ) -> list[IssuedCertificate]:
         if not requests:
             return []
-        wanted = self._prepare(requests, of_authorities)
-        halves = encryption_halves(self.context, wanted, self.encryption_keys, self._template, self._draw_serial)
-        intents = [*wanted, *(half.intent for half in halves if half)]
-        # Keys are opened before the intents, so that a wrong passphrase leaves nothing to reconcile.
-        keys = {intent.authority.id: AuthorityKey(intent.authority, self.keys) for intent in intents}
-        self._commit_intents(intents, actor)
+        ready = self._make_ready(requests, of_authorities)
+        while not self._commit_intents(ready.intents, actor):
+            # A profile was activated since its version was read; that is seldom, so this ends.
+            self._grounds.clear()
+            ready = self._make_ready(requests, of_authorities)
+        intents, halves, keys = ready.intents, ready.halves, ready.keys
         signed = [
             IssuedCertificate(
                 intent.authority.name,
@@ -182,27 +198,49 @@ class CertificateAuthority:
             for one, half in zip(signed, halves, strict=False)
         ]
 
+    def _make_ready(self, requests: Sequence[ApprovedRequest], of_authorities: bool) -> _Ready:
+        if self._grounds:
+            try:
+                return self._ready(requests, of_authorities)
+            except YinxinError as error:
+                # Refused, perhaps by a version that is not in use any more.
+                self._grounds.clear()
+                if error.kind is Kind.UNAVAILABLE:
+                    raise
+        return self._ready(requests, of_authorities)
+
+    def _ready(self, requests: Sequence[ApprovedRequest], of_authorities: bool) -> _Ready:
+        wanted = self._prepare(requests, of_authorities)
+        halves = encryption_halves(self.context, wanted, self.encryption_keys, self._template, self._draw_serial)
+        intents = [*wanted, *(half.intent for half in halves if half)]
+        # Keys are opened before the intents, so that a wrong passphrase leaves nothing to reconcile.
+        keys = {intent.authority.id: AuthorityKey(intent.authority, self.keys) for intent in intents}
+        return _Ready(intents, halves, keys)
+
     def _prepare(self, requests: Sequence[ApprovedRequest], of_authorities: bool) -> list[Intent]:
-        authorities: dict[str, Authority] = {}
-        versions: dict[str, ProfileVersion] = {}
         intents = []
         now = self.context.clock.now()
-        with self.context.storage.reading() as connection:
-            for request in requests:
-                try:
-                    if request.profile not in versions:
-                        versions[request.profile] = active_profile(connection, request.profile)
-                    version = versions[request.profile]
-                    _require_audience(version.profile, of_authorities)
-                    if request.authority not in authorities:
-                        authorities[request.authority] = _issuer(connection, request.authority, version.profile)
-                    intents.append(self._intend(request, authorities[request.authority], version, now))
-                except YinxinError as error:
-                    error.subject = error.subject or request.approval.reference
-                    raise
+        for request in requests:
+            try:
+                intents.append(self._intend(request, self._grounds_of(request, of_authorities), now))
+            except YinxinError as error:
+                error.subject = error.subject or request.approval.reference
+                raise
         return intents
 
-    def _intend(self, request: ApprovedRequest, authority: Authority, version: ProfileVersion, now: datetime) -> Intent:
+    def _grounds_of(self, request: ApprovedRequest, of_authorities: bool) -> Grounds:
+        """As they are kept, but for ceremonies; `_commit_intents` confirms them."""
+        key = (request.authority, request.profile)
+        if not of_authorities and (kept := self._grounds.get(key)):
+            return kept
+        with self.context.storage.reading() as connection:
+            grounds = read_grounds(connection, *key, of_authorities=of_authorities)
+        if not of_authorities:
+            self._grounds[key] = grounds
+        return grounds
+
+    def _intend(self, request: ApprovedRequest, grounds: Grounds, now: datetime) -> Intent:
+        authority, version = grounds.authority, grounds.version
         profile = version.profile
         _require_approvals(request.approval, profile)
         csr = parse_csr(request.csr)
@@ -231,13 +269,17 @@ class CertificateAuthority:
             self._templates[key] = CertificateTemplate(version.profile, authority, self.urls)
         return self._templates[key]
 
-    def _commit_intents(self, intents: Sequence[Intent], actor: str) -> None:
+    def _commit_intents(self, intents: Sequence[Intent], actor: str) -> bool:
+        """Commit them, if what they stand on holds; whether it does."""
         now = self.context.clock.now()
+        grounds = {(intent.authority.id, intent.version.id): intent.grounds for intent in intents}
         with self.context.storage.transaction() as connection:
-            require_issuers_in_force(connection, {intent.authority.id: intent.authority for intent in intents}.values())
+            if not all_hold(connection, grounds.values()):
+                return False
             claim_keys(connection, intents)
             record_intents(connection, intents, now)
             self.context.audit.extend(connection, (_intent_event(intent, actor) for intent in intents))
+        return True
 
     def _commit_results(
         self,
@@ -261,8 +303,8 @@ class CertificateAuthority:
                 )
                 if updated.rowcount != len(signed):
                     raise YinxinError(Kind.CONFLICT, _("an intent is no longer in the books, or has its result"))
-                for authority_id, serials in _by_authority(intents).items():
-                    advance_locked(connection, authority_id, serials, Move.ISSUE, at=now, actor=actor)
+                numbers = [(intent.authority.id, intent.serial) for intent in intents]
+                enter_issued(connection, numbers, at=now, actor=actor)
                 self.context.audit.extend(connection, (_result_event(result, actor) for result in signed))
                 record_pairs(connection, issued, halves)
                 if recording:
@@ -276,33 +318,6 @@ class CertificateAuthority:
                 subject=", ".join(serial_text(result.serial) for result in signed[:3]),
                 remedy=_("check the database, then run: yinxin ca reconcile; the request can be issued again"),
             ) from error
-
-
-def _issuer(connection: sa.Connection, name: str, profile: Profile) -> Authority:
-    """The authority that issues; for a root's own certificate, one that has none yet."""
-    if not profile.self_issued:
-        return authority_of(connection, name, AuthorityKind.CERTIFICATES)
-    authority = find_authority(connection, name)
-    if authority is None or authority.certificate is not None:
-        raise YinxinError(Kind.CONFLICT, _("a root issues its own certificate once, when it is created"), subject=name)
-    return authority
-
-
-def _require_audience(profile: Profile, of_authorities: bool) -> None:
-    if profile.takes_ceremony and not of_authorities:
-        raise YinxinError(
-            Kind.FORBIDDEN,
-            _("the profile {profile} makes a CA: that takes a ceremony").format(profile=profile.name),
-        )
-    if profile.audience is Audience.ENCRYPTION:
-        raise YinxinError(
-            Kind.FORBIDDEN,
-            _("the profile {profile} is for keys from the key-management centre, beside a signing certificate").format(
-                profile=profile.name
-            ),
-        )
-    if of_authorities and not profile.takes_ceremony:
-        raise YinxinError(Kind.INVALID, _("the profile {profile} makes no CA").format(profile=profile.name))
 
 
 def _require_approvals(approval: Approval, profile: Profile) -> None:
@@ -339,13 +354,6 @@ def _validity(profile: Profile, authority: Authority, now: datetime) -> tuple[da
             remedy=_("issue from a newer authority, or with a profile of fewer days"),
         )
     return not_before, not_after
-
-
-def _by_authority(intents: Iterable[Intent]) -> dict[int, list[int]]:
-    serials: dict[int, list[int]] = {}
-    for intent in intents:
-        serials.setdefault(intent.authority.id, []).append(intent.serial)
-    return serials
 
 
 def _intent_event(intent: Intent, actor: str) -> Event:

@@ -1,18 +1,21 @@
 """The register of certificates, for reading: one by its serial number, all of them page by page."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 import sqlalchemy as sa
 
-from ca.history import Step, latest_event, steps_of
+from ca.history import Step, last_event_of_issued, steps_of
 from ca.records import authorities, certificates, events, profiles
 from ca.state import Reason, State
 from core.certificates import serial_text
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.storage import Storage
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -84,14 +87,7 @@ _SELECTION = (
     )
     .join(authorities, authorities.c.id == certificates.c.authority_id)
     .join(profiles, profiles.c.id == certificates.c.profile_id)
-    .outerjoin(
-        events,
-        sa.and_(
-            events.c.authority_id == certificates.c.authority_id,
-            events.c.serial == certificates.c.serial,
-            latest_event(),
-        ),
-    )
+    .outerjoin(events, last_event_of_issued())
 )
 
 
@@ -118,16 +114,15 @@ def count(storage: Storage) -> int:
 
 def find(storage: Storage, serial: str, authority: str | None = None) -> CertificateRecord:
     """The certificate with this serial number, decimal or hexadecimal. `YinxinError` (not found) if there is none."""
-    for number in serial_numbers(serial):
-        records = page(storage, Filter(serial=number, authority=authority), limit=2)
-        if records:
-            return records[0]
-    raise YinxinError(
-        Kind.NOT_FOUND,
-        _("no such certificate was issued"),
-        subject=serial,
-        remedy=_("check the serial number and the authority"),
-    )
+    records = by_serial(serial, lambda number: page(storage, Filter(serial=number, authority=authority), limit=1))
+    if not records:
+        raise YinxinError(
+            Kind.NOT_FOUND,
+            _("no such certificate was issued"),
+            subject=serial,
+            remedy=_("check the serial number and the authority"),
+        )
+    return records[0]
 
 
 def history_of(storage: Storage, record: CertificateRecord) -> list[Step]:
@@ -135,6 +130,11 @@ def history_of(storage: Storage, record: CertificateRecord) -> list[Step]:
     with storage.reading() as connection:
         authority_id = connection.scalar(sa.select(certificates.c.authority_id).where(certificates.c.id == record.id))
         return steps_of(connection, authority_id or 0, record.serial)
+
+
+def by_serial(text: str, look: Callable[[int], Sequence[Found]]) -> Sequence[Found]:
+    """What there is under the first number that this text may mean, and under which there is anything."""
+    return next(filter(None, map(look, serial_numbers(text))), ())
 
 
 def serial_numbers(text: str) -> list[int]:

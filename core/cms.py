@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from asn1crypto import cms as asn1_cms
 from asn1crypto import x509
@@ -33,6 +34,10 @@ _RSA_ENCRYPTION = (
     der.sequence(der.oid("1.2.840.113549.1.1.1"), der.NULL),
     der.sequence(der.oid("1.2.840.113549.1.1.1")),
 )
+
+
+FRAMES = 64
+"""Sizes of messages whose frames a builder keeps, some KiB each: those of ECDSA and SM2 differ by an octet or two."""
 
 
 class Shape(Enum):
@@ -66,6 +71,14 @@ def signing_certificate_v2(certificate: bytes, digest: Digest) -> bytes:
     return attribute(SIGNING_CERTIFICATE_V2, der.sequence(der.sequence(ess_cert_id)))
 
 
+class _Frame(NamedTuple):
+    """What is the same in messages of one size, around content, digest and signature."""
+
+    opening: bytes
+    before_digest: bytes
+    before_signature: bytes
+
+
 class SignedDataBuilder:
     """Makes SignedData for one signer and one type of content; what all of them share is encoded once."""
 
@@ -96,27 +109,54 @@ class SignedDataBuilder:
         self._content_type = der.oid(content_type)
         self._certificates = der.implicit(0, der.set_of(*certificates)) if certificates else b""
         self._signer_head = der.integer(1) + issuer_and_serial(certificate) + digest.identifier
+        # The digest is the end of its attribute, whose place among the others its value does not change (X.690 11.6).
+        own = attribute(MESSAGE_DIGEST, der.octet_string(bytes(digest.size)))
+        attributes = self._signed_attributes(bytes(digest.size))
+        place = attributes.index(own) + len(own) - digest.size
+        self._before_digest, self._after_digest = attributes[:place], attributes[place + digest.size :]
+        self._frame = lru_cache(maxsize=FRAMES)(self._make_frame)
 
     def build(self, content: bytes, *, signed_at: datetime | None = None, include_certificates: bool = True) -> bytes:
         """ContentInfo DER: SignedData that carries the content."""
-        algorithm = self._signer.algorithm
-        attributes = [*self._attributes, attribute(MESSAGE_DIGEST, der.octet_string(algorithm.digest.of(content)))]
+        digest = self._signer.algorithm.digest.of(content)
         if signed_at is not None:
-            attributes.append(attribute(SIGNING_TIME, der.time(signed_at)))
-        signed_attributes = der.set_of(*attributes)
-        signer_info = der.sequence(
-            self._signer_head,
-            der.implicit(0, signed_attributes),
-            self._signature_identifier,
-            der.octet_string(self._signer.sign(signed_attributes)),
-        )
+            attributes = self._signed_attributes(digest, attribute(SIGNING_TIME, der.time(signed_at)))
+            return self._enclose(content, attributes, self._signer.sign(attributes), include_certificates)
+        signature = self._signer.sign(self._before_digest + digest + self._after_digest)
+        frame = self._frame(len(content), len(signature), include_certificates)
+        return b"".join((frame.opening, content, frame.before_digest, digest, frame.before_signature, signature))
+
+    def _signed_attributes(self, digest: bytes, *others: bytes) -> bytes:
+        return der.set_of(*self._attributes, attribute(MESSAGE_DIGEST, der.octet_string(digest)), *others)
+
+    def _enclose(self, content: bytes, signed_attributes: bytes, signature: bytes, include_certificates: bool) -> bytes:
         signed_data = der.sequence(
             self._head,
             der.sequence(self._content_type, der.explicit(0, der.octet_string(content))),
             self._certificates if include_certificates else b"",
-            der.set_of(signer_info),
+            der.set_of(self._signer_info(signed_attributes, signature)),
         )
         return der.sequence(self._outer_type, der.explicit(0, signed_data))
+
+    def _signer_info(self, signed_attributes: bytes, signature: bytes) -> bytes:
+        return der.sequence(
+            self._signer_head,
+            der.implicit(0, signed_attributes),
+            self._signature_identifier,
+            der.octet_string(signature),
+        )
+
+    def _make_frame(self, content: int, signature: int, include_certificates: bool) -> "_Frame":
+        """For so many octets of each; found in a message that was written whole, so that there is one way to write."""
+        size = self._signer.algorithm.digest.size
+        attributes = self._signed_attributes(bytes(size))
+        whole = self._enclose(bytes(content), attributes, bytes(signature), include_certificates)
+        end = len(whole) - signature
+        after = len(self._signature_identifier + der.header(der.OCTET_STRING, signature))
+        digest = end - after - len(self._after_digest) - size
+        signer_infos = len(der.set_of(self._signer_info(attributes, bytes(signature))))
+        begin = len(whole) - signer_infos - content - (len(self._certificates) if include_certificates else 0)
+        return _Frame(whole[:begin], whole[begin + content : digest], whole[digest + size : end])
 
 
 def sign(

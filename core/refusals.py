@@ -1,12 +1,15 @@
 """Forbidden attempts: told to whoever tried, and recorded."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from core.audit import Event
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
+
+Result = TypeVar("Result")
 
 
 class RefusedError(YinxinError):
@@ -28,6 +31,18 @@ class OvertakenError(YinxinError):
             subject=subject,
             remedy=_("look at it again and decide anew"),
         )
+
+
+def again_if_overtaken(attempt: Callable[[], Result]) -> Result:
+    """What the attempt gives: it is made anew as long as somebody else came first.
+
+    Ends: each turn means that the same thing was moved, and the moves of one thing are few.
+    """
+    while True:
+        try:
+            return attempt()
+        except OvertakenError:
+            continue
 
 
 @contextmanager

@@ -71,6 +71,10 @@ class AnswerCache:
         self.generation = 0
         """Counts what was forgotten: what was read before that must not be kept after it."""
 
+    def __contains__(self, question: bytes) -> bool:
+        """Whether there is an answer, of whatever age."""
+        return bool(question) and question in self._drawers[question[-1] % _DRAWERS]
+
     def get(self, question: bytes, now: float) -> Kept | None:
         """The answer to this OCSPRequest, unless there is none or it is time for a new one."""
         entry = self._drawers[question[-1] % _DRAWERS].get(question) if question else None

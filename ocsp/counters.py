@@ -1,9 +1,8 @@
-"""What the worker processes of the service have done, counted in memory that they share."""
+"""What the worker processes of the responder have done."""
 
 from enum import IntEnum
-from mmap import mmap
 
-_OCTETS = 8
+from core.server import counters
 
 
 class Count(IntEnum):
@@ -23,28 +22,13 @@ class Count(IntEnum):
     """Told another error of the protocol."""
 
 
-class Counters:
-    """Made before the processes part. Each has a row, and only its own thread of HTTP writes to it."""
+class Counters(counters.Counters[Count]):
+    """Those of the responder."""
 
     def __init__(self, workers: int = 1) -> None:
-        self._memory = memoryview(mmap(-1, workers * len(Count) * _OCTETS)).cast("Q")
-        self._row = 0
-
-    def use_row(self, worker: int) -> None:
-        """Count for this process from now on."""
-        self._row = worker * len(Count)
-
-    def add(self, what: Count) -> None:
-        """Once more."""
-        self._memory[self._row + what] += 1
-
-    def total(self, what: Count) -> int:
-        """By all processes."""
-        return sum(self._memory[what :: len(Count)])
+        super().__init__(Count, workers)
 
     def exposition(self) -> str:
         """In the text format of Prometheus."""
-        name = "yinxin_ocsp_questions_total"
-        lines = [f"# HELP {name} Questions by what became of them.", f"# TYPE {name} counter"]
-        lines += [f'{name}{{outcome="{what.name.lower()}"}} {self.total(what)}' for what in Count]
-        return "\n".join(lines) + "\n"
+        samples = ((f'{{outcome="{what.name.lower()}"}}', self.total(what)) for what in Count)
+        return counters.metric("yinxin_ocsp_questions_total", "counter", "Questions by what became of them.", samples)

@@ -5,7 +5,8 @@ answer is signed anew when half of its time has gone. Those halves begin at anot
 all be due at once, and at the same in every process, so that caches are told the same by each.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import NamedTuple
 from zlib import crc32
 
 from core.algorithms import SHA256
@@ -15,18 +16,17 @@ from ocsp.allowance import Allowance
 from ocsp.cache import AnswerCache, Kept, status_place
 from ocsp.counters import Count
 from ocsp.feed import Feed
-from ocsp.plain import read_plain
+from ocsp.plain import open_plain, read_plain
 from ocsp.request import OcspRequest, read_request
 from ocsp.responder import Findings, Responder, refusal_for
 from ocsp.response import Refusal
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """OCSPResponse, and what HTTP may say of it. Times in seconds since 1970."""
 
     response: bytes
-    count: Count
+    outcome: Count
     this_update: int = 0
     next_update: int = 0
     tag: str = ""
@@ -41,14 +41,25 @@ class Desk:
     """Threads share it."""
 
     def __init__(
-        self, responder: Responder, clock: Clock, allowance: Allowance, cache: AnswerCache, feed: Feed | None = None
+        self,
+        responder: Responder,
+        clock: Clock,
+        allowance: Allowance,
+        cache: AnswerCache,
+        feed: Feed | None = None,
+        *,
+        at_hand: bool = False,
     ) -> None:
-        """Without a feed nothing is kept. The allowance is for what is signed for one question only."""
+        """Without a feed nothing is kept. The allowance is for what is signed for one question only.
+
+        `at_hand`: to read the books takes less time than to have another thread do it.
+        """
         self._responder = responder
         self._clock = clock
         self._allowance = allowance
         self._cache = cache
         self._feed = feed
+        self._at_hand = at_hand
         self.validity = int(responder.validity.total_seconds())
         """Seconds."""
 
@@ -58,34 +69,38 @@ class Desk:
         return found if found and found.signature else None
 
     def at_once(self, data: bytes) -> Answer | None:
-        """The answer to a question with a nonce where the status is known and the signature is quick; else None."""
-        plain = read_plain(data)
-        known = self._known(plain) if plain else None
-        if plain is None or known is None or not known.letterhead.is_quick:
+        """The answer, if to sign it is quick, and the status is known or can be looked up at once; else None."""
+        known = self._known(data)
+        if known:
+            return self._answer(lambda: self._sign_known(*known)) if known[0].letterhead.is_quick else None
+        plain = read_plain(data) if self._at_hand else None
+        if plain is None or not self._responder.signs_quickly(plain.questions[0]):
             return None
-        try:
-            return self._sign_known(known, plain)
-        except Exception as error:  # noqa: BLE001 - the protocol has a word for every failure
-            return Answer(response.refusal(refusal_for(error)), Count.REFUSED)
+        return self._answer(lambda: self._find_and_sign(data, plain))
 
     def answer(self, data: bytes) -> Answer:
         """The answer to this OCSPRequest from the books, signed now; the protocol's error if there can be none."""
+        if known := self._known(data):
+            return self._answer(lambda: self._sign_known(*known))
+        return self._answer(lambda: self._find_and_sign(data, read_plain(data)))
+
+    def _answer(self, make: Callable[[], Answer]) -> Answer:
         try:
-            generation = self._cache.generation
-            plain = read_plain(data)
-            if plain and (known := self._known(plain)):
-                return self._sign_known(known, plain)
-            request = plain or read_request(data)
-            findings = None
-            if plain and plain.nonce is None:
-                findings = self._responder.find_for(plain)
-                if findings.is_plain:
-                    return self._sign_and_keep(data, findings, generation)
-            if not self._allowance.take():
-                return Answer(TRY_LATER, Count.LIMITED)
-            return self._sign_once(findings or self._responder.find_for(request), generation)
+            return make()
         except Exception as error:  # noqa: BLE001 - the protocol has a word for every failure
             return Answer(response.refusal(refusal_for(error)), Count.REFUSED)
+
+    def _find_and_sign(self, data: bytes, plain: OcspRequest | None) -> Answer:
+        generation = self._cache.generation
+        findings = None
+        if plain and plain.nonce is None:
+            findings = self._responder.find_for(plain)
+            if findings.is_plain:
+                return self._sign_and_keep(data, findings, generation)
+        request = plain or read_request(data)
+        if not self._allowance.take():
+            return Answer(TRY_LATER, Count.LIMITED)
+        return self._sign_once(findings or self._responder.find_for(request), generation)
 
     def _sign_and_keep(self, data: bytes, findings: Findings, generation: int) -> Answer:
         unsigned = self._unsigned(findings)
@@ -102,17 +117,24 @@ class Desk:
             self._cache.put(status_place(unsigned.cert_id), unsigned, generation)
         return Answer(unsigned.signed_for(findings.nonce or b"", unsigned.this_update), Count.SIGNED_ONCE)
 
-    def _sign_known(self, known: Kept, request: OcspRequest) -> Answer:
+    def _sign_known(self, known: Kept, nonce: bytes) -> Answer:
         if not self._allowance.take():
             return Answer(TRY_LATER, Count.LIMITED)
-        return Answer(known.signed_for(request.nonce or b"", int(self._clock.now().timestamp())), Count.SIGNED_ONCE)
+        return Answer(known.signed_for(nonce, int(self._clock.now().timestamp())), Count.SIGNED_ONCE)
 
-    def _known(self, request: OcspRequest) -> Kept | None:
-        """The status of the certificate that is asked about with a nonce, if it was read before and holds still."""
-        return self._look_up(status_place(request.questions[0].encoded)) if request.nonce is not None else None
+    def _known(self, data: bytes) -> tuple[Kept, bytes] | None:
+        """Where there is a nonce: the status of the certificate, if it was read before and holds still; the nonce.
+
+        The CertID of what is kept was read strictly when it was filed.
+        """
+        opened = open_plain(data)
+        if opened is None or opened[1] is None:
+            return None
+        found = self._look_up(status_place(opened[0]))
+        return (found, opened[1]) if found else None
 
     def _look_up(self, place: bytes) -> Kept | None:
-        if self._feed is None or not self._feed.trusted:
+        if place not in self._cache or self._feed is None or not self._feed.trusted:
             return None
         return self._cache.get(place, self._clock.now().timestamp())
 

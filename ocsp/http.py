@@ -18,6 +18,7 @@ from werkzeug.http import http_date, parse_etags, parse_options_header
 
 from core.clock import Clock
 from core.i18n import _
+from core.server.counters import METRICS, METRICS_FIELDS
 from core.server.exchange import Exchange, Reply, problem, reply_head
 from ocsp import response
 from ocsp.counters import Count, Counters
@@ -28,7 +29,6 @@ from ocsp.response import Refusal
 REQUEST_TYPE, RESPONSE_TYPE = "application/ocsp-request", "application/ocsp-response"
 CACHE_SECONDS = 300
 """How long a cache gives an answer without asking us."""
-METRICS = "/metrics"
 
 _REQUEST_TYPE = REQUEST_TYPE.encode()
 
@@ -65,8 +65,7 @@ class Service:
         if exchange.method not in (b"GET", b"HEAD"):
             return problem(MethodNotAllowed(["GET", "HEAD", "POST"]))
         if exchange.target == METRICS.encode():
-            fields = [("Content-Type", "text/plain; version=0.0.4"), ("Cache-Control", "no-store")]
-            return Reply(reply_head(HTTPStatus.OK, fields), self._counters.exposition().encode())
+            return Reply(reply_head(HTTPStatus.OK, METRICS_FIELDS), self._counters.exposition().encode())
         desk, path = self._desk(exchange.target)
         question = question_in_path(path)
         if question is None:
@@ -80,6 +79,10 @@ class Service:
         answer = Answer(kept.response(), Count.CACHED, kept.this_update, kept.next_update, desk.tag(kept))
         return self._cacheable(exchange, answer)
 
+    def is_quick(self, _exchange: Exchange) -> bool:
+        """What is quick was answered at once; the rest reads the books."""
+        return False
+
     def answer(self, exchange: Exchange, deliver: Callable[[Answer], None]) -> None:
         """The answer where there is no reply at once. It takes time, and is for another thread."""
         desk, path = self._desk(exchange.target)
@@ -88,7 +91,7 @@ class Service:
 
     def finish(self, exchange: Exchange, answer: Answer) -> Reply:
         """The reply with that answer."""
-        self._counters.add(answer.count)
+        self._counters.add(answer.outcome)
         return Reply(UNCACHED, answer.response) if exchange.method == b"POST" else self._cacheable(exchange, answer)
 
     def busy(self, exchange: Exchange) -> Reply:

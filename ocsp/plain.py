@@ -27,8 +27,8 @@ def _nonce_heads() -> dict[int, tuple[int, bytes]]:
 _NONCE_HEADS = _nonce_heads()
 
 
-def read_plain(data: bytes) -> OcspRequest | None:
-    """The question and the nonce; None for what is not of this form, right or wrong."""
+def open_plain(data: bytes) -> tuple[bytes, bytes | None] | None:
+    """What is around the CertID read, and the CertID not: its DER, and the nonce; None for what is not of this form."""
     try:
         body, end = _enter(data, 0)
         requests, filled = _enter(data, body)
@@ -36,32 +36,38 @@ def read_plain(data: bytes) -> OcspRequest | None:
             return None
         request, last = _enter(data, requests)
         start, only = _enter(data, request)
-        fields, stop = _enter(data, start)
+        _fields, stop = _enter(data, start)
         if not last == only == stop:
             return None
-        nonce = None
-        if last != end:
-            size, head = _NONCE_HEADS[end - last]
-            if not data.startswith(head, last):
-                return None
-            nonce = data[end - size :]
+        if last == end:
+            return data[start:stop], None
+        size, head = _NONCE_HEADS[end - last]
+        return (data[start:stop], data[end - size :]) if data.startswith(head, last) else None
+    except (IndexError, KeyError):
+        return None
+
+
+def read_plain(data: bytes) -> OcspRequest | None:
+    """The question and the nonce; None for what is not of this form, right or wrong."""
+    opened = open_plain(data)
+    question = opened and _read_cert_id(opened[0])
+    return OcspRequest((question,), opened[1]) if opened and question else None
+
+
+def _read_cert_id(data: bytes) -> CertId | None:
+    try:
+        fields, end = _enter(data, 0)
         name = fields + 2 + data[fields + 1]
         digest = _ALGORITHMS[data[fields:name]]
         key = name + 2 + digest.size
         serial = key + 2 + digest.size
         octets = b"\x04" + digest.size.to_bytes()
-        if not (data.startswith(octets, name) and data.startswith(octets, key) and _positive(data, serial, stop)):
+        if not (data.startswith(octets, name) and data.startswith(octets, key) and _positive(data, serial, end)):
             return None
-        question = CertId(
-            data[start:stop],
-            digest.oid,
-            data[name + 2 : key],
-            data[key + 2 : serial],
-            int.from_bytes(data[serial + 2 : stop], "big"),
-        )
     except (IndexError, KeyError):
         return None
-    return OcspRequest((question,), nonce)
+    number = int.from_bytes(data[serial + 2 : end], "big")
+    return CertId(data, digest.oid, data[name + 2 : key], data[key + 2 : serial], number)
 
 
 def _enter(data: bytes, at: int) -> tuple[int, int]:

@@ -72,7 +72,8 @@ def open_service(home: Home, counters: Counters) -> tuple[Service, Feed, list[Re
     cache = AnswerCache(settings.cache_mib * 1024 * 1024)
     feed = Feed(reader, reader.issuers(), cache)
     responder = _responder(home, reader, feed=feed)
-    desks = {b"": Desk(responder, home.clock, Allowance(settings.nonce_per_second), cache, feed)}
+    allowance = Allowance(settings.nonce_per_second)
+    desks = {b"": Desk(responder, home.clock, allowance, cache, feed, at_hand=reader.at_hand)}
     responders = [responder]
     if attributes := attribute_responder_of(home):
         # Without a feed: each answer is read from the books, which are small.

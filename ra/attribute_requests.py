@@ -27,8 +27,17 @@ from core.i18n import _
 from ra.applications import digest_of, new_number, new_salt
 from ra.attribute_applications import PREFIX, AttributeApplication, parse_attribute_application
 from ra.attribute_records import attribute_moves, attribute_requests
-from ra.moves import History, OvertakenError, State, Version, altered
-from ra.operators import Operator, OperatorSession, Roster, admit, authenticate, find_operator, require_own_branch
+from ra.moves import History, State, Version, again_if_overtaken, altered
+from ra.operators import (
+    Operator,
+    OperatorSession,
+    Roster,
+    admit,
+    authenticate,
+    find_operator,
+    require_own_branch,
+    submission,
+)
 from ra.refusals import RefusedError, refusals_recorded
 from ra.statements import Act, SignedStatement, Statement, verify_statement
 
@@ -103,13 +112,8 @@ def enter_attributes(
 
 def submit_attribute_entry(context: Context, message: bytes, content: bytes) -> State:
     """Enter the canonical request that the signed statement is about; the state after."""
-    signed = authenticate(context, message)
-    statement = signed.statement
-    with (
-        refusals_recorded(context, "ra.attribute.enter", actor=statement.operator, subject=statement.subject),
-        context.storage.transaction() as connection,
-    ):
-        operator = admit(context, connection, signed)
+    with submission(context, message, "ra.attribute", Act.ENTER) as (connection, signed, operator):
+        statement = signed.statement
         application = parse_attribute_application(content)
         if application.canonical() != content or statement.act is not Act.ENTER:
             raise RefusedError(
@@ -140,25 +144,18 @@ def decide_attributes(
     """Sign and submit an approval, a rejection or a withdrawal, again if somebody else came first; the state after."""
     if act is Act.REJECT and not why.strip():
         raise YinxinError(Kind.INVALID, _("a rejection needs a reason"), subject=number)
-    while True:
+
+    def attempt() -> State:
         signed = session.sign(_next_statement(context, session, number, act, why, digest))
-        try:
-            return submit_attribute_decision(context, signed.message)
-        except OvertakenError:
-            # Ends: each turn means that the request was moved, and a request's moves are few.
-            continue
+        return submit_attribute_decision(context, signed.message)
+
+    return again_if_overtaken(attempt)
 
 
 def submit_attribute_decision(context: Context, message: bytes) -> State:
     """Make the decision that the signed statement states; the state after. Errors as for `ra.requests.submit`."""
-    signed = authenticate(context, message)
-    statement = signed.statement
-    act = f"ra.attribute.{statement.act.value}"
-    with (
-        refusals_recorded(context, act, actor=statement.operator, subject=statement.subject),
-        context.storage.transaction() as connection,
-    ):
-        operator = admit(context, connection, signed)
+    with submission(context, message, "ra.attribute") as (connection, signed, operator):
+        statement = signed.statement
         if statement.act not in (Act.APPROVE, Act.REJECT, Act.WITHDRAW):
             raise RefusedError("other-act", _("this statement alone moves nothing"), subject=statement.subject)
         dossier = read_attribute_dossier(connection, statement.subject, lock=True)

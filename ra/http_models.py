@@ -1,4 +1,7 @@
-"""What goes over the wire, in both directions: the same models read it and write it."""
+"""What goes over the wire about requests and certificates, in both directions: the same models read it and write it.
+
+Of people and branches, see `ra.http_people_models`.
+"""
 
 import base64
 import binascii
@@ -7,13 +10,9 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from ca.state import State as CertificateState
-from core.certificates import serial_text
-from ra.appointments import PersonState
 from ra.filters import RequestFilter
 from ra.moves import State
-from ra.operators import Operator
 from ra.register import MAXIMUM_PAGE, PAGE
-from ra.roles import Role
 from ra.search import By
 from ra.statements import Act
 
@@ -79,12 +78,6 @@ class SignedContent(SignedStatement):
     """A statement, and the canonical content that it is about."""
 
     content: Octets
-
-
-class SignedDecision(SignedStatement):
-    """A decision on somebody; with the canonical appointment where it changes."""
-
-    content: Octets | None = None
 
 
 class SignedOrders(Model):
@@ -284,89 +277,6 @@ class Chain(Model):
     """An authority's certificate and those above it."""
 
     certificates: list[Octets]
-
-
-class Person(Model):
-    """What somebody is now."""
-
-    name: str
-    roles: list[Role]
-    state: PersonState
-    branch: str
-    authority: str
-    serial: str
-    certificate: Octets
-
-    @classmethod
-    def of(cls, operator: Operator) -> "Person":
-        """The operator, for the wire."""
-        return cls(**(vars(operator) | {"roles": sorted(operator.roles), "serial": serial_text(operator.serial)}))
-
-    def operator(self) -> Operator:
-        """The same, from the wire."""
-        return Operator(
-            self.name,
-            frozenset(self.roles),
-            self.state,
-            self.branch,
-            self.authority,
-            int(self.serial, 16),
-            self.certificate,
-        )
-
-
-class PersonRecord(Person):
-    """Somebody, with what the next decision on them is about."""
-
-    appointment: Octets
-    """Canonical."""
-    statements: int
-    """So many were made about them."""
-
-
-class PeopleQuery(Model):
-    """Whose."""
-
-    branch: BranchName | None = None
-
-
-class People(Model):
-    """By name."""
-
-    people: list[Person]
-
-
-class BranchModel(Model):
-    """A branch."""
-
-    branch: str
-    title: str
-    administrator: str
-
-
-class Branches(Model):
-    """By name."""
-
-    branches: list[BranchModel]
-
-
-class ProfileModel(Model):
-    """What can be applied for."""
-
-    name: str
-    title: str
-    approvals: int
-
-
-class Office(Model):
-    """What a client has to know before it signs anything."""
-
-    me: Person
-    now: AwareDatetime
-    decide_days: int
-    organization: str
-    """The centre's name."""
-    profiles: list[ProfileModel]
 
 
 class RowModel(Model):

@@ -4,20 +4,19 @@ from ca.activation import active_profiles
 from ca.profiles import Audience
 from ra import branches, personnel
 from ra.http_desk import Desk
-from ra.http_models import (
+from ra.http_models import Done, SignedContent
+from ra.http_operation import Operations
+from ra.http_people_models import (
     Branches,
     BranchModel,
-    Done,
     Office,
     People,
     PeopleQuery,
     Person,
     PersonRecord,
     ProfileModel,
-    SignedContent,
     SignedDecision,
 )
-from ra.http_operation import Operations
 from ra.operators import Roster, list_operators, require_in_sight
 from ra.profiles import OPERATOR
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.refusals import OvertakenError as OvertakenError
+from core.refusals import again_if_overtaken as again_if_overtaken
 from ra.refusals import RefusedError
 from ra.roles import Role, require_role
 from ra.statements import Act, Statement

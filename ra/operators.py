@@ -1,6 +1,7 @@
 """Operators and administrators: who they are now and were then, and the session in which one of them signs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -211,6 +212,24 @@ def admit(
             remedy=_("check the clock, and decide anew"),
         )
     return operator
+
+
+@contextmanager
+def submission(
+    context: Context, message: bytes, about: str, act: Act | None = None
+) -> Iterator[tuple[sa.Connection, SignedStatement, Operator]]:
+    """A transaction that acts upon a signed message: the connection, its statement, and the operator admitted.
+
+    A refusal in it is recorded as that of `ABOUT.ACT` (`ra.request.approve`), of the statement's own act unless given.
+    """
+    signed = authenticate(context, message)
+    statement = signed.statement
+    name = f"{about}.{(act or statement.act).value}"
+    with (
+        refusals_recorded(context, name, actor=statement.operator, subject=statement.subject),
+        context.storage.transaction() as connection,
+    ):
+        yield connection, signed, admit(context, connection, signed)
 
 
 def admit_reader(context: Context, connection: sa.Connection, session: OperatorSession) -> Operator:

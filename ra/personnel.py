@@ -33,7 +33,7 @@ from ra.appointments import (
     parse_appointment,
 )
 from ra.branches import require_branch
-from ra.moves import OvertakenError
+from ra.moves import again_if_overtaken
 from ra.operators import (
     Operator,
     OperatorSession,
@@ -132,14 +132,13 @@ def change_roles(context: Context, session: OperatorSession, name: str, roles: C
     def changed(career: Career) -> Appointment:
         return career.present.appointment.model_copy(update={"roles": tuple(sorted(set(roles)))})
 
-    while True:
+    def attempt() -> Operator:
         career = _career(context, name)
         appointment = changed(career)
         signed = session.sign(_statement(context, career, session, Act.CHANGE, appointment))
-        try:
-            return submit_decision(context, signed.message, appointment.canonical())
-        except OvertakenError:
-            continue
+        return submit_decision(context, signed.message, appointment.canonical())
+
+    return again_if_overtaken(attempt)
 
 
 def suspend(context: Context, session: OperatorSession, name: str, why: str = "") -> Operator:
@@ -158,14 +157,12 @@ def remove(context: Context, session: OperatorSession, name: str, why: str = "")
 
 
 def _decide(context: Context, session: OperatorSession, name: str, act: Act, why: str) -> Operator:
-    while True:
+    def attempt() -> Operator:
         career = _career(context, name)
         statement = _statement(context, career, session, act, career.present.appointment, why)
-        try:
-            return submit_decision(context, session.sign(statement).message)
-        except OvertakenError:
-            # Ends: each turn means that somebody else decided on the same person.
-            continue
+        return submit_decision(context, session.sign(statement).message)
+
+    return again_if_overtaken(attempt)
 
 
 def submit_appointment(context: Context, ca_: CertificateAuthority, message: bytes, content: bytes) -> Operator:

@@ -24,6 +24,7 @@ from ra.examination import Defaults
 from ra.exporting import REQUEST_HEADINGS
 from ra.exporting import Record as ExportRecord
 from ra.filters import RequestFilter
+from ra.http_people_models import Office as OfficeModel
 from ra.http_statistics_models import StatisticsModel
 from ra.importing import Candidate, Examination, Outcome, completed, entry_of, is_same
 from ra.moves import State
@@ -353,7 +354,7 @@ def open_remote(
     """Open the operator's key file with the PIN, and the office. `YinxinError` if the office does not know the key."""
     signer = open_key_file(key_file, pin)
     client = RemoteClient(server, name, signer, clock, transport)
-    office = client.get("/office", wire.Office)
+    office = client.get("/office", OfficeModel)
     certificate = office.me.certificate
     if office.me.name != name or x509.Certificate.load(certificate).public_key.dump() != signer.public_key_info:
         raise RefusedError(

@@ -10,6 +10,7 @@ from core.errors import Kind, YinxinError
 from ra import http_models as wire
 from ra.appointments import Appointment, appointment_of, parse_appointment
 from ra.branches import BranchEntry, branch_content
+from ra.http_people_models import Branches, Office, People, Person, PersonRecord, SignedDecision
 from ra.operators import Operator, OperatorSession
 from ra.remote_client import RemoteClient, segment
 from ra.roles import Role
@@ -23,7 +24,7 @@ Attempt = Callable[[], tuple[int, Callable[[], Result]]]
 class RemotePeople:
     """What concerns people and branches of an office at a distance."""
 
-    def __init__(self, client: RemoteClient, session: OperatorSession, clock: Clock, office: wire.Office) -> None:
+    def __init__(self, client: RemoteClient, session: OperatorSession, clock: Clock, office: Office) -> None:
         self._client, self._session, self._clock, self._office = client, session, clock, office
 
     def appoint(
@@ -58,7 +59,7 @@ class RemotePeople:
     def _certify(self, act: Act, appointment: Appointment, sequence: int) -> Operator:
         statement = self._sign(act, f"operator:{appointment.operator}", sequence, appointment.digest)
         body = wire.SignedContent(statement=statement, content=appointment.canonical())
-        return self._client.post("/people", body, wire.Person).operator()
+        return self._client.post("/people", body, Person).operator()
 
     def change_roles(self, name: str, roles: Collection[Role]) -> Operator:
         """Change somebody's roles."""
@@ -87,8 +88,8 @@ class RemotePeople:
 
             def submit() -> Operator:
                 statement = self._sign(act, f"operator:{name}", person.statements + 1, appointment.digest, why)
-                body = wire.SignedDecision(statement=statement, content=content)
-                return self._client.post("/people/decisions", body, wire.Person).operator()
+                body = SignedDecision(statement=statement, content=content)
+                return self._client.post("/people/decisions", body, Person).operator()
 
             return person.statements + 1, submit
 
@@ -96,7 +97,7 @@ class RemotePeople:
 
     def list_operators(self, branch: str | None) -> list[Operator]:
         """People."""
-        return [one.operator() for one in self._client.get("/people", wire.People, branch=branch).people]
+        return [one.operator() for one in self._client.get("/people", People, branch=branch).people]
 
     def establish(self, name: str, title: str) -> None:
         """Make a branch."""
@@ -106,10 +107,10 @@ class RemotePeople:
 
     def list_branches(self) -> list[BranchEntry]:
         """Branches."""
-        return [BranchEntry(**vars(one)) for one in self._client.get("/branches", wire.Branches).branches]
+        return [BranchEntry(**vars(one)) for one in self._client.get("/branches", Branches).branches]
 
-    def _person(self, name: str) -> wire.PersonRecord:
-        return self._client.get(f"/people/{segment(name)}", wire.PersonRecord)
+    def _person(self, name: str) -> PersonRecord:
+        return self._client.get(f"/people/{segment(name)}", PersonRecord)
 
     def _sign(self, act: Act, subject: str, sequence: int, digest: str, decision: str = "") -> bytes:
         statement = Statement(

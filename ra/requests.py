@@ -16,10 +16,10 @@ from core.subject import Subject
 from ra import records
 from ra.applications import Application, Contact, Replaced, digest_of, new_number, new_salt, parse_application
 from ra.dossiers import Dossier, append_move, next_statement, read_dossier, require_unclaimed, version_of
-from ra.moves import History, OvertakenError, State
-from ra.operators import OperatorSession, admit, authenticate, find_operator
+from ra.moves import History, OvertakenError, State, again_if_overtaken
+from ra.operators import OperatorSession, find_operator, submission
 from ra.profiles import check_application, subscriber_profile
-from ra.refusals import RefusedError, refusals_recorded
+from ra.refusals import RefusedError
 from ra.replacement import check_replacement, hold_key
 from ra.statements import Act, Statement
 
@@ -138,7 +138,8 @@ def amend(
     decide_within: timedelta = DECIDE_WITHIN,
 ) -> State:
     """Put another holder, key or contact into a request that is not issued; it waits for all of its approvals anew."""
-    while True:
+
+    def attempt() -> State:
         with context.storage.reading() as connection:
             present = read_dossier(connection, number)
             profile = subscriber_profile(connection, present.application.profile)
@@ -153,11 +154,9 @@ def amend(
         )
         content = changed.canonical()
         statement = next_statement(context, session, number, Act.AMEND, digest=digest_of(content))
-        try:
-            return submit_amendment(context, session.sign(statement).message, content)
-        except OvertakenError:
-            # Ends, as in `decide`.
-            continue
+        return submit_amendment(context, session.sign(statement).message, content)
+
+    return again_if_overtaken(attempt)
 
 
 def deadline(now: datetime, within: timedelta) -> datetime:
@@ -189,24 +188,18 @@ def decide(
     context: Context, session: OperatorSession, number: str, act: Act, why: str = "", digest: str | None = None
 ) -> State:
     """Sign and submit a statement about a request, again if somebody else came first; the state after."""
-    while True:
+
+    def attempt() -> State:
         statement = next_statement(context, session, number, act, decision=why, digest=digest)
-        try:
-            return submit(context, session.sign(statement).message)
-        except OvertakenError:
-            # Ends: each turn means that the request was moved, and a request's moves are few.
-            continue
+        return submit(context, session.sign(statement).message)
+
+    return again_if_overtaken(attempt)
 
 
 def submit_entry(context: Context, message: bytes, content: bytes) -> State:
     """Enter the canonical request that the signed statement is about; the state after."""
-    signed = authenticate(context, message)
-    statement = signed.statement
-    with (
-        refusals_recorded(context, "ra.request.enter", actor=statement.operator, subject=statement.subject),
-        context.storage.transaction() as connection,
-    ):
-        operator = admit(context, connection, signed)
+    with submission(context, message, "ra.request", Act.ENTER) as (connection, signed, operator):
+        statement = signed.statement
         application = parse_application(content)
         if application.canonical() != content or statement.act is not Act.ENTER:
             raise RefusedError(
@@ -241,13 +234,8 @@ def submit_entry(context: Context, message: bytes, content: bytes) -> State:
 
 def submit_amendment(context: Context, message: bytes, content: bytes) -> State:
     """Replace a request's content by the canonical one that the signed statement is about; the state after."""
-    signed = authenticate(context, message)
-    statement = signed.statement
-    with (
-        refusals_recorded(context, "ra.request.amend", actor=statement.operator, subject=statement.subject),
-        context.storage.transaction() as connection,
-    ):
-        operator = admit(context, connection, signed)
+    with submission(context, message, "ra.request", Act.AMEND) as (connection, signed, operator):
+        statement = signed.statement
         dossier = read_dossier(connection, statement.subject, lock=True)
         require_unclaimed(dossier, context.clock.now())
         before, application = dossier.application, parse_application(content)
@@ -297,14 +285,8 @@ def submit(context: Context, message: bytes) -> State:
     `RefusedError` where a rule forbids it (recorded), `YinxinError` (conflict) where the state does not allow it,
     `OvertakenError` where the request was moved after the statement was made.
     """
-    signed = authenticate(context, message)
-    statement = signed.statement
-    act = f"ra.request.{statement.act.value}"
-    with (
-        refusals_recorded(context, act, actor=statement.operator, subject=statement.subject),
-        context.storage.transaction() as connection,
-    ):
-        operator = admit(context, connection, signed)
+    with submission(context, message, "ra.request") as (connection, signed, operator):
+        statement = signed.statement
         if statement.act in ELSEWHERE:
             raise RefusedError("other-act", _("this statement alone moves nothing"), subject=statement.subject)
         dossier = read_dossier(connection, statement.subject, lock=True)

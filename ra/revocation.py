@@ -17,7 +17,7 @@ from ra import records
 from ra.applications import parse_application
 from ra.attribute_applications import parse_attribute_application
 from ra.attribute_records import attribute_requests
-from ra.moves import OvertakenError
+from ra.moves import OvertakenError, again_if_overtaken
 from ra.operators import (
     OperatorSession,
     admit,
@@ -65,7 +65,7 @@ def resume(context: Context, session: OperatorSession, authority: str, serial: i
 def _order(
     context: Context, session: OperatorSession, authority: str, serial: int, act: Act, decision: str = ""
 ) -> None:
-    while True:
+    def attempt() -> None:
         with context.storage.reading() as connection:
             certificate = _certificate(connection, authority, serial)
             sequence = _orders_given(connection, authority, serial) + 1
@@ -78,11 +78,9 @@ def _order(
             at=context.clock.now(),
             operator=session.name,
         )
-        try:
-            return submit_order(context, session.sign(statement).message)
-        except OvertakenError:
-            # Ends: each turn means that another order was carried out, and a revocation is the last.
-            continue
+        submit_order(context, session.sign(statement).message)
+
+    again_if_overtaken(attempt)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from ra import records
 from ra.applications import digest_of
-from ra.moves import History, OvertakenError, State, Version, altered
+from ra.moves import History, State, Version, again_if_overtaken, altered
 from ra.operators import (
     OperatorSession,
     Roster,
@@ -137,7 +137,8 @@ def decide(
 ) -> CarriedOut:
     """Sign and submit a statement about an order, again if somebody else came first."""
     require_words(act, why, number)
-    while True:
+
+    def attempt() -> CarriedOut:
         with context.storage.reading() as connection:
             batch = read_batch(connection, number)
         statement = Statement(
@@ -149,11 +150,9 @@ def decide(
             at=context.clock.now(),
             operator=session.name,
         )
-        try:
-            return submit(context, session.sign(statement).message)
-        except OvertakenError:
-            # Ends: an order's moves are few.
-            continue
+        return submit(context, session.sign(statement).message)
+
+    return again_if_overtaken(attempt)
 
 
 def require_words(act: Act, why: str, number: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ca.history import latest_event
+from ca.history import last_event_of_issued
 from ca.records import authorities, certificates, events
 from ca.records import profiles as certificate_profiles
 from ca.state import State
@@ -146,14 +146,7 @@ def _certificates(
             ),
         )
         .join(certificate_profiles, certificate_profiles.c.id == certificates.c.profile_id)
-        .join(
-            events,
-            sa.and_(
-                events.c.authority_id == certificates.c.authority_id,
-                events.c.serial == certificates.c.serial,
-                latest_event(),
-            ),
-        )
+        .join(events, last_event_of_issued())
     )
     return group, state, query.where(issued >= period.since, issued < period.until)
 

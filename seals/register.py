@@ -13,7 +13,7 @@ from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.store import KeyStore
-from core.refusals import OvertakenError, refusals_recorded
+from core.refusals import again_if_overtaken, refusals_recorded
 from seals import records
 from seals.applications import digest_of
 from seals.contracts import People, Session, SupportSource
@@ -134,11 +134,9 @@ def _key_names(connection: sa.Connection, people: People, name: str) -> set[str]
 
 
 def _while_overtaken(context: Context, people: People, name: str, attempt: Callable[[Dossier], Result]) -> Result:
-    while True:
+    def once() -> Result:
         with context.storage.reading() as connection:
             dossier = read_dossier(connection, people, name)
-        try:
-            return attempt(dossier)
-        except OvertakenError:
-            # Ends: each turn means that somebody else decided about the same seal.
-            continue
+        return attempt(dossier)
+
+    return again_if_overtaken(once)

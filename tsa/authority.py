@@ -14,15 +14,17 @@ from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from tsa.offer import Offer
+from tsa.plain import read_plain
 from tsa.recorder import Recorder
 from tsa.records import TimeWentBack, TokenRecord, latest_time
 from tsa.request import MessageImprint, TimeStampRequest, parse_request
-from tsa.response import PKIFailureInfo, Rejection, granted, rejected
+from tsa.response import Answer, PKIFailureInfo, Rejection, granted, rejected
 from tsa.unit import Unit
 
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
+_RANDOM_BITS = 80
 _TICK = timedelta(microseconds=1)
 _MAXIMUM_AHEAD = timedelta(milliseconds=1)
 """So far ordered times may run ahead of the clock, when it tells the same time twice."""
@@ -39,9 +41,12 @@ class TimeSource(Protocol):
         ...
 
 
-def random_serial() -> int:
-    """A serial number of 128 random bits, positive (RFC 3161 asks for uniqueness, and for at most 160 bits)."""
-    return secrets.randbits(128) + 1
+def new_serial(moment: datetime) -> int:
+    """A serial number: microseconds since 1970, then 80 random bits (RFC 3161 asks for uniqueness, in 160 bits).
+
+    So their index grows at its end. Wholly random ones would have a page of it written for nearly each token.
+    """
+    return int(moment.timestamp() * 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
 
 
 class TimeStampAuthority:
@@ -54,17 +59,19 @@ class TimeStampAuthority:
         *,
         ordering: bool = False,
         watch: TimeSource | None = None,
-        new_serial: Callable[[], int] = random_serial,
+        serial_of: Callable[[datetime], int] = new_serial,
+        when_recorded: Callable[[int], None] = lambda _size: None,
     ) -> None:
         """The first unit serves whoever names none. Units of one policy stand in for each other, in their order.
 
-        `ordering`: any two tokens can be told apart by their times (RFC 3161 2.4.2).
+        `ordering`: any two tokens can be told apart by their times (RFC 3161 2.4.2). `when_recorded` is called in the
+        recorder's thread with the number of tokens that were recorded together.
         """
         self._context = context
         self._ordering = ordering
         self._watch = watch
-        self._new_serial = new_serial
-        self._recorder = Recorder(context.storage, strictly=ordering)
+        self._serial_of = serial_of
+        self._recorder = Recorder(context.storage, strictly=ordering, when_recorded=when_recorded)
         self._latest: datetime | None = None
         # Ordered tokens come to the recorder in the order of their times.
         self._turn = threading.Lock() if ordering else nullcontext()
@@ -84,19 +91,19 @@ class TimeStampAuthority:
 
         `YinxinError` (not found) only if there is no such unit.
         """
-        response: Future[bytes] = Future()
-        self.answer(request, unit, response.set_result)
-        return response.result()
+        answer: Future[Answer] = Future()
+        self.answer(request, unit, answer.set_result)
+        return answer.result().response
 
-    def answer(self, request: bytes, unit: str | None, deliver: Callable[[bytes], None]) -> None:
-        """As `respond`, but without waiting for the record: the response is handed over when it may be sent."""
+    def answer(self, request: bytes, unit: str | None, deliver: Callable[[Answer], None]) -> None:
+        """As `respond`, but without waiting for the record: the answer is handed over when it may be sent."""
         self.offer.require_unit(unit)
 
         def settle(outcome: bytes | Exception) -> None:
-            deliver(_response(outcome))
+            deliver(_answer(outcome))
 
         try:
-            asked = parse_request(request)
+            asked = read_plain(request) or parse_request(request)
         except Rejection as rejection:
             settle(rejection)
         else:
@@ -164,10 +171,11 @@ class TimeStampAuthority:
 
     def _issue(self, request: TimeStampRequest, candidates: Sequence[Unit]) -> tuple[bytes, TokenRecord]:
         self._require_agreement()
-        gen_time = self._now()
+        now = self._now()
+        gen_time = now if self._ordering else now.replace(microsecond=0)  # the accuracy allows for that
         unit = next((unit for unit in candidates if unit.is_in_service(gen_time)), candidates[0])
         unit.require_in_service(gen_time)
-        serial = self._new_serial()
+        serial = self._serial_of(now)
         token = unit.tokens.build(
             request.imprint,
             serial=serial,
@@ -187,10 +195,10 @@ class TimeStampAuthority:
         return token, entry
 
     def _now(self) -> datetime:
-        """The second, which the accuracy allows for; where tokens are ordered, the moment, and none twice."""
+        """The moment; where tokens are ordered, none twice."""
         now = self._context.clock.now()
         if not self._ordering:
-            return now.replace(microsecond=0)
+            return now
         if self._latest is not None and timedelta() <= self._latest - now < _MAXIMUM_AHEAD:
             now = self._latest + _TICK
         self._latest = now
@@ -206,18 +214,19 @@ class TimeStampAuthority:
             ) from None
 
 
-def _response(outcome: bytes | Exception) -> bytes:
+def _answer(outcome: bytes | Exception) -> Answer:
     match outcome:
         case bytes():
-            return granted(outcome)
+            return Answer(granted(outcome))
         case Rejection():
-            return rejected(outcome.failure, outcome.what)
+            return Answer(rejected(outcome.failure, outcome.what), outcome.failure)
         case YinxinError():
             log.error("no token: %s", outcome)
         case _:
             # The last stop: a client of this protocol always gets an answer in it.
             log.error("no token", exc_info=outcome)
-    return rejected(PKIFailureInfo.SYSTEM_FAILURE, _("the time-stamping authority has a failure; it was logged"))
+    failure = PKIFailureInfo.SYSTEM_FAILURE
+    return Answer(rejected(failure, _("the time-stamping authority has a failure; it was logged")), failure)
 
 
 def _time_went_back() -> Rejection:

@@ -1,7 +1,7 @@
 """RFC 3161 3.4: POST a query, get a reply. `core.server` brings the octets.
 
 `/tsa` (or `/`) reaches the default unit, or the one whose policy the query names; `/tsa/NAME` reaches that unit.
-`/healthz` says whether tokens can be given, and if not, why.
+`/healthz` says whether tokens can be given, and if not, why; `/metrics` counts.
 """
 
 import json
@@ -15,11 +15,13 @@ from werkzeug.http import parse_options_header
 from core.errors import YinxinError
 from core.http import accepted_language, problem_response
 from core.i18n import _, speaking
+from core.server.counters import METRICS, METRICS_FIELDS
 from core.server.exchange import Exchange, Reply, problem, reply_head
 from tsa.authority import TimeStampAuthority
+from tsa.counters import Count, Counters, outcome
 from tsa.health import examine
 from tsa.request import MAXIMUM_SIZE, QUERY
-from tsa.response import REPLY, PKIFailureInfo, rejected
+from tsa.response import REPLY, Answer, PKIFailureInfo, rejected
 from tsa.watch import ClockWatch
 
 HEALTH = b"/healthz"
@@ -34,8 +36,11 @@ class TimeStampService:
 
     maximum_body = MAXIMUM_SIZE
 
-    def __init__(self, authority: TimeStampAuthority, watch: ClockWatch | None = None) -> None:
+    def __init__(
+        self, authority: TimeStampAuthority, watch: ClockWatch | None = None, counters: Counters | None = None
+    ) -> None:
         self._authority = authority
+        self._counters = counters or Counters()
         self._watch = watch
         self.too_large = Reply(
             _HEAD, rejected(PKIFailureInfo.BAD_DATA_FORMAT, _("larger than a time-stamp request can be"))
@@ -44,7 +49,10 @@ class TimeStampService:
     def at_once(self, exchange: Exchange) -> Reply | None:
         """The reply to what is no query; those are answered in another thread, as is a question about health."""
         if exchange.method == b"POST" and exchange.content_type == _QUERY and exchange.target in _COMMON:
+            self._counters.add(Count.COME)
             return None
+        if exchange.target == METRICS.encode() and exchange.method in (b"GET", b"HEAD"):
+            return Reply(reply_head(HTTPStatus.OK, METRICS_FIELDS), self._counters.exposition().encode())
         path = exchange.target.partition(b"?")[0]
         with _speaking(exchange):
             try:
@@ -58,9 +66,15 @@ class TimeStampService:
                     return problem(UnsupportedMediaType(wrong_type))
             except HTTPException as error:
                 return problem(error)
+        self._counters.add(Count.COME)
         return None
 
-    def answer(self, exchange: Exchange, deliver: Callable[[Reply], None]) -> None:
+    def is_quick(self, exchange: Exchange) -> bool:
+        """Whether the unit at this address signs quickly. Health, which reads the books, is none."""
+        name = None if exchange.target in _COMMON else exchange.target.removeprefix(_UNITS).decode("latin-1")
+        return self._authority.offer.is_quick(name)
+
+    def answer(self, exchange: Exchange, deliver: Callable[[Answer | Reply], None]) -> None:
         """Hand over the reply when the token is recorded."""
         path = exchange.target.partition(b"?")[0]
         with _speaking(exchange):
@@ -68,18 +82,22 @@ class TimeStampService:
                 deliver(self._health())
                 return
             try:
-                self._authority.answer(
-                    exchange.body, self._unit(path), lambda response: deliver(Reply(_HEAD, response))
-                )
+                self._authority.answer(exchange.body, self._unit(path), deliver)
             except (HTTPException, YinxinError):  # the unit was there a moment ago
                 deliver(problem(NotFound()))
 
-    def finish(self, _exchange: Exchange, answer: Reply) -> Reply:
-        """As it was made."""
-        return answer
+    def finish(self, exchange: Exchange, answer: Answer | Reply) -> Reply:
+        """The response of the protocol is counted; what is none is as it was made."""
+        if isinstance(answer, Reply):
+            if not exchange.target.startswith(HEALTH):
+                self._counters.add(Count.REFUSED)
+            return answer
+        self._counters.add(outcome(answer.failure))
+        return Reply(_HEAD, answer.response)
 
     def busy(self, exchange: Exchange) -> Reply:
         """Told to ask again."""
+        self._counters.add(Count.BUSY)
         with _speaking(exchange):
             return Reply(_HEAD, rejected(PKIFailureInfo.SYSTEM_FAILURE, _("too many requests wait; ask again")))
 

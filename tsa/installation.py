@@ -73,7 +73,15 @@ def _source(home: Home, name: str) -> Source:
     return reference_authority(name, partial(read_certificates, home.trust))
 
 
-def open_authority(home: Home, watch: TimeSource | None = None) -> TimeStampAuthority:
+def open_authority(
+    home: Home, watch: TimeSource | None = None, *, when_recorded: Callable[[int], None] = lambda _size: None
+) -> TimeStampAuthority:
     """The time-stamping authority of this installation; without a watch, the clock is asked about when first needed."""
     watch = watch or clock_watch(home)
-    return TimeStampAuthority(home.context, load_units(home), ordering=home.configuration.tsa.ordering, watch=watch)
+    return TimeStampAuthority(
+        home.context,
+        load_units(home),
+        ordering=home.configuration.tsa.ordering,
+        watch=watch,
+        when_recorded=when_recorded,
+    )

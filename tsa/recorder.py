@@ -5,6 +5,7 @@ Whoever waits is told after the commit, and only then may a token be given. If i
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from core.storage import Storage
@@ -14,6 +15,8 @@ log = logging.getLogger(__name__)
 
 MAXIMUM_GROUP = 256
 """Tokens of one transaction; SQLite enters so many in some milliseconds."""
+GROUP_SECONDS = 0.008
+"""From one group to the next, where several come at a time: a transaction takes the processor's time as well."""
 IDLE_SECONDS = 2
 """After that the thread ends, until there is something to record again."""
 
@@ -24,8 +27,11 @@ Then = Callable[[Exception | None], None]
 class Recorder:
     """Threads share it."""
 
-    def __init__(self, storage: Storage, *, strictly: bool = False) -> None:
-        """`strictly`: every token is to be later than the one before."""
+    def __init__(
+        self, storage: Storage, *, strictly: bool = False, when_recorded: Callable[[int], None] = lambda _size: None
+    ) -> None:
+        """`strictly`: every token is to be later than the one before. `when_recorded`: told the size of each group."""
+        self._when_recorded = when_recorded
         self._storage = storage
         self._strictly = strictly
         self._waiting: list[tuple[TokenRecord, Then]] = []
@@ -51,7 +57,10 @@ class Recorder:
                     self._thread = None
                     return
                 group, self._waiting = self._waiting[:MAXIMUM_GROUP], self._waiting[MAXIMUM_GROUP:]
+            begin = time.monotonic()
             self._commit(group)
+            if len(group) > 1:  # a client that asks for one token after the other waits for nothing
+                time.sleep(max(0, begin + GROUP_SECONDS - time.monotonic()))
 
     def _commit(self, group: list[tuple[TokenRecord, Then]]) -> None:
         failure: Exception | None = None
@@ -62,6 +71,8 @@ class Recorder:
                 late = {id(entry) for entry in record(connection, entries, strictly=self._strictly)}
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must be told
             failure = error
+        else:
+            self._when_recorded(len(group) - len(late))
         for entry, then in group:
             try:
                 then(failure or (TimeWentBack() if id(entry) in late else None))

@@ -1,16 +1,18 @@
 """The books: every token that was given, numbered without gaps, and the latest time that was given.
 
 `tsa_ledger` has one row. Moving it on is what serialises the groups of tokens of all processes: the row stays locked
-until the transaction ends, so that numbers have no gaps and time never goes back, whatever the database.
+until the transaction ends, so that numbers have no gaps and time never goes back, whatever the database. Groups
+are entered by the driver itself.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import NamedTuple, cast
 
 import sqlalchemy as sa
 
-from core.storage import BigId, UtcDateTime, metadata
+from core.storage import BigId, UtcDateTime, driver_cursor, metadata
 
 _ONLY_ROW = 1
 
@@ -36,23 +38,22 @@ tokens = sa.Table(
     sa.Column("token_digest", sa.LargeBinary, nullable=False),
 )
 
-_ENTER = sa.insert(tokens)
-_NOT_AFTER = {False: ledger.c.latest <= sa.bindparam("first"), True: ledger.c.latest < sa.bindparam("first")}
 _MOVE_ON = {
-    strictly: sa.update(ledger)
-    .where(not_after)
-    .values(latest=sa.bindparam("last"), issued=ledger.c.issued + sa.bindparam("count"))
-    .returning(ledger.c.issued)
-    for strictly, not_after in _NOT_AFTER.items()
+    False: "UPDATE tsa_ledger SET issued = issued + ?, latest = ? WHERE latest <= ? RETURNING issued",
+    True: "UPDATE tsa_ledger SET issued = issued + ?, latest = ? WHERE latest < ? RETURNING issued",
 }
+_BEGIN = "INSERT INTO tsa_ledger (id, issued, latest) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_ENTER = (
+    "INSERT INTO tsa_tokens (number, serial, unit, policy, imprint_algorithm, imprint, gen_time, token_digest)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 class TimeWentBack(Exception):  # noqa: N818 - names what happened; never leaves the authority
     """The moment lies before the latest that was given."""
 
 
-@dataclass(frozen=True)
-class TokenRecord:
+class TokenRecord(NamedTuple):
     """What is kept of a token."""
 
     serial: int
@@ -80,11 +81,7 @@ def record(connection: sa.Connection, group: Sequence[TokenRecord], *, strictly:
         number = _move_on(connection, timely, strictly)
         if number is None:
             raise TimeWentBack
-    first = number - len(timely) + 1
-    connection.execute(
-        _ENTER,
-        [vars(one) | {"number": first + place, "serial": f"{one.serial:x}"} for place, one in enumerate(timely)],
-    )
+    _enter(connection, timely, number - len(timely) + 1)
     return late
 
 
@@ -104,17 +101,42 @@ def _sort_out(
 
 def _move_on(connection: sa.Connection, timely: Sequence[TokenRecord], strictly: bool) -> int | None:
     """The number of the last; None if a later time was given before than that of the first."""
-    bounds = {"first": timely[0].gen_time, "last": timely[-1].gen_time, "count": len(timely)}
-    number: int | None = connection.execute(_MOVE_ON[strictly], bounds).scalar_one_or_none()
-    if number is not None or connection.execute(sa.select(ledger.c.id)).first() is not None:
-        return number
-    try:
-        with connection.begin_nested():
-            connection.execute(sa.insert(ledger).values(id=_ONLY_ROW, issued=len(timely), latest=timely[-1].gen_time))
-    except sa.exc.IntegrityError:
-        # Another process gave the first token of all in the meantime.
-        return _move_on(connection, timely, strictly)
-    return len(timely)
+    as_kept, count = _as_kept(connection.dialect), len(timely)
+    first, last = as_kept(timely[0].gen_time), as_kept(timely[-1].gen_time)
+    move_on = _for_driver(_MOVE_ON[strictly], connection.dialect)
+    with driver_cursor(connection) as cursor:
+        cursor.execute(move_on, (count, last, first))
+        moved = cursor.fetchone()
+        if moved is None:
+            cursor.execute(_for_driver(_BEGIN, connection.dialect), (_ONLY_ROW, count, last))
+            if cursor.rowcount == 1:
+                return count
+            # Later ones were given before; or another process gave the first of all in the meantime.
+            cursor.execute(move_on, (count, last, first))
+            moved = cursor.fetchone()
+    return moved[0] if moved else None
+
+
+def _enter(connection: sa.Connection, timely: Sequence[TokenRecord], first: int) -> None:
+    as_kept = _as_kept(connection.dialect)
+    times = {moment: as_kept(moment) for moment in {one.gen_time for one in timely}}  # few in a group
+    rows = [
+        (number, f"{serial:x}", unit, policy, algorithm, imprint, times[gen_time], digest)
+        for number, (serial, unit, policy, algorithm, imprint, gen_time, digest) in enumerate(timely, first)
+    ]
+    with driver_cursor(connection) as cursor:
+        cursor.executemany(_for_driver(_ENTER, connection.dialect), rows)
+
+
+@lru_cache
+def _for_driver(statement: str, dialect: sa.Dialect) -> str:
+    return statement if dialect.paramstyle == "qmark" else statement.replace("?", "%s")
+
+
+@lru_cache
+def _as_kept(dialect: sa.Dialect) -> Callable[[datetime], object]:
+    """How the driver is handed a moment."""
+    return cast(Callable[[datetime], object], ledger.c.latest.type.bind_processor(dialect))
 
 
 def latest_time(connection: sa.Connection) -> datetime | None:

@@ -1,6 +1,7 @@
 """TimeStampResp (RFC 3161 2.4.2): written for what was granted and for what was refused; read by clients."""
 
 from enum import IntEnum
+from typing import NamedTuple
 
 from asn1crypto import parser, tsp
 
@@ -41,6 +42,15 @@ class Rejection(YinxinError):  # noqa: N818 - the protocol's own word
     def __init__(self, failure: PKIFailureInfo, what: str, *, subject: str = "", remedy: str = "") -> None:
         super().__init__(_KINDS.get(failure, Kind.UNSUPPORTED), what, subject=subject, remedy=remedy)
         self.failure = failure
+
+
+class Answer(NamedTuple):
+    """What a client is told."""
+
+    response: bytes
+    """TimeStampResp DER."""
+    failure: PKIFailureInfo | None = None
+    """Why there is no token in it."""
 
 
 def granted(token: bytes) -> bytes:

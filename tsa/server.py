@@ -9,6 +9,7 @@ from pathlib import Path
 from core.home import Home
 from core.server import workers
 from core.service.keeper import Keeper
+from tsa.counters import Counters
 from tsa.http import TimeStampService
 from tsa.installation import clock_watch, load_units, open_authority
 
@@ -21,16 +22,18 @@ def serve(home: Home) -> int:
     settings = home.configuration.tsa
     # Ordered tokens come one after the other: a second process would only have its own refused and signed again.
     count = 1 if settings.ordering else workers.worker_count(settings.workers)
+    counters = Counters(count)
 
     @contextmanager
-    def opened(_number: int) -> Iterator[TimeStampService]:
+    def opened(number: int) -> Iterator[TimeStampService]:
+        counters.use_row(number)
         watch = clock_watch(home)
         if watch:
             watch.start()
-        authority = open_authority(home, watch)
+        authority = open_authority(home, watch, when_recorded=counters.add_group)
         keeper = Keeper(home, "tsa", lambda: authority.use(load_units(home)), when_expired="no tokens are given")
         keeper.start()
-        yield TimeStampService(authority, watch)
+        yield TimeStampService(authority, watch, counters)
         keeper.stop()
         if watch:
             watch.stop()

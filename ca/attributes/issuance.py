@@ -16,8 +16,8 @@ from ca.attributes.records import attribute_certificates
 from ca.attributes.terms import Terms
 from ca.authorities import Authority, authority_of
 from ca.books import ATTRIBUTES, AuthorityKind
+from ca.grounds import require_issuers_in_force
 from ca.history import advance
-from ca.intents import require_issuers_in_force
 from ca.issuance import SERIAL_PREFIX, SERIAL_RANDOM_OCTETS, Approval
 from ca.lint import LintedTbs
 from ca.signing import AuthorityKey

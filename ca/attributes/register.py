@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from ca.attributes.records import attribute_certificates, attribute_events
 from ca.attributes.terms import Terms
 from ca.books import ATTRIBUTES
-from ca.history import Step, latest_event, steps_of
+from ca.history import Step, last_event_of_issued, steps_of
 from ca.records import authorities
-from ca.register import serial_numbers
+from ca.register import by_serial
 from ca.state import Reason, State
 from core.certificates import serial_text
 from core.errors import Kind, YinxinError
@@ -67,14 +67,7 @@ _SELECTION = (
         attribute_events.c.at,
     )
     .join(authorities, authorities.c.id == _issued.c.authority_id)
-    .outerjoin(
-        attribute_events,
-        sa.and_(
-            attribute_events.c.authority_id == _issued.c.authority_id,
-            attribute_events.c.serial == _issued.c.serial,
-            latest_event(ATTRIBUTES),
-        ),
-    )
+    .outerjoin(attribute_events, last_event_of_issued(ATTRIBUTES))
 )
 
 
@@ -96,11 +89,12 @@ def page(storage: Storage, wanted: AttributeFilter, *, after: int = 0, limit: in
 
 def find(storage: Storage, serial: str, authority: str | None = None) -> AttributeRecord:
     """The one with this serial number, decimal or hexadecimal. `YinxinError` (not found) if there is none."""
-    for number in serial_numbers(serial):
-        records = page(storage, AttributeFilter(serial=number, authority=authority), limit=2)
-        if records:
-            return records[0]
-    raise _unknown(serial)
+    records = by_serial(
+        serial, lambda number: page(storage, AttributeFilter(serial=number, authority=authority), limit=1)
+    )
+    if not records:
+        raise _unknown(serial)
+    return records[0]
 
 
 def history_of(storage: Storage, record: AttributeRecord) -> list[Step]:

@@ -13,6 +13,10 @@ book = RuleBook()
 
 UTF8_STRING, PRINTABLE_STRING = 0x0C, 0x13
 _BY_OID = {der.oid(dotted): (label, bound, printable) for label, (dotted, bound, printable) in ATTRIBUTES.items()}
+_IDENTITY_FIELDS = {
+    der.oid(dotted): [field for field, other in IDENTITY_OIDS.items() if other == dotted]
+    for dotted in IDENTITY_OIDS.values()
+}
 _FIELD_LABELS = {
     "country": "C",
     "province": "ST",
@@ -114,11 +118,10 @@ def self_issued_only_where_the_profile_says(examined: Examined) -> Iterator[str]
 @book.rule("GB/T 20518 5.2.4 (individual and enterprise identity); GB 11643; GB 32100")
 def identity_numbers_are_well_formed(examined: Examined) -> Iterator[str]:
     """Those that the profile requires are there, others that it does not name are not; their check digits fit."""
-    by_oid = {der.oid(dotted) for dotted in IDENTITY_OIDS.values()}
     rules = examined.profile.identity
     present = set()
     for extension in examined.extensions:
-        if extension.oid not in by_oid:
+        if extension.oid not in _IDENTITY_FIELDS:
             continue
         if extension.critical:
             yield "an identity extension is critical"
@@ -141,7 +144,7 @@ def identity_numbers_are_well_formed(examined: Examined) -> Iterator[str]:
 def _identity(oid: bytes, value: bytes) -> tuple[str, str]:
     """Field and text; ValueError if the value is not a PrintableString of 1 to 64 characters."""
     (element,) = read_elements(value)
-    fields = [field for field, dotted in IDENTITY_OIDS.items() if der.oid(dotted) == oid]
+    fields = _IDENTITY_FIELDS[oid]
     field = fields[0]
     if len(fields) > 1:
         field = {0xA0: "resident_id", 0xA2: "passport"}.get(element.tag, "")

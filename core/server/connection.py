@@ -87,13 +87,19 @@ class Connection(asyncio.Protocol):
         self.deadline = clockwork.now + REQUEST_SECONDS
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """From asyncio."""
+        """From the door; once more from asyncio, where it then stays (`move`)."""
+        if self in self._clockwork.connections:
+            return
         self._transport = cast(asyncio.Transport, transport)
         if len(self._clockwork.connections) >= self._clockwork.limit or self._clockwork.stopping:
             self._closing = True
             transport.close()
             return
         self._clockwork.connections.add(self)
+
+    def move(self, transport: asyncio.Transport) -> None:
+        """Write to this one from now on."""
+        self._transport = transport
 
     def connection_lost(self, _error: Exception | None) -> None:
         """From asyncio."""
@@ -188,7 +194,7 @@ class Connection(asyncio.Protocol):
             self._closing = True  # nothing that comes after it is read
         if self._signing:
             self._waiting.append((exchange, stays))
-            if len(self._waiting) == MAXIMUM_WAITING:
+            if len(self._waiting) >= MAXIMUM_WAITING:
                 self._transport.pause_reading()
         else:
             self._begin(exchange, stays)
@@ -199,14 +205,15 @@ class Connection(asyncio.Protocol):
             return
         reply = self._service.at_once(exchange)
         if reply is None:
-            self._signing = self._clockwork.pool.submit(partial(self._sign, exchange, stays))
+            work = partial(self._sign, exchange, stays)
+            self._signing = self._clockwork.pool.submit(work, here=self._service.is_quick(exchange))
             if self._signing:
                 return
             reply = self._service.busy(exchange)
         self._write(reply, stays, body=exchange.method != b"HEAD")
 
     def _sign(self, exchange: Exchange, stays: bool, deliver: Deliver) -> None:
-        """In a thread of the pool."""
+        """In a thread of the pool, or in the loop where that is quick."""
         self._service.answer(exchange, lambda answer: deliver(partial(self._finish, exchange, stays, answer)))
 
     def _finish(self, exchange: Exchange, stays: bool, answer: Any) -> None:

@@ -33,7 +33,7 @@ class Reply(NamedTuple):
 
 
 class Service(Protocol, Generic[Answer]):
-    """What answers. Threads share it, but `at_once`, `finish` and `busy` are called in the loop's only."""
+    """What answers. Threads share it, but all else than `answer` is called in the loop's only."""
 
     maximum_body: int
     """Octets; a longer one is answered with `too_large`, and not read."""
@@ -41,6 +41,10 @@ class Service(Protocol, Generic[Answer]):
 
     def at_once(self, exchange: Exchange) -> Reply | None:
         """The reply, if nothing has to be signed, read or written for it."""
+        ...
+
+    def is_quick(self, exchange: Exchange) -> bool:
+        """Whether handing `answer` to another thread would take longer than calling it in the loop."""
         ...
 
     def answer(self, exchange: Exchange, deliver: Callable[[Answer], None]) -> None:

@@ -21,7 +21,8 @@ from typing import Any
 import uvloop
 
 from core.config import Endpoint
-from core.server.connection import Clockwork, Connection
+from core.server.connection import Clockwork
+from core.server.door import Door
 from core.server.exchange import Service
 from core.server.pool import SigningPool
 
@@ -95,13 +96,14 @@ async def _answer(service: Service[Any], listener: socket.socket, threads: int) 
     pool = SigningPool(loop, threads, MAXIMUM_SIGNING)
     clockwork = Clockwork(service, pool, MAXIMUM_CONNECTIONS)
     clockwork.tick(time.monotonic())
-    server = await loop.create_server(lambda: Connection(clockwork), sock=listener, backlog=BACKLOG)
+    door = Door(loop, listener, clockwork)
+    door.open(BACKLOG)
     parent = os.getppid()
     while not stop.is_set() and os.getppid() == parent:
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), timeout=1)
         clockwork.tick(time.monotonic())
-    server.close()
+    door.close()
     clockwork.stop()
     deadline = time.monotonic() + STOP_SECONDS
     while clockwork.connections and time.monotonic() < deadline:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import Kind, YinxinError
-from core.storage import Storage, UtcDateTime
+from core.storage import Storage, UtcDateTime, driver_cursor
 from tests.conftest import hurry
 from tests.support.counting import count, counter, rows, tables
 
@@ -271,7 +271,8 @@ def test_a_url_that_cannot_be_used_is_refused_without_repeating_it(url: str) -> 
     assert "postgresql+psycopg" in caught.value.remedy
 
 
-def test_a_connection_lost_in_the_middle_is_said_and_nothing_is_kept(postgresql_url: str) -> None:
+@pytest.mark.parametrize("by_driver", [False, True], ids=["sqlalchemy", "driver"])
+def test_a_connection_lost_in_the_middle_is_said_and_nothing_is_kept(postgresql_url: str, by_driver: bool) -> None:
     storage = Storage(postgresql_url)
     tables.create_all(storage.engine)
     try:
@@ -282,9 +283,31 @@ def test_a_connection_lost_in_the_middle_is_said_and_nothing_is_kept(postgresql_
             with killer.connect() as other:
                 other.execute(sa.text("SELECT pg_terminate_backend(:process)"), {"process": process})
             killer.dispose()
-            connection.execute(sa.insert(counter).values(number=2))
+            if by_driver:
+                with driver_cursor(connection) as cursor:
+                    cursor.execute("INSERT INTO test_counter VALUES (2)")
+            else:
+                connection.execute(sa.insert(counter).values(number=2))
         with storage.reading() as connection:
             assert connection.execute(sa.select(counter)).all() == []
     finally:
         tables.drop_all(storage.engine)
         storage.close()
+
+
+def test_the_driver_fails_as_sqlalchemy_does(books: Storage) -> None:
+    """In the same transaction, which is undone."""
+    with pytest.raises(sa.exc.IntegrityError), books.transaction() as connection, driver_cursor(connection) as cursor:
+        cursor.execute("UPDATE test_counter SET number = 5")
+        cursor.execute("INSERT INTO test_counter VALUES (NULL)")
+    assert number_in(books) == 0
+    count(books, 1)
+    assert number_in(books) == 1
+
+
+def test_the_driver_writes_in_the_callers_transaction(books: Storage) -> None:
+    with books.transaction() as connection:
+        with driver_cursor(connection) as cursor:
+            cursor.execute("UPDATE test_counter SET number = number + 2")
+        connection.execute(sa.update(counter).values(number=counter.c.number + 1))
+    assert number_in(books) == 3

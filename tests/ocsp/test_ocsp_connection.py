@@ -3,8 +3,9 @@
 import re
 import socket
 import threading
+import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -171,6 +172,7 @@ def test_the_slow_are_let_go_and_others_are_served(world: World, client: Client)
         slow.sendall(b"POST / HTTP/1.1\r\n")
         served_well.sendall(post(asked(world)))
         assert receive_one(served_well)
+        until(lambda: len(client.clockwork.connections) == 3)  # the silent one is let in later
         tick(client, REQUEST_SECONDS - 1)
         slow.sendall(b"X: y\r\n")
         tick(client, REQUEST_SECONDS + 1)
@@ -180,6 +182,13 @@ def test_the_slow_are_let_go_and_others_are_served(world: World, client: Client)
         assert receive_one(served_well)
         tick(client, REQUEST_SECONDS + 2 + IDLE_SECONDS)
         assert served_well.recv(1000) == b""
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def tick(client: Client, now: float) -> None:

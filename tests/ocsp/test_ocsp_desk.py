@@ -111,7 +111,7 @@ def test_what_was_signed_is_given_again(place: Place, tmp_path: Path) -> None:
     at = place.world.clock.now()
     judges.check_signature(answer.response, None, place.world.town.responder, at, tmp_path)
     assert judges.findings(answer.response) == []
-    assert answer.count is Count.SIGNED
+    assert answer.outcome is Count.SIGNED
 
 
 def test_a_change_is_answered_after_the_next_look(place: Place) -> None:
@@ -253,12 +253,12 @@ def test_the_costly_is_limited(world: World) -> None:
     place = Place(world, rate=3)
     nonced = place.asked(nonce=NONCE)
     several = build_request([about(world.town.issuing, VALID)] * 2)
-    counts = [place.desk.answer(question).count for question in (nonced, several, nonced, nonced, several)]
+    counts = [place.desk.answer(question).outcome for question in (nonced, several, nonced, nonced, several)]
     assert counts == [Count.SIGNED_ONCE] * 3 + [Count.LIMITED] * 2
     assert place.desk.answer(nonced).response == refusal(Refusal.TRY_LATER)
-    assert place.answer().count is Count.SIGNED  # the common question is not
+    assert place.answer().outcome is Count.SIGNED  # the common question is not
     place.monotonic.now += 1
-    assert place.desk.answer(nonced).count is Count.SIGNED_ONCE
+    assert place.desk.answer(nonced).outcome is Count.SIGNED_ONCE
 
 
 @pytest.mark.parametrize("nonce", [None, NONCE])
@@ -268,7 +268,7 @@ def test_what_says_more_is_written_whole(place: Place, nonce: bytes | None) -> N
     responder = Responder(world.books, [delegation(world.town.responder)], world.clock, VALIDITY, extended_revoked=True)
     desk = Desk(responder, world.clock, Allowance(10), place.cache, place.feed)
     answer = desk.answer(place.asked(NEVER_ISSUED, nonce))
-    assert answer.count is Count.SIGNED_ONCE
+    assert answer.outcome is Count.SIGNED_ONCE
     assert answer.tag == ""
     extensions = judges.basic(answer.response)["tbs_response_data"]["response_extensions"]
     said = [extension["extn_id"].dotted for extension in extensions]
@@ -320,3 +320,25 @@ def test_quick_signatures_are_made_at_once(place: Place) -> None:
     assert told and judges.statuses(told.response) == ["good"]
     place.monotonic.now += TRUSTED
     assert place.desk.at_once(nonced) is None  # what holds is not known any more
+
+
+def test_books_at_hand_are_looked_into_at_once_where_signatures_are_quick(world: World, tmp_path: Path) -> None:
+    place = Place(world, rate=1)
+    allowance = Allowance(1, place.monotonic)
+    desk = Desk(place.responder, world.clock, allowance, place.cache, place.feed, at_hand=True)
+    plain, nonced, foreign = place.asked(), place.asked(nonce=NONCE), place.asked(NEVER_ISSUED)
+    assert desk.at_once(plain) is None  # a signature with SM2 or RSA is not quick
+    (signatories,) = (one for one in place.responder._signatories.values() if one)
+    for signatory in signatories:
+        signatory.letterhead.is_quick = True
+    told = desk.at_once(plain)
+    assert told and told.outcome is Count.SIGNED
+    judges.check_signature(told.response, None, world.town.responder, world.clock.now(), tmp_path)
+    assert place.kept() == ["good"]
+    unknown = desk.at_once(foreign)
+    assert unknown and judges.statuses(unknown.response) == ["unknown"]
+    outcomes = [answer and answer.outcome for answer in (desk.at_once(nonced), desk.at_once(nonced))]
+    assert outcomes == [Count.SIGNED_ONCE, Count.LIMITED]
+    assert desk.at_once(b"no request") is None
+    assert desk.at_once(build_request([about(world.town.issuing, VALID), about(world.town.issuing, 5)])) is None
+    assert place.desk.at_once(place.asked(5)) is None  # the books are not at hand

@@ -2,16 +2,11 @@
 
 import json
 import logging
-import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from functools import cache
+from dataclasses import replace
 from pathlib import Path
 
-import click
 import pytest
 import sqlalchemy as sa
 from cryptography import x509
@@ -19,164 +14,23 @@ from cryptography.x509.oid import ExtensionOID
 
 from ca import activation, revocation, service_renewal
 from ca.activation import active_profile
-from ca.cli_services import group as service_certificates
-from ca.cli_services import maintain
 from ca.issuance import CertificateAuthority
 from ca.profiles import Profile
 from ca.reconciliation import reconcile
-from ca.service import issue_service_certificate
 from ca.state import Reason
-from ca.status import StatusReader
-from core import cms
-from core.algorithms import SHA256, SM3, KeyKind
-from core.certificates import armour
-from core.cli import Group, run
-from core.clock import FixedClock
-from core.csr import build_csr
-from core.errors import Kind, YinxinError
-from core.home import Home
-from core.keys import passphrase
-from core.keys.private_key import generate, kind_of
-from core.service.installed import installed, newest
-from core.service.keeper import Keeper
-from core.service.records import requests
+from core.algorithms import SHA256
+from core.keys.private_key import kind_of
+from core.service.installed import newest
 from core.service.renewal import Renewed, renew
-from core.subject import Subject
 from ocsp.certificate import Certificate
 from ocsp.renewal import keeper_of
-from ocsp.request import build_request, cert_id
-from ocsp.responder import Responder
 from ocsp.response import Refusal, refusal
 from ocsp.service import load_delegations, responder_of
 from tests.support import ocsp_judges as judges
-from tests.support.ca import TestCentre, pooled_key
-from tests.support.ocsp_world import NOW, new_storage
-from tests.support.pki import Party
-
-DAY = timedelta(days=1)
-DUE, OVERDUE, EXPIRED = NOW + 21 * DAY, NOW + 26 * DAY, NOW + 31 * DAY
-KINDS = {"sm2": KeyKind.SM2, "rsa": KeyKind.P256}
-"""The responders' keys: RSA takes long to make; a P-256 responder of an RSA authority is an ordinary thing."""
-
-
-@dataclass
-class Place:
-    """An installation whose responder was certified NOW, for 30 days."""
-
-    home: Home
-    centre: TestCentre
-    serial: int
-    family: str
-    responder: Responder = field(init=False)
-    keeper: Keeper = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.responder = responder_of(self.home)
-        self.keeper = keeper_of(self.home, self.responder)
-
-    @property
-    def authority(self) -> str:
-        return f"{self.family}-issuing"
-
-    @property
-    def clock(self) -> FixedClock:
-        assert isinstance(self.home.clock, FixedClock)
-        return self.home.clock
-
-    def at(self, moment: datetime) -> "Place":
-        self.clock.moment = moment
-        return self
-
-    def names(self) -> list[str]:
-        return [one.key_name for one in installed(self.home, "ocsp")]
-
-    def keys(self) -> list[str]:
-        return sorted(path.stem for path in (self.home.path / "keys" / "ocsp").glob("*.pem"))
-
-    def ask(self) -> bytes:
-        (issuer,) = (one for one in StatusReader(self.home.storage).issuers() if one.name.endswith("-issuing"))
-        return self.responder.respond(build_request([cert_id(issuer, self.serial, SM3)]))
-
-    def signer(self) -> bytes:
-        """The certificate that signs now; the answer is judged by software that is not ours."""
-        (certificate,) = judges.enclosed_certificates(self.ask())
-        return certificate
-
-    def check_answer(self, folder: Path) -> None:
-        response = self.ask()
-        assert judges.statuses(response) == ["good"]
-        newest_one = newest(self.home, "ocsp")[0]
-        key = self.home.key_store("ocsp").signer(newest_one.key_name)
-        if kind_of(key.public_key_info) is KeyKind.SM2:
-            party = Party(b"", key, newest_one.certificate)  # type: ignore[arg-type]
-            judges.check_signature(response, None, party, self.clock.now(), folder)
-
-    def maintain(self) -> int:
-        return len(service_renewal.grant_all(self.centre.ca)[0])
-
-    def run(self, *arguments: str) -> int:
-        @click.group(cls=Group)
-        @click.pass_context
-        def front_door(context: click.Context) -> None:
-            context.obj = self.home
-
-        front_door.add_command(service_certificates)
-        front_door.add_command(maintain, "maintain")
-        return run(front_door, arguments)
-
-
-@pytest.fixture
-def family() -> str:
-    """SM2, where a test does not ask for both."""
-    return "sm2"
-
+from tests.support.ocsp_world import NOW
+from tests.support.renewing import DAY, DUE, EXPIRED, KINDS, OVERDUE, Place
 
 both = pytest.mark.parametrize("family", ["sm2", "rsa"])
-
-
-@pytest.fixture(scope="module")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Place]:
-    """Made once for each family, to be copied."""
-    return cache(lambda family: _found(family, tmp_path_factory.mktemp(family)))
-
-
-def _found(family: str, folder: Path) -> Place:
-    home = Home(folder, FixedClock(NOW))
-    (home.path / "yinxin.toml").write_text("")
-    passphrase.create_file(home.passphrase_file("ocsp"))
-    new_storage(home.database_url).close()
-    centre = TestCentre(home.context).activate().build(KeyKind.SM2 if family == "sm2" else KeyKind.RSA_3072)
-    authority = f"{family}-issuing"
-    delegated = issue_service_certificate(
-        centre.ca,
-        authority=authority,
-        profile="ocsp",
-        subject=Subject.of_service("测试中心", f"OCSP {family}"),
-        signer=home.key_store("ocsp").create(family, KINDS[family]),
-        actor="keeper",
-        reference="ceremony ocsp",
-    )
-    issuer = next(one for one in StatusReader(home.storage).issuers() if one.name == authority)
-    certificates = home.certificates("ocsp")
-    certificates.mkdir(parents=True)
-    (certificates / f"{family}.pem").write_bytes(armour([delegated.certificate, issuer.certificate]))
-    holder = centre.issue(authority=authority, key=pooled_key("holder", KINDS[family]))
-    home.storage.close()
-    return Place(home, centre, holder.serial, family)
-
-
-@pytest.fixture
-def place(
-    founded: Callable[[str], Place], family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Place]:
-    monkeypatch.setenv("LANGUAGE", "en")
-    original = founded(family)
-    shutil.copytree(original.home.path, tmp_path / "home")
-    home = Home(tmp_path / "home", FixedClock(NOW))
-    centre = TestCentre(home.context, original.centre.keys)
-    monkeypatch.setattr("ca.cli_services.open_authority", lambda _home: centre.ca)
-    yield Place(home, centre, original.serial, family)
-    home.storage.close()
 
 
 @both
@@ -361,84 +215,6 @@ def test_two_processes_at_once(place: Place) -> None:
 
 def _power_cut(*_arguments: object, **_named: object) -> None:
     raise RuntimeError("power cut")
-
-
-# Whoever can write to the records
-
-
-def forged(place: Place, message: bytes, name: str = "forged.g2") -> str:
-    """Why the authority refuses a message that somebody wrote into the records."""
-    with place.home.storage.transaction() as connection:
-        connection.execute(
-            sa.insert(requests).values(keeper="ocsp", name=name, request=message, asked_at=place.clock.now())
-        )
-    granted, (waiting,) = service_renewal.grant_all(place.centre.ca)
-    assert granted == []
-    assert place.home.context
-    return waiting.complaint or ""
-
-
-def genuine(place: Place) -> tuple[bytes, bytes]:
-    """The present certificate, and the name of the service."""
-    present = newest(place.home, "ocsp")[0].certificate
-    return present, Certificate.load(present).subject
-
-
-def test_a_stranger_asks(place: Place) -> None:
-    """By a key of his own, with a certificate of his own that names ours."""
-    present, name = genuine(place)
-    key = generate(KINDS[place.family])
-    csr = build_csr(key, name)
-    assert "signature is not good" in forged(place, cms.sign(csr, key, present))
-
-
-def test_a_holder_asks(place: Place) -> None:
-    """A member of the staff, with a good certificate of the same authority."""
-    key = generate(KINDS[place.family])
-    issued = place.centre.issue(authority=place.authority, key=key)
-    message = cms.sign(build_csr(generate(KINDS[place.family]), genuine(place)[1]), key, issued.certificate)
-    assert "not one of a service" in forged(place, message)
-
-
-def test_a_certificate_that_is_not_in_the_books(place: Place) -> None:
-    authority = place.centre.keys.signer(place.authority)
-    issuer = next(one for one in StatusReader(place.home.storage).issuers() if one.name == place.authority)
-    party = Party(issuer.subject, authority, issuer.certificate)  # type: ignore[arg-type]
-    stray = party.issue("OCSP", kind=KeyKind.SM2, not_before=NOW - DAY, days=30)
-    message = cms.sign(build_csr(generate(KeyKind.SM2), stray.name), stray.key, stray.certificate)
-    assert "nobody that this authority has certified" in forged(place, message)
-
-
-def test_no_proof_of_possession(place: Place) -> None:
-    """The service signs for a key that it does not have."""
-    present, name = genuine(place)
-    signer = place.home.key_store("ocsp").signer(newest(place.home, "ocsp")[0].key_name)
-    csr = bytearray(build_csr(generate(KeyKind.SM2), name))
-    csr[-1] ^= 1
-    assert "signature is not by the key" in forged(place, cms.sign(bytes(csr), signer, present))
-
-
-def test_its_own_key_again(place: Place) -> None:
-    present, name = genuine(place)
-    signer = place.home.key_store("ocsp").signer(newest(place.home, "ocsp")[0].key_name)
-    assert "certified already" in forged(place, cms.sign(build_csr(signer, name), signer, present))
-
-
-def test_nonsense(place: Place) -> None:
-    assert "not a CMS SignedData" in forged(place, b"nonsense")
-
-
-def test_another_certificate_put_into_the_answer(place: Place) -> None:
-    """It is not installed: the present one stays."""
-    renew(place.home, "ocsp", early=True)
-    place.maintain()
-    with place.home.storage.transaction() as connection:
-        connection.execute(sa.update(requests).values(certificate=newest(place.home, "ocsp")[0].certificate))
-    with pytest.raises(YinxinError, match="altered the records") as raised:
-        renew(place.home, "ocsp")
-    assert raised.value.kind is Kind.CONFLICT
-    place.keeper.look()
-    assert judges.statuses(place.ask()) == ["good"]
 
 
 def test_records_out_of_reach(place: Place, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:

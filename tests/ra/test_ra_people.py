@@ -21,33 +21,18 @@ from core.sm2 import curve
 from core.sm2.fallback import GmsslEngine
 from core.subject import Subject
 from ra import operators, personnel, records, requests
-from ra.appointments import MOVES, Career, PersonState, appointment_of
+from ra.appointments import MOVES, PersonState, appointment_of
 from ra.issuance import issue
 from ra.moves import State
-from ra.operators import OperatorSession, Roster, find_operator, list_operators
+from ra.operators import OperatorSession, list_operators
 from ra.refusals import RefusedError
 from ra.register import find_request
 from ra.roles import APPOINTS, FOUNDERS, OPERATORS, Role
-from ra.statements import Act, Statement, sign_statement, verify_statement
+from ra.statements import Act, Statement, verify_statement
 from tests.support.office import ADMINISTRATORS, BUSINESS, ORGANIZATION, PEOPLE, PIN, Office
+from tests.support.people import career, operator, refused, said
 
 SUPER, AUDIT = ADMINISTRATORS
-
-
-def refused(rule: str, attempt: Callable[[], object]) -> None:
-    with pytest.raises(RefusedError) as refusal:
-        attempt()
-    assert refusal.value.rule == rule
-
-
-def operator(office: Office, name: str) -> operators.Operator:
-    with office.storage.reading() as connection:
-        return find_operator(connection, name)
-
-
-def career(office: Office, name: str) -> Career:
-    with office.storage.reading() as connection:
-        return Roster(connection).career(name)
 
 
 def test_the_office_is_what_its_statements_say(office: Office) -> None:
@@ -132,11 +117,6 @@ def test_nobody_gives_themselves_a_role(office: Office) -> None:
         lambda: personnel.submit_appointment(office.context, office.authority, message, greedy.canonical()),
     )
     assert operator(office, "lu.enter").roles == {Role.ENTER}
-
-
-def said(office: Office, act: Act, about: str, sequence: int, digest: str, by: str) -> Statement:
-    subject, at = f"operator:{about}", office.clock.now()
-    return Statement(act=act, subject=subject, sequence=sequence, digest=digest, at=at, operator=by)
 
 
 @pytest.mark.parametrize(
@@ -283,84 +263,6 @@ def test_some_acts_take_more_than_a_decision(office: Office, act: Act) -> None:
     message = office.sessions[BUSINESS].sign(said(office, act, "lu.enter", 2, lu.digest, BUSINESS)).message
     with pytest.raises(RefusedError):
         personnel.submit_decision(office.context, message, lu.canonical())
-
-
-# What somebody can try who writes to the database.
-
-
-def forge(office: Office, name: str, by: OperatorSession, act: Act, roles: set[Role], of: OperatorSession) -> None:
-    """Record an appointment of `name` with the key and certificate that `of` has."""
-    row = next(row for row in office.rows(records.operator_moves) if row.certificate == of.certificate)
-    original = career(office, of.name).present.appointment
-    appointment = original.model_copy(update={"operator": name, "roles": tuple(sorted(roles))})
-    statement = said(office, act, name, 1, appointment.digest, by.name)
-    office.execute(sa.insert(records.operators).values(name=name, roles="enter", branch="", state="active"))
-    office.execute(
-        sa.insert(records.operator_moves).values(
-            operator=name,
-            sequence=1,
-            act=act.value,
-            administrator=by.name,
-            at=office.clock.now(),
-            content=appointment.canonical(),
-            authority=row.authority,
-            serial=row.serial,
-            certificate=row.certificate,
-            statement=by.sign(statement).message,
-        )
-    )
-
-
-def test_nobody_slips_an_appointment_into_the_database(office: Office) -> None:
-    lu = office.sessions["lu.enter"]
-    forge(office, "ghost", lu, Act.APPOINT, {Role.REVIEW}, lu)
-    refused("altered", lambda: operator(office, "ghost"))
-    forge(office, "lu.enter2", office.sessions[BUSINESS], Act.APPOINT, {Role.REVIEW}, lu)
-    refused("altered", lambda: operator(office, "lu.enter2"))
-
-
-def test_nobody_founds_themselves_in_the_database(office: Office) -> None:
-    lu = office.sessions["lu.enter"]
-    own = OperatorSession("ghost", lu.certificate, lu.signer)
-    forge(office, "ghost", own, Act.FOUND, {Role.SUPER}, lu)
-    refused("altered", lambda: operator(office, "ghost"))
-
-
-@pytest.mark.parametrize("column", ["statement", "content", "certificate"])
-def test_one_altered_octet_is_seen(office: Office, column: str) -> None:
-    row = next(row for row in office.rows(records.operator_moves) if row.operator == "lu.enter")
-    value = bytes(getattr(row, column))
-    for place in (len(value) - 1, len(value) // 2):
-        changed = value[:place] + bytes([value[place] ^ 1]) + value[place + 1 :]
-        table = records.operator_moves
-        office.execute(sa.update(table).where(table.c.id == row.id).values({column: changed}))
-        refused("altered", lambda: operator(office, "lu.enter"))
-
-
-def test_a_suspension_cannot_be_taken_out_of_the_middle(office: Office) -> None:
-    for decide in (personnel.suspend, personnel.reinstate, personnel.suspend):
-        office.clock.advance(timedelta(minutes=1))
-        decide(office.context, office.sessions[BUSINESS], "lu.enter")
-    table = records.operator_moves
-    office.execute(sa.delete(table).where(table.c.operator == "lu.enter", table.c.sequence == 2))
-    refused("altered", lambda: operator(office, "lu.enter"))
-
-
-def test_columns_give_no_role(office: Office) -> None:
-    office.execute(sa.update(records.operators).values(roles="review make", state="active"))
-    assert operator(office, "lu.enter").roles == {Role.ENTER}
-    number = office.enter()
-    refused("role", lambda: requests.approve(office.context, office.sessions["lu.enter"], number))
-
-
-def test_a_signature_by_another_key_appoints_nobody(office: Office) -> None:
-    appointment = appointment_of("ghost", {Role.REVIEW}, office.csr(), authority="sm2-issuing", organization="某局")
-    statement = said(office, Act.APPOINT, "ghost", 1, appointment.digest, BUSINESS)
-    forged = sign_statement(statement, generate(KeyKind.SM2), office.sessions[BUSINESS].certificate)
-    refused(
-        "signature",
-        lambda: personnel.submit_appointment(office.context, office.authority, forged.message, appointment.canonical()),
-    )
 
 
 @pytest.mark.parametrize("name", ["lu.enter", "", "-x", "a b", "x" * 65])

@@ -5,7 +5,6 @@ Whatever the real thing refuses, the model refuses, and the reverse; what was wr
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +31,7 @@ from ra import revocation_batches as batches
 from ra.delivery import deliver
 from ra.issuance import issue
 from ra.roles import OPERATORS, Role
+from tests.support.certificate_model import Bundle, Card, Paper, Papers
 from tests.support.office import NOW, PROFILES, STAFF, Office
 
 DAYS, WINDOW = 200, 120
@@ -51,53 +51,6 @@ APPEND_ONLY = (events, entries, records.request_moves, records.certificate_order
 
 def branch_of(who: str) -> str:
     return "chencang" if who.startswith("chen.") else ""
-
-
-@dataclass
-class Paper:
-    """A request, as the model has it."""
-
-    number: str
-    branch: str
-    key: PrivateKey
-    unit: str
-    until: datetime
-    touched: set[str]
-    kind: str = "fresh"
-    old: "Card | None" = None
-    revoke: bool = False
-    word: str = "entered"
-    card: "Card | None" = None
-
-
-@dataclass
-class Card:
-    """A certificate, as the model has it."""
-
-    serial: int
-    branch: str
-    key: PrivateKey
-    unit: str
-    end: datetime
-    word: str = "valid"
-
-
-@dataclass
-class Bundle:
-    """A batch of revocations, as the model has it."""
-
-    number: str
-    branch: str
-    cards: list[Card]
-    by: str
-    word: str = "entered"
-
-
-@dataclass
-class Papers:
-    papers: list[Paper] = field(default_factory=list)
-    cards: list[Card] = field(default_factory=list)
-    bundles: list[Bundle] = field(default_factory=list)
 
 
 class Walk(RuleBasedStateMachine):

@@ -12,7 +12,8 @@ from http.client import HTTPConnection
 import uvloop
 
 from core.clock import Clock
-from core.server.connection import Clockwork, Connection
+from core.server.connection import Clockwork
+from core.server.door import Door
 from core.server.pool import SigningPool
 from ocsp.allowance import Allowance
 from ocsp.cache import AnswerCache
@@ -102,7 +103,8 @@ def served(
     clockwork = Clockwork(Service(desks, clock, counters), pool, connections)
     clockwork.tick(0)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = loop.run_until_complete(loop.create_server(lambda: Connection(clockwork), sock=listener))
+    door = Door(loop, listener, clockwork)
+    door.open(100)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     port = listener.getsockname()[1]
@@ -114,7 +116,7 @@ def served(
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         pool.stop()
-        server.close()
+        door.close()
         clockwork.stop()
         loop.run_until_complete(asyncio.sleep(0))
         loop.close()

@@ -11,9 +11,11 @@ from http.client import HTTPConnection
 
 import uvloop
 
-from core.server.connection import Clockwork, Connection
+from core.server.connection import Clockwork
+from core.server.door import Door
 from core.server.pool import SigningPool
 from tsa.authority import TimeStampAuthority
+from tsa.counters import Counters
 from tsa.http import TimeStampService
 from tsa.request import QUERY
 from tsa.watch import ClockWatch
@@ -53,15 +55,21 @@ class Server:
 
 @contextmanager
 def served(
-    authority: TimeStampAuthority, watch: ClockWatch | None = None, *, threads: int = 1, waiting: int = 256
+    authority: TimeStampAuthority,
+    watch: ClockWatch | None = None,
+    *,
+    threads: int = 1,
+    waiting: int = 256,
+    counters: Counters | None = None,
 ) -> Iterator[Server]:
     """A server on a port of its own."""
     loop = uvloop.new_event_loop()
     pool = SigningPool(loop, threads, waiting)
-    clockwork = Clockwork(TimeStampService(authority, watch), pool, 100)
+    clockwork = Clockwork(TimeStampService(authority, watch, counters), pool, 100)
     clockwork.tick(0)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = loop.run_until_complete(loop.create_server(lambda: Connection(clockwork), sock=listener))
+    door = Door(loop, listener, clockwork)
+    door.open(100)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
@@ -70,7 +78,7 @@ def served(
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         pool.stop()
-        server.close()
+        door.close()
         clockwork.stop()
         loop.run_until_complete(asyncio.sleep(0))
         loop.close()

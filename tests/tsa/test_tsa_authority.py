@@ -19,7 +19,7 @@ from core.storage import Storage
 from tests.support.pki import OCSP_SIGNING, TIME_STAMPING
 from tests.support.tsa import Stamps, read_response
 from tsa import records
-from tsa.authority import TimeStampAuthority, random_serial
+from tsa.authority import TimeStampAuthority, new_serial
 from tsa.request import MessageImprint, TimeStampRequest
 from tsa.response import token_of
 from tsa.unit import Unit
@@ -142,17 +142,28 @@ def test_threads_never_share_a_serial_nor_a_number(each_storage: Storage, stamps
 def test_a_serial_that_came_up_twice_is_not_used_twice(
     each_storage: Storage, clock: FixedClock, stamps: Stamps
 ) -> None:
-    authority = TimeStampAuthority(Context(each_storage, clock), stamps.units, new_serial=lambda: 42)
+    authority = TimeStampAuthority(Context(each_storage, clock), stamps.units, serial_of=lambda _moment: 42)
     authority.stamp(SHA256, VALUE)
     assert failure_of(authority.respond(REQUEST)) == {"system_failure"}
     assert len(recorded(each_storage)) == 1
 
 
 def test_serials_are_random_and_fit() -> None:
-    serials = [random_serial() for _number in range(200)]
+    moment = datetime(2026, 10, 1, tzinfo=UTC)
+    serials = [new_serial(moment) for _number in range(200)]
     assert len(set(serials)) == 200
-    assert all(0 < serial < 2**160 for serial in serials)
-    assert max(serials).bit_length() > 120
+    assert len({serial & (1 << 80) - 1 for serial in serials}) == 200
+    assert all(0 < serial < 2**159 for serial in (*serials, new_serial(datetime.max.replace(tzinfo=UTC))))
+
+
+def test_the_index_of_serials_grows_at_its_end(each_storage: Storage, clock: FixedClock, stamps: Stamps) -> None:
+    """As the books write them: text that sorts as it came."""
+    authority = TimeStampAuthority(Context(each_storage, clock), stamps.units)
+    for _token in range(5):
+        authority.stamp(SHA256, VALUE, unit="p256")
+        clock.advance(timedelta(microseconds=1))
+    serials = [row.serial for row in recorded(each_storage)]
+    assert serials == sorted(serials)
 
 
 @pytest.mark.parametrize("unit", ["sm2", "rsa", "p256"])

@@ -156,7 +156,7 @@ def test_a_document_that_cannot_be_verified_is_a_verdict_or_one_line(
     ("arguments", "words"),
     [
         (("--page", "9", "--at", "142.5,119"), "page"),
-        (("--page", "3", "--at", "here"), "in millimetres: --at"),
+        (("--page", "3", "--at", "here"), "two numbers in millimetres"),
         (("--page", "3", "--at", "900,119"), "page"),
     ],
     ids=["page", "words", "outside"],
