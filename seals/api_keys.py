@@ -11,7 +11,8 @@ from core.audit import Event
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from seals import records, register
+from seals import records
+from seals.registered import seal_id_of
 
 PREFIX = "yxs_"
 """So that leaked keys are recognised for what they are."""
@@ -32,8 +33,8 @@ def create(context: Context, name: str, seals: Sequence[str], *, actor: str) -> 
             row = {"name": name, "sha256": _digest(key), "made_at": context.clock.now()}
             (key_id,) = connection.execute(sa.insert(records.api_keys).values(row)).inserted_primary_key or (None,)
             for seal in dict.fromkeys(seals):
-                seal_id, _state = register.state_of(connection, seal)
-                connection.execute(sa.insert(records.api_key_seals).values(api_key_id=key_id, seal_id=seal_id))
+                row = {"api_key_id": key_id, "seal_id": seal_id_of(connection, seal)}
+                connection.execute(sa.insert(records.api_key_seals).values(row))
             context.audit.append(connection, Event("seals.api-key.make", actor, name, {"seals": list(seals)}))
     except sa.exc.IntegrityError:
         raise YinxinError(Kind.CONFLICT, _("there is an API key of this name already"), subject=name) from None

@@ -15,7 +15,7 @@ from core.http import STATUS, register_errors
 from core.i18n import _, current_language
 from core.output import for_people
 from seals import api_keys, use
-from seals.contracts import SupportSource
+from seals.contracts import People, SupportSource
 from seals.levels import Level
 from seals.placement import Placement
 from seals.presentation import document_facts, signature_facts
@@ -29,7 +29,7 @@ PDF = "application/pdf"
 Number = TypeVar("Number", int, float)
 
 
-def create_app(home: Home, support: SupportSource) -> Flask:
+def create_app(home: Home, support: SupportSource, people: People) -> Flask:
     """The service of this home; trusted certificates are those in its folder `trust`."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = home.configuration.seals.maximum_document_mib * 1024 * 1024
@@ -46,7 +46,7 @@ def create_app(home: Home, support: SupportSource) -> Flask:
     def stamp(name: str) -> Response:
         actor = _bearer(home)
         api_keys.require_use(home.context, actor, name)
-        sealed = use.stamp(home.context, keys, support, name, _order(), actor=actor)
+        sealed = use.stamp(home.context, keys, support, people, name, _order(), actor=actor)
         return Response(sealed.read(), content_type=PDF)
 
     @app.post(f"{PREFIX}/verify")
@@ -109,6 +109,8 @@ def _order() -> use.UseOrder:
         Placement(_number("page", int), _number("x_mm", float), _number("y_mm", float)),
         level=_level(_parameters().get("level", Level.B_LTA.value)),
         purpose=_parameters().get("purpose", "")[:256],
+        person=_parameters().get("person", "")[:128],
+        document_type=_parameters().get("type", "")[:128],
         reason=_parameters().get("reason"),
         location=_parameters().get("location"),
     )

@@ -176,7 +176,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """The report for programs, in the schema `yinxin-seal-report/1`: JSON values only."""
-        content: dict[str, Any] = _plain(self)
+        content: dict[str, Any] = plain(self)
         return {"schema": SCHEMA, "verdict": content.pop("verdict"), **content}
 
     def all_findings(self) -> list[Finding]:
@@ -184,15 +184,16 @@ class Report:
         return [*self.findings, *(finding for signature in self.signatures for finding in signature.findings)]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A record as JSON values."""
     match value:
         case datetime():
             return value.isoformat()
         case Enum():
             return value.value
         case list() | tuple():
-            return [_plain(item) for item in value]
+            return [plain(item) for item in value]
         case _ if is_dataclass(value):
-            return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+            return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
         case _:
             return value

@@ -53,11 +53,6 @@ class SealedDocument:
     flattened: bool = False
     """It is PDF/A-1, which knows no transparency: the seal covers what is under its strokes."""
 
-    @property
-    def place(self) -> str:
-        """For the books: page and middle of each mark, in millimetres from the lower left corner."""
-        return "; ".join(f"{mark.page}: {mark.middle_mm[0]:.1f}, {mark.middle_mm[1]:.1f} mm" for mark in self.marks)
-
     def read(self) -> bytes:
         """The whole document."""
         self.file.seek(0)

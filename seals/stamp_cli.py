@@ -13,7 +13,7 @@ from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
 from seals import use
-from seals.contracts import SUPPORT, SealingSupport, SupportSource
+from seals.cli_options import people_of, support_of
 from seals.forms import Permission
 from seals.ink import Blending, Ink
 from seals.levels import Level
@@ -105,6 +105,8 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--reason", help=_("Written into the signature."))
 @click.option("--location", help=_("Written into the signature."))
 @click.option("--purpose", default="", help=_("For the books."))
+@click.option("--person", default="", help=_("On whose behalf it is sealed."))
+@click.option("--type", "document_type", default="", help=_("The type of the document, where the seal asks for it."))
 @output_option
 @click.pass_obj
 def stamp(
@@ -121,6 +123,8 @@ def stamp(
     reason: str | None,
     location: str | None,
     purpose: str,
+    person: str,
+    document_type: str,
     output: Output,
     **place: Any,
 ) -> None:
@@ -134,7 +138,9 @@ def stamp(
         location,
         Ink(opacity, Blending(blending)),
         Permission(certify) if certify else None,
-        repair,
+        repair=repair,
+        person=person,
+        document_type=document_type,
     )
     out = out or file.with_name(f"{file.stem}-sealed{file.suffix}")
     if out.exists():
@@ -142,7 +148,9 @@ def stamp(
             Kind.CONFLICT, _("the file exists already"), subject=str(out), remedy=_("name another with --out")
         )
     try:
-        sealed = use.stamp(home.context, home.key_store("seals"), _support(home), name, order, actor=ACTOR)
+        sealed = use.stamp(
+            home.context, home.key_store("seals"), support_of(home), people_of(home), name, order, actor=ACTOR
+        )
     except YinxinError as error:
         error.subject = error.subject or str(file)
         raise
@@ -158,15 +166,3 @@ def stamp(
         _("{out}: {file} with the seal {name}, level {level}").format(out=out, file=file, name=name, level=level),
         {"document": str(out), "seal": name, "level": level, "pages": pages, "repaired": sealed.repaired},
     )
-
-
-class _NoSupport:
-    """Where nobody handed anything in: B-B is all that can be had."""
-
-    def support(self, _algorithm: object) -> SealingSupport:
-        return SealingSupport()
-
-
-def _support(home: Home) -> SupportSource:
-    source: Callable[[Home], SupportSource] | None = click.get_current_context().meta.get(SUPPORT)
-    return source(home) if source else _NoSupport()

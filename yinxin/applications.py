@@ -28,9 +28,10 @@ def build(service: str, home: Home) -> "WSGIApplication":
             return create_ra(home)
         case "seals":
             from seals.http import create_app as create_seals
+            from yinxin.seal_people import SealPeople
             from yinxin.wiring import RemoteSupport
 
-            return create_seals(home, RemoteSupport(home))
+            return create_seals(home, RemoteSupport(home), SealPeople(home.context))
         case "kmc":
             from ca.kmc.http import create_app as create_kmc
             from ca.kmc.installation import handler_of

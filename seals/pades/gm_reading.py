@@ -29,7 +29,7 @@ from core.asn1.ses_structures import Version
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
-from seals.making import algorithm_by_oid
+from seals.making import seal_algorithm
 from seals.pades import boundary, byte_range
 from seals.pades.assessment import Assessment, Judge, Outcome
 from seals.pades.evidence import Knowledge, in_time
@@ -120,7 +120,7 @@ def read_gm_signature(reader: PdfFileReader, filled: FilledField) -> StoredGmSig
     signature = parse_signature(contents[:size])
     if signature.version is Version.GMT_0031_2014:
         raise YinxinError(Kind.UNSUPPORTED, _("a seal signature of GM/T 0031-2014 in a PDF is not judged"))
-    return StoredGmSignature(_Embedded(reader, filled), algorithm_by_oid(signature.algorithm), signature)
+    return StoredGmSignature(_Embedded(reader, filled), seal_algorithm(signature.algorithm), signature)
 
 
 def judge(

@@ -23,7 +23,7 @@ from core.i18n import _
 from seals.pades import byte_range, later_seals
 from seals.pades.boundary import first_line, translated_errors
 from seals.pades.reading import FilledField
-from seals.pades.timestamper import TST_INFO
+from seals.tokens import TST_INFO
 
 TIMESTAMP_SUB_FILTER = "/ETSI.RFC3161"
 CADES_SUB_FILTER = "/ETSI.CAdES.detached"
