@@ -112,6 +112,22 @@ class Claims:
 
 
 @dataclass(frozen=True)
+class ElectronicSealFacts:
+    """The electronic seal (SESeal) that a signature was made with."""
+
+    identifier: str
+    name: str
+    version: int
+    """Of the structure: 4 is GB/T 38540-2020, 5 GM/T 0031-2025, 1 GM/T 0031-2014."""
+    maker: CertificateFacts
+    maker_trusted: bool
+    """Whether the maker's certificate leads to a trusted authority; its revocation is not looked at."""
+    created: datetime
+    valid_from: datetime
+    valid_until: datetime
+
+
+@dataclass(frozen=True)
 class SignatureReport:
     """One signature."""
 
@@ -138,6 +154,8 @@ class SignatureReport:
     revoked_at: datetime | None = None
     timestamps: Sequence[TimestampFacts] = ()
     claims: Claims = Claims()
+    electronic_seal: ElectronicSealFacts | None = None
+    """The seal that it is bound to, if it is bound to one."""
 
 
 @dataclass(frozen=True)

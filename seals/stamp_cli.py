@@ -99,6 +99,7 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=_words(Permission),
     help=_("Seal as the first signature, and say what may be done with the document afterwards."),
 )
+@click.option("--repair", is_flag=True, help=_("Repair the document if it is damaged; else it is refused."))
 @click.option("--level", type=_words(Level), default=Level.B_LTA.value, show_default=True, help=_("The PAdES level."))
 @click.option("--out", type=_FILE, help=_("Where to write; else FILE with -sealed in its name."))
 @click.option("--reason", help=_("Written into the signature."))
@@ -116,6 +117,7 @@ def stamp(
     opacity: float,
     blending: str,
     certify: str | None,
+    repair: bool,
     level: str,
     out: Path | None,
     reason: str | None,
@@ -136,8 +138,9 @@ def stamp(
         location,
         Ink(opacity, Blending(blending)),
         Permission(certify) if certify else None,
-        person,
-        document_type,
+        repair=repair,
+        person=person,
+        document_type=document_type,
     )
     out = out or file.with_name(f"{file.stem}-sealed{file.suffix}")
     if out.exists():
@@ -154,8 +157,12 @@ def stamp(
     with sealed.file, files.writing(out, replace=False) as written:
         sealed.file.seek(0)
         shutil.copyfileobj(sealed.file, written)
+    if sealed.repaired:
+        output.note(_("The document was damaged; what is sealed is a repaired copy."))
+    if sealed.flattened:
+        output.note(_("PDF/A-1 knows no transparency: the seal covers what is under its strokes."))
     pages = sorted({mark.page for mark in sealed.marks})
     output.done(
         _("{out}: {file} with the seal {name}, level {level}").format(out=out, file=file, name=name, level=level),
-        {"document": str(out), "seal": name, "level": level, "pages": pages},
+        {"document": str(out), "seal": name, "level": level, "pages": pages, "repaired": sealed.repaired},
     )

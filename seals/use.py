@@ -37,6 +37,8 @@ class UseOrder:
     ink: Ink = FULL_INK
     certify: Permission | None = None
     """What the seal, as the first signature of the document, permits afterwards."""
+    repair: bool = False
+    """Whether a damaged document may be repaired; else it is refused."""
     person: str = ""
     """The natural person on whose behalf it is sealed, as the caller says."""
     document_type: str = ""
@@ -85,6 +87,7 @@ def _sealed(
         location=order.location,
         ink=order.ink,
         certify=order.certify,
+        repair=order.repair,
     )
     return document, notes.last_sha256 if notes else None
 

@@ -14,8 +14,12 @@ class CheckedTimeStamper(PyhankoTimeStamper):
     def __init__(self, source: Timestamper) -> None:
         super().__init__()
         self._source = source
+        self.certificates: list[bytes] = []
+        """DER; those in the newest token."""
 
     async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> asn1_cms.ContentInfo:
         """A token over this digest; `YinxinError` (unavailable) if none can be had."""
         token = checked_stamp(self._source, DIGESTS[md_algorithm], message_digest)
-        return asn1_cms.ContentInfo.load(token)
+        message = asn1_cms.ContentInfo.load(token)
+        self.certificates = [one.chosen.dump() for one in message["content"]["certificates"]]
+        return message
