@@ -12,12 +12,18 @@ from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.refusals import RefusedError, refusals_recorded
+from core.words import in_words
 from seals import records
 from seals.bounds import Use, day_of, require_within
 from seals.contracts import Duty, People, Session
 from seals.life import State
 from seals.permissions import Granted, find_permission
 from seals.registered import RegisteredSeal, read_seal
+
+_USES = records.seal_uses.c
+_ORDINAL = sa.select(_USES.ordinal).where(_USES.seal_id == sa.bindparam("seal")).limit(1)
+_LAST = _ORDINAL.order_by(_USES.ordinal.desc())
+_LAST_BEFORE = _ORDINAL.where(_USES.at < sa.bindparam("moment")).order_by(_USES.at.desc(), _USES.ordinal.desc())
 
 
 @dataclass(frozen=True)
@@ -150,7 +156,7 @@ def _require(
 ) -> Granted | None:
     now = context.clock.now()
     if seal.state is not State.ACTIVE:
-        raise YinxinError(Kind.CONFLICT, _("the seal is {state}").format(state=seal.state), subject=seal.name)
+        raise YinxinError(Kind.CONFLICT, _("the seal is {state}").format(state=in_words(seal.state)), subject=seal.name)
     if now > seal.valid_until:
         raise YinxinError(
             Kind.CONFLICT, _("the seal is no longer valid"), subject=seal.name, remedy=_("have it renewed")
@@ -163,13 +169,9 @@ def _require(
 
 def _count(connection: sa.Connection, seal_id: int, before: datetime | None = None) -> int:
     """How often the seal was used, by the ordinal of its last use; `before`: of its last use before a moment."""
-    table = records.seal_uses
-    query = sa.select(table.c.ordinal).where(table.c.seal_id == seal_id).limit(1)
     if before is None:
-        query = query.order_by(table.c.ordinal.desc())
-    else:
-        query = query.where(table.c.at < before).order_by(table.c.at.desc(), table.c.ordinal.desc())
-    return connection.scalar(query) or 0
+        return connection.scalar(_LAST, {"seal": seal_id}) or 0
+    return connection.scalar(_LAST_BEFORE, {"seal": seal_id, "moment": before}) or 0
 
 
 def _records(
