@@ -21,6 +21,7 @@ RECORDS = (
     "ra.records",
     "ra.attribute_records",
     "tsa.records",
+    "seals.batch_records",
     "seals.records",
 )
 
