@@ -11,6 +11,7 @@ from seals.api_key_cli import api_key
 from seals.inspect_cli import inspect_command
 from seals.picture_cli import clean, draw
 from seals.printing import print_report, print_summary
+from seals.receipt_cli import receipt
 from seals.register_cli import group as register
 from seals.registered import list_seals
 from seals.report import Verdict
@@ -92,3 +93,4 @@ group.add_command(inspect_command)
 group.add_command(draw)
 group.add_command(clean)
 group.add_command(api_key)
+group.add_command(receipt)
