@@ -11,13 +11,29 @@ from datetime import UTC
 from typing import Annotated, Generic, Literal, TypeVar
 
 import rfc8785
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
 
 from core import cms
 from core.algorithms import SM3
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.signer import Signer
+
+
+def _unhex(value: object) -> object:
+    return bytes.fromhex(value) if isinstance(value, str) else value
+
+
+Hexadecimal = Annotated[bytes, BeforeValidator(_unhex), PlainSerializer(bytes.hex)]
+"""Octets in what is signed about, written in hexadecimal."""
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 """What a module calls a signer."""
@@ -44,6 +60,12 @@ class SignedWords(BaseModel):
         """Canonical JSON; the moment in UTC to the microsecond."""
         at = self.at.astimezone(UTC).isoformat(timespec="microseconds")
         return rfc8785.dumps(self.model_dump(mode="json") | {"at": at})
+
+
+class OperatorsWords(SignedWords):
+    """What an operator of the registration authority signs, for it or for another module."""
+
+    operator: Name
 
 
 Words = TypeVar("Words", bound=SignedWords)

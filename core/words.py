@@ -42,6 +42,9 @@ WORDS = frozenset(
         N_("invalid"),
         N_("changed"),
         N_("missing"),
+        N_("applied"),
+        N_("made"),
+        N_("handed-in"),
         # Acts.
         N_("enter"),
         N_("amend"),
@@ -54,6 +57,13 @@ WORDS = frozenset(
         N_("hold"),
         N_("resume"),
         N_("presume"),
+        N_("apply"),
+        N_("change"),
+        N_("activate"),
+        N_("freeze"),
+        N_("hand-in"),
+        N_("destroy"),
+        N_("allow-use"),
         # Roles that are not named as acts are.
         N_("super"),
         N_("audit"),
@@ -62,6 +72,8 @@ WORDS = frozenset(
         N_("review"),
         N_("make"),
         N_("query"),
+        N_("seal-administrator"),
+        N_("seal-custodian"),
         # CRLReason (RFC 5280 5.3.1).
         N_("unspecified"),
         N_("keyCompromise"),

@@ -4,15 +4,16 @@ import json
 import secrets
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import rfc8785
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from ca.state import Reason
 from core.algorithms import SM3
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.statements import Hexadecimal as Hexadecimal
 from core.subject import Subject
 from ra.roles import CENTRE
 
@@ -20,14 +21,7 @@ from ra.roles import CENTRE
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_CHARACTERS = 8
 
-
-def _unhex(value: Any) -> Any:
-    return bytes.fromhex(value) if isinstance(value, str) else value
-
-
-Hexadecimal = Annotated[bytes, BeforeValidator(_unhex), PlainSerializer(bytes.hex)]
 Label = Annotated[str, Field(min_length=1, max_length=64)]
-
 
 # As browsers check it (WHATWG HTML, valid e-mail address): no blanks, no quotes, nothing that ends a header.
 Email = Annotated[

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import rfc8785
 from asn1crypto import x509
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from core import statements
 from core.algorithms import SM3
 from core.csr import parse_csr
 from core.errors import Kind, YinxinError
@@ -25,7 +26,7 @@ from ra.applications import Hexadecimal
 from ra.moves import OvertakenError
 from ra.refusals import RefusedError
 from ra.roles import CENTRE, FOUNDERS, Role, require_authority_over, require_combination
-from ra.statements import Act, SignedStatement, Statement
+from ra.statements import Act, Statement
 
 
 class PersonState(StrEnum):
@@ -170,7 +171,7 @@ class Career:
         """What statements about this person are about."""
         return f"operator:{self.name}"
 
-    def when_signing(self, signed: SignedStatement) -> tuple[Standing, ...]:
+    def when_signing(self, signed: statements.SignedStatement[Any]) -> tuple[Standing, ...]:
         """The standings in which this statement can have been signed: active, and with the certificate they had.
 
         More than one only where the standing changed at that very moment; none, where it is not theirs.

@@ -1,18 +1,17 @@
 """The life of a request as a table of moves, and the rules that nobody gets round. Pure: no storage, no clock."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.refusals import OvertakenError as OvertakenError
+from core.refusals import again_if_overtaken as again_if_overtaken
 from ra.refusals import RefusedError
 from ra.roles import Role, require_role
 from ra.statements import Act, Statement
-
-Result = TypeVar("Result")
 
 
 class State(StrEnum):
@@ -52,30 +51,6 @@ MOVES = {
     Act.ISSUE: Move(Role.MAKE, frozenset({State.APPROVED}), State.ISSUED),
     Act.DELIVER: Move(Role.MAKE, frozenset({State.ISSUED}), State.DELIVERED),
 }
-
-
-class OvertakenError(YinxinError):
-    """Somebody else moved the request between reading and deciding."""
-
-    def __init__(self, number: str) -> None:
-        super().__init__(
-            Kind.CONFLICT,
-            _("somebody else has moved it meanwhile"),
-            subject=number,
-            remedy=_("look at it again and decide anew"),
-        )
-
-
-def again_if_overtaken(attempt: Callable[[], Result]) -> Result:
-    """What the attempt gives: it is made anew as long as somebody else came first.
-
-    Ends: each turn means that the same thing was moved, and the moves of one thing are few.
-    """
-    while True:
-        try:
-            return attempt()
-        except OvertakenError:
-            continue
 
 
 def altered(number: str) -> RefusedError:

@@ -22,6 +22,7 @@ from core.i18n import _
 from core.keys.key_file import open_key_file
 from core.keys.signer import Signer
 from core.keys.verification import InvalidSignature, verify
+from core.statements import SignedStatement as SignedWords
 from ra import records
 from ra.appointments import Career, Credential, PersonState, Standing, needs_new_certificate, parse_appointment
 from ra.refusals import RefusedError, refusals_recorded
@@ -49,7 +50,7 @@ class Operator:
         """`AUTHORITY/SERIAL` of the certificate."""
         return f"{self.authority}/{serial_text(self.serial)}"
 
-    def require_signature_on(self, signed: SignedStatement) -> None:
+    def require_signature_on(self, signed: SignedWords[Any]) -> None:
         """Return if the statement is by this operator and signed with this certificate; else `RefusedError`."""
         if signed.statement.operator != self.name or signed.certificate != self.certificate:
             raise RefusedError(
@@ -104,7 +105,7 @@ class Roster:
             credential.certificate,
         )
 
-    def roles_when_signing(self, signed: SignedStatement, branch: str = CENTRE) -> frozenset[Role]:
+    def roles_when_signing(self, signed: SignedWords[Any], branch: str = CENTRE) -> frozenset[Role]:
         """What whoever signed a stored statement might do then in this branch; `RefusedError` if they could not."""
         standings = [
             standing
@@ -190,7 +191,7 @@ def authenticate(context: Context, message: bytes) -> SignedStatement:
 
 
 def admit(
-    context: Context, connection: sa.Connection, signed: SignedStatement, roster: Roster | None = None
+    context: Context, connection: sa.Connection, signed: SignedWords[Any], roster: Roster | None = None
 ) -> Operator:
     """The operator who made an authenticated statement, if they may act now; else `RefusedError`.
 
@@ -236,15 +237,22 @@ def admit_reader(context: Context, connection: sa.Connection, session: OperatorS
     operator = find_operator(connection, session.name)
     require_fit(context, connection, operator)
     if session.certificate != operator.certificate:
-        raise RefusedError(
-            "other-certificate",
-            _("the session was opened with a certificate that has been replaced"),
-            subject=session.name,
-            remedy=_("use the new key"),
-        )
+        raise replaced_certificate(session.name)
     if not operator.roles & READERS:
-        raise RefusedError("role", _("administrators do not look at requests"), subject=session.name)
+        raise RefusedError(
+            "role", _("administrators and people with seals do not look at requests"), subject=session.name
+        )
     return operator
+
+
+def replaced_certificate(name: str) -> RefusedError:
+    """The refusal of a session that was opened before the operator's certificate was renewed."""
+    return RefusedError(
+        "other-certificate",
+        _("the session was opened with a certificate that has been replaced"),
+        subject=name,
+        remedy=_("use the new key"),
+    )
 
 
 def require_own_branch(operator: Operator, branch: str, subject: str) -> None:

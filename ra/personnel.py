@@ -15,7 +15,7 @@ from ca.history import steps_of
 from ca.issuance import Approval, ApprovedRequest, CertificateAuthority, IssuedCertificate
 from ca.state import Reason
 from ca.state import State as CertificateState
-from core.audit import Event
+from core.audit import Event, entries
 from core.certificates import serial_text
 from core.context import Context
 from core.csr import build_csr, parse_csr
@@ -342,12 +342,14 @@ def _founded_already(administrator: Operator) -> YinxinError:
 def _require_last_word(connection: sa.Connection, statement: Statement, name: str) -> None:
     """What a person is may not change before something that they have signed: it would not verify any more."""
     moves, orders, people = records.request_moves, records.certificate_orders, records.operator_moves
-    for at, by in (
-        (moves.c.at, moves.c.operator),
-        (orders.c.at, orders.c.operator),
-        (people.c.at, people.c.administrator),
+    for at, signed in (
+        (moves.c.at, moves.c.operator == name),
+        (orders.c.at, orders.c.operator == name),
+        (people.c.at, people.c.administrator == name),
+        # What was signed about seals is in books of their own, and in the log.
+        (entries.c.at, sa.and_(entries.c.actor == name, entries.c.act.startswith("seals."))),
     ):
-        last = connection.scalar(sa.select(sa.func.max(at)).where(by == name))
+        last = connection.scalar(sa.select(sa.func.max(at)).where(signed))
         if last is not None and last > statement.at:
             raise YinxinError(
                 Kind.CONFLICT,

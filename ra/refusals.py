@@ -1,29 +1,5 @@
-"""Forbidden attempts: told to whoever tried, and recorded."""
+"""Refusals (`core.refusals`), as the registration authority's verbs know them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from core.refusals import RefusedError, refusals_recorded
 
-from core.audit import Event
-from core.context import Context
-from core.errors import Kind, YinxinError
-
-
-class RefusedError(YinxinError):
-    """An attempt that a rule of the house forbids."""
-
-    def __init__(self, rule: str, what: str, *, subject: str = "", remedy: str = "") -> None:
-        super().__init__(Kind.FORBIDDEN, what, subject=subject, remedy=remedy)
-        self.rule = rule
-        """The rule broken, in a word for the audit log that no translation changes."""
-
-
-@contextmanager
-def refusals_recorded(context: Context, act: str, *, actor: str, subject: str) -> Iterator[None]:
-    """Record a refusal inside the block as `act` with `.refused`, in a transaction of its own, and pass it on."""
-    try:
-        yield
-    except RefusedError as refusal:
-        event = Event(f"{act}.refused", actor, subject[:256], {"rule": refusal.rule})
-        with context.storage.transaction() as connection:
-            context.audit.append(connection, event)
-        raise
+__all__ = ["RefusedError", "refusals_recorded"]

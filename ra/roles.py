@@ -16,7 +16,7 @@ class Role(StrEnum):
     AUDIT = "audit"
     """审计管理员: appoints auditors. From the founding, of equal rank with the super administrator."""
     BUSINESS = "business"
-    """业务管理员: appoints the operators of a branch."""
+    """业务管理员: appoints the operators of a branch, and its people with seals."""
     AUDITOR = "auditor"
     """审计员: reads everything, changes nothing."""
     ENTER = "enter"
@@ -27,6 +27,10 @@ class Role(StrEnum):
     """制证."""
     QUERY = "query"
     """查询统计."""
+    SEAL_ADMINISTRATOR = "seal-administrator"
+    """印章管理员: applies for seals, approves, has them made, frozen, handed in and destroyed. Uses none."""
+    SEAL_CUSTODIAN = "seal-custodian"
+    """印章保管人: takes seals into custody and allows uses of them. Manages none."""
 
 
 FOUNDERS = frozenset({Role.SUPER, Role.AUDIT})
@@ -34,13 +38,16 @@ FOUNDERS = frozenset({Role.SUPER, Role.AUDIT})
 
 OPERATORS = frozenset({Role.ENTER, Role.REVIEW, Role.MAKE, Role.QUERY})
 
+SEAL_ROLES = frozenset({Role.SEAL_ADMINISTRATOR, Role.SEAL_CUSTODIAN})
+"""Of people with seals; whoever has one has no other, so that management, use and audit are three persons'."""
+
 READERS = OPERATORS | {Role.AUDITOR}
 """Who may look at requests: administrators have no business with them."""
 
 APPOINTS = {
     Role.SUPER: frozenset({Role.BUSINESS}),
     Role.AUDIT: frozenset({Role.AUDITOR}),
-    Role.BUSINESS: OPERATORS,
+    Role.BUSINESS: OPERATORS | SEAL_ROLES,
 }
 """Who appoints whom, and so changes, suspends, reinstates and removes them. Nobody is in their own line."""
 
@@ -72,7 +79,7 @@ def require_combination(roles: Set[Role], subject: str) -> None:
     if len(roles) > 1 and not roles <= OPERATORS:
         raise YinxinError(
             Kind.INVALID,
-            _("administrators and auditors have no other role"),
+            _("administrators, auditors and people with seals have no other role"),
             subject=subject,
             remedy=_("appoint another person for the other role"),
         )

@@ -4,7 +4,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from core import statements
-from core.statements import SignedWords, sign_statement
+from core.statements import OperatorsWords, sign_statement
 
 __all__ = ["Act", "SignedStatement", "Statement", "sign_statement", "verify_statement"]
 
@@ -32,7 +32,7 @@ class Act(StrEnum):
     ESTABLISH = "establish"
 
 
-class Statement(SignedWords):
+class Statement(OperatorsWords):
     """What is signed.
 
     The subject is the number of the request, `AUTHORITY/SERIAL` of the certificate, `operator:NAME` or `branch:NAME`;
@@ -40,7 +40,6 @@ class Statement(SignedWords):
     """
 
     act: Act
-    operator: statements.Name
 
 
 SignedStatement = statements.SignedStatement[Statement]

@@ -1,11 +1,17 @@
-"""What the front door hands to the seal authority: time stamps, and evidence of certificate status."""
+"""What the front door hands to the seal authority: time stamps, evidence of certificate status, and who people are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from core.algorithms import Algorithm, Digest
+    from core.keys.signer import Signer
+    from core.statements import SignedStatement
 
 
 class Timestamper(Protocol):
@@ -53,3 +59,72 @@ class SupportSource(Protocol):
 
 SUPPORT = "seals.support"
 """Under this name the front door leaves, in the meta of the click context, what gives a home's `SupportSource`."""
+
+
+class Duty(StrEnum):
+    """What a person does with seals. Each is another person's: nobody has two of them."""
+
+    MANAGE = "seal-administrator"
+    USE = "seal-custodian"
+    AUDIT = "auditor"
+
+
+class Session(Protocol):
+    """A person at work, with the key that signs every act."""
+
+    @property
+    def name(self) -> str:
+        """As statements say it."""
+        ...
+
+    @property
+    def certificate(self) -> bytes:
+        """DER."""
+        ...
+
+    @property
+    def signer(self) -> "Signer":
+        """The person's own key."""
+        ...
+
+
+@dataclass(frozen=True)
+class Official:
+    """What a person may do, and for which branch."""
+
+    duties: frozenset[Duty]
+    branch: str = ""
+    """The centre's own people have none."""
+
+
+class People(Protocol):
+    """Who people are and were: the registration authority knows."""
+
+    def open_session(self, name: str, key_file: Path, pin: bytes) -> Session:
+        """Open somebody's key file. `YinxinError` if it is another's key, or the person may not act."""
+        ...
+
+    def identify(self, connection: "sa.Connection", signed: "SignedStatement[Any]") -> None:
+        """Return if a statement is signed with the certificate of the person whom it names; else `RefusedError`."""
+        ...
+
+    def admit(self, connection: "sa.Connection", signed: "SignedStatement[Any]") -> Official:
+        """Who made a statement just now, if they may act; nobody changes that until the transaction ends.
+
+        `RefusedError` if it is not signed with the person's certificate, which holds now.
+        """
+        ...
+
+    def admit_reader(self, connection: "sa.Connection", session: Session) -> Official:
+        """Who wants to look something up, if they may act; `RefusedError` otherwise."""
+        ...
+
+    def duties_when_signing(
+        self, connection: "sa.Connection", signed: "SignedStatement[Any]", branch: str
+    ) -> frozenset[Duty]:
+        """What whoever signed a stored statement might do in this branch then; `RefusedError` if they could not."""
+        ...
+
+
+PEOPLE = "seals.people"
+"""Under this name the front door leaves, in the meta of the click context, what gives a home's `People`."""

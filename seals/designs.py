@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from seals.kinds import SealKind
 from seals.lettering import Face
 from seals.picture import Design, OvalSeal, RoundSeal, SquareSeal
-from seals.register import SealKind
 
 _CENTRE_TEXTS = {
     SealKind.OFFICIAL: "",

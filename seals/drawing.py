@@ -12,6 +12,7 @@ import resvg_py
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.statements import Hexadecimal
 
 LOWEST_DPI, HIGHEST_DPI = 72, 2400
 POINTS_PER_MM = 72 / 25.4
@@ -48,7 +49,7 @@ class Shape:
 class Emblem:
     """Artwork in the drawing: a PNG with alpha, its middle in the middle of the drawing."""
 
-    png: bytes
+    png: Hexadecimal
     width_mm: float
     height_mm: float
 

@@ -12,11 +12,13 @@ from seals.report import (
     CertificateFacts,
     ChangeFacts,
     Claims,
+    ElectronicSealFacts,
     Finding,
     SignatureReport,
     TimestampFacts,
     Verdict,
 )
+from seals.seal_check import CheckedSeal
 
 
 def report_of(examined: Examined) -> SignatureReport:
@@ -95,13 +97,27 @@ def _seal(examined: ExaminedSignature) -> SignatureReport:
         revoked_at=assessment.revoked_at,
         timestamps=[_timestamp_facts("signature", stamp)] if stamp else [],
         claims=_claims(examined.facts),
+        electronic_seal=_electronic_seal(examined.seal) if examined.seal else None,
+    )
+
+
+def _electronic_seal(seal: CheckedSeal) -> ElectronicSealFacts:
+    return ElectronicSealFacts(
+        seal.identifier,
+        seal.name,
+        seal.version,
+        CertificateFacts.of(seal.maker),
+        seal.maker_trusted,
+        seal.created,
+        seal.valid_from,
+        seal.valid_until,
     )
 
 
 def _level(examined: ExaminedSignature) -> Level | None:
     """The level by what is there and sound (EN 319 142-1 6); whether it is trusted is the verdict's business."""
     assessment = examined.assessment
-    if not (assessment.intact and examined.is_cades):
+    if not (assessment.intact and examined.names_its_certificate):
         return None
     if assessment.timestamp is None or not assessment.timestamp.intact:
         return Level.B_B
@@ -127,11 +143,23 @@ def _about_signature(examined: ExaminedSignature) -> Iterator[Finding]:
         yield _timestamp_not_trusted(stamp)
     elif stamp and stamp.old_status:
         yield _old_status()
+    if examined.seal and assessment.intact:
+        yield from _about_seal(examined.seal)
     if assessment.outcome is Outcome.PASSED:
         if assessment.proven_time is None and stamp is None:
             yield Finding("time-unproven", _("when it was sealed is only the signer's own word"), Verdict.REMARKS)
     else:
         yield _failure(examined)
+
+
+def _about_seal(seal: CheckedSeal) -> Iterator[Finding]:
+    texts = {
+        "seal-forged": _("the electronic seal was not made by the seal maker that it names"),
+        "seal-not-the-signers": _("the electronic seal may not be used with the signer's certificate"),
+        "seal-not-valid": _("the electronic seal was not valid when it was used"),
+    }
+    for problem in seal.problems:
+        yield Finding(problem, texts[problem], Verdict.INVALID)
 
 
 def _failure(examined: ExaminedSignature) -> Finding:

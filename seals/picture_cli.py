@@ -12,10 +12,10 @@ from core.i18n import _
 from seals import artwork
 from seals.designs import Inscription, design_of
 from seals.drawing import Drawing
+from seals.kinds import SealKind
 from seals.lettering import Face
 from seals.pades import vector
 from seals.picture import LARGEST_MM
-from seals.register import SealKind
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _WRITERS: dict[str, Callable[[Drawing, int], bytes]] = {

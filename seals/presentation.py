@@ -1,7 +1,7 @@
 """What people are told of a report: labels and values, the same at a terminal and on a page."""
 
 from core.i18n import _
-from seals.report import Report, SignatureReport
+from seals.report import ElectronicSealFacts, Report, SignatureReport
 
 Facts = list[tuple[str, object]]
 """Label and value, in the order of importance; what is not known is left out."""
@@ -26,6 +26,7 @@ def signature_facts(signature: SignatureReport) -> Facts:
         (_("Because"), "; ".join(finding.text for finding in signature.findings)),
         (_("Signer"), signature.signer.subject if signature.signer else None),
         (_("Trusted through"), signature.anchor),
+        (_("Electronic seal"), _electronic_seal(signature.electronic_seal) if signature.electronic_seal else None),
         (_("Level"), signature.level),
         (_("Algorithm"), signature.algorithm),
         (_("Proven time"), signature.proven_time),
@@ -34,6 +35,13 @@ def signature_facts(signature: SignatureReport) -> Facts:
         (_("Afterwards"), signature.changes.text if signature.changes else None),
         (_("Reason"), signature.claims.reason),
         (_("Location"), signature.claims.location),
+    )
+
+
+def _electronic_seal(seal: ElectronicSealFacts) -> str:
+    trust = _("trusted") if seal.maker_trusted else _("not known to be trusted")
+    return _("{name}, number {number}; made by {maker} ({trust})").format(
+        name=seal.name, number=seal.identifier, maker=seal.maker.subject, trust=trust
     )
 
 

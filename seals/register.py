@@ -1,258 +1,142 @@
-"""The seal register: which seals there are, whose they are, what state each is in."""
+"""The seal register (电子印章管理): seals are applied for, approved by two, made, taken into custody, and handed in.
 
-import re
-import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
+The verbs sign a statement in a person's session and submit it (`seals.submissions`); the rules are in `seals.life`.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
 
 import sqlalchemy as sa
-from asn1crypto import x509
 
-from core.asn1.ses_writing import OwnerKind, SealInfo, SealPicture
-from core.audit import Event
+from core.algorithms import SM3
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.store import KeyStore
+from core.refusals import again_if_overtaken, refusals_recorded
 from seals import records
+from seals.applications import digest_of
+from seals.contracts import People, Session, SupportSource
+from seals.dossiers import Dossier, read_dossier, sign
+from seals.life import History, State
 from seals.making import Maker, make_seal
-from seals.pades.appearance import read_picture
+from seals.orders import SealOrder, application_of, encoded, info_of
+from seals.statements import Act
+from seals.submissions import submit, submit_application, submit_made
 
-VENDOR = "YINXIN"
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-
-
-class SealKind(StrEnum):
-    """What a seal is for (国发〔1999〕25号 and custom)."""
-
-    OFFICIAL = "official"
-    FINANCE = "finance"
-    CONTRACT = "contract"
-    PERSONNEL = "personnel"
-    LEGAL_REPRESENTATIVE = "legal-representative"
-    INVOICE = "invoice"
-    PERSONAL = "personal"
+Result = TypeVar("Result")
 
 
-class State(StrEnum):
-    """Where a seal is in its life."""
-
-    ACTIVE = "active"
-    FROZEN = "frozen"
-    DESTROYED = "destroyed"
-
-
-MOVES = {
-    State.ACTIVE: {State.FROZEN, State.DESTROYED},
-    State.FROZEN: {State.ACTIVE, State.DESTROYED},
-    State.DESTROYED: set[State](),
-}
-
-
-@dataclass(frozen=True)
-class SealOrder:
-    """A seal that is to be made."""
-
-    name: str
-    """In the register: a-z, 0-9, dot, dash, underscore."""
-    owner: str
-    """The full legal name of the unit, or the person's."""
-    kind: SealKind
-    key_name: str
-    """In the key store of the seals."""
-    certificate: bytes
-    """The owner's, DER."""
-    chain: Sequence[bytes]
-    """Its issuers, nearest first, the root included; DER."""
-    picture: bytes
-    """PNG with alpha."""
-    width_mm: int
-
-
-@dataclass(frozen=True)
-class RegisteredSeal:
-    """A seal in the register."""
-
-    id: int
-    name: str
-    owner: str
-    kind: SealKind
-    key_name: str
-    picture: bytes
-    width_mm: int
-    structure: bytes
-    """SESeal, DER."""
-    made_at: datetime
-    valid_until: datetime
-    certificate: bytes
-    chain: tuple[bytes, ...]
-    state: State
-
-
-def make(context: Context, keys: KeyStore, maker: Maker, order: SealOrder, *, actor: str) -> RegisteredSeal:
-    """Make a seal and enter it, active. `YinxinError` says what is wrong with the order, or that the name is taken."""
-    if not _NAME.fullmatch(order.name):
-        raise YinxinError(
-            Kind.INVALID, _("a seal's name is made of a-z, 0-9, dot, dash and underscore"), subject=order.name
-        )
-    certificate = x509.Certificate.load(order.certificate)
-    if certificate.public_key.dump() != keys.signer(order.key_name).public_key_info:
-        raise YinxinError(
-            Kind.INVALID,
-            _("the certificate is not for the key {key}").format(key=order.key_name),
-            subject=order.name,
-            remedy=_("give the certificate that was issued for this key"),
-        )
-    now = context.clock.now()
-    if not certificate.not_valid_before <= now <= certificate.not_valid_after:
-        raise YinxinError(
-            Kind.CONFLICT,
-            _("the owner's certificate is not valid now"),
-            subject=order.name,
-            remedy=_("have it renewed, or check the clock"),
-        )
-    picture = read_picture(order.picture)
-    info = SealInfo(
-        vendor_id=VENDOR,
-        seal_id=f"YX{secrets.token_hex(16).upper()}",
-        owner_kind=OwnerKind.PERSON if order.kind is SealKind.PERSONAL else OwnerKind.UNIT,
-        name=order.owner,
-        certificates=[order.certificate],
-        created=now,
-        valid_from=now,
-        valid_until=certificate.not_valid_after,
-        picture=SealPicture(
-            "PNG", order.picture, order.width_mm, round(order.width_mm * picture.height / picture.width)
-        ),
-    )
-    structure = make_seal(info, maker, context.clock)
-    try:
-        with context.storage.transaction() as connection:
-            _enter(connection, order, structure, now, info.valid_until, actor)
-            details = {"owner": order.owner, "kind": order.kind.value, "seal_id": info.seal_id}
-            context.audit.append(connection, Event("seals.seal.make", actor, order.name, details))
-    except sa.exc.IntegrityError:
-        raise YinxinError(
-            Kind.CONFLICT, _("there is a seal of this name already"), subject=order.name, remedy=_("choose another")
-        ) from None
-    return find(context, order.name)
-
-
-def _enter(
-    connection: sa.Connection, order: SealOrder, structure: bytes, now: datetime, valid_until: datetime, actor: str
-) -> None:
-    row = {
-        "name": order.name,
-        "owner": order.owner,
-        "kind": order.kind.value,
-        "key_name": order.key_name,
-        "picture": order.picture,
-        "width_mm": order.width_mm,
-        "structure": structure,
-        "made_at": now,
-        "valid_until": valid_until,
-    }
-    (seal_id,) = connection.execute(sa.insert(records.seals).values(row)).inserted_primary_key or (None,)
-    certificates = [order.certificate, *order.chain]
-    connection.execute(
-        sa.insert(records.seal_certificates),
-        [{"seal_id": seal_id, "position": place, "certificate": der} for place, der in enumerate(certificates)],
-    )
-    add_event(connection, seal_id, State.ACTIVE, now, actor, "")
-
-
-def add_event(
-    connection: sa.Connection, seal_id: int | None, state: State, at: datetime, actor: str, reason: str
-) -> None:
-    """Add to the history of a seal, in the caller's transaction."""
-    event = {"seal_id": seal_id, "state": state.value, "at": at, "actor": actor, "reason": reason}
-    connection.execute(sa.insert(records.seal_events).values(event))
-
-
-def find(context: Context, name: str) -> RegisteredSeal:
-    """The seal of this name; `YinxinError` (not found) if there is none."""
+def apply(context: Context, people: People, session: Session, keys: KeyStore, order: SealOrder) -> None:
+    """Apply for a new seal. `YinxinError` says what is wrong with the order, or that the name is taken."""
     with context.storage.reading() as connection:
-        row = connection.execute(_with_state().where(records.seals.c.name == name)).one_or_none()
-        if row is None:
-            raise not_found(name)
-        return _registered(connection, row)
+        branch = people.admit_reader(connection, session).branch
+    dossier = Dossier(0, order.name, branch, (), History(order.name))
+    _apply(context, people, session, keys, order, dossier, Act.APPLY)
 
 
-def list_seals(context: Context) -> list[RegisteredSeal]:
-    """Every seal, by name."""
-    with context.storage.reading() as connection:
-        rows = connection.execute(_with_state().order_by(records.seals.c.name)).all()
-        return [_registered(connection, row) for row in rows]
+def change(context: Context, people: People, session: Session, keys: KeyStore, order: SealOrder) -> None:
+    """Apply for another version of a seal, or anew for one that was rejected; the one in force stays so meanwhile."""
+
+    def attempt(dossier: Dossier) -> None:
+        act = Act.APPLY if dossier.in_force is None else Act.CHANGE
+        _apply(context, people, session, keys, order, dossier, act)
+
+    _while_overtaken(context, people, order.name, attempt)
 
 
-def move(context: Context, name: str, state: State, *, actor: str, reason: str) -> None:
-    """Freeze, resume or destroy a seal. `YinxinError` (conflict) if its state does not allow it."""
-    with context.storage.transaction() as connection:
-        seal_id, present = state_of(connection, name)
-        if state not in MOVES[present]:
-            raise YinxinError(
-                Kind.CONFLICT,
-                _("a seal that is {present} cannot become {wanted}").format(present=present, wanted=state),
-                subject=name,
-            )
-        add_event(connection, seal_id, state, context.clock.now(), actor, reason)
-        details = {"from": present.value, "to": state.value, "reason": reason}
-        context.audit.append(connection, Event("seals.seal.move", actor, name, details))
+def _apply(
+    context: Context, people: People, session: Session, keys: KeyStore, order: SealOrder, dossier: Dossier, act: Act
+) -> None:
+    content = application_of(order, revision=dossier.next_revision, branch=dossier.branch).canonical()
+    drawing = encoded(order.drawing) if order.drawing else None
+    signed = sign(context, session, dossier, act, digest=digest_of(content))
+    submit_application(context, people, keys, signed.message, content, order.picture, drawing)
 
 
-def state_of(connection: sa.Connection, name: str) -> tuple[int, State]:
-    """The seal's number and present state; in a write transaction nobody can change it until the end.
+def decide(
+    context: Context, people: People, session: Session, name: str, act: Act, why: str = "", *, digest: str = ""
+) -> State:
+    """Approve, reject, activate, freeze, resume, hand in or destroy a seal; the state of the seal after it.
 
-    `YinxinError` (not found) if there is no such seal.
+    `digest`: of the application that the person has seen; else it is as it is stored now.
     """
-    # Locks the seal in PostgreSQL; SQLite has one writer at a time anyway.
-    locked = sa.select(records.seals.c.id).where(records.seals.c.name == name).with_for_update()
-    seal_id = connection.scalar(locked)
-    if seal_id is None:
-        raise not_found(name)
-    events = records.seal_events
-    newest = sa.select(events.c.state).where(events.c.seal_id == seal_id).order_by(events.c.id.desc()).limit(1)
-    return seal_id, State(connection.scalars(newest).one())
+    if act is Act.REJECT and not why.strip():
+        raise YinxinError(Kind.INVALID, _("a rejection needs a reason"), subject=name)
+
+    def attempt(dossier: Dossier) -> State:
+        signed = sign(context, session, dossier, act, digest=digest, decision=why)
+        return submit(context, people, signed.message)
+
+    return _while_overtaken(context, people, name, attempt)
 
 
-def not_found(name: str) -> YinxinError:
-    """The error that there is no such seal."""
-    return YinxinError(
-        Kind.NOT_FOUND, _("no seal of this name"), subject=name, remedy=_("list them with: yinxin seals list")
-    )
+def make(
+    context: Context,
+    people: People,
+    session: Session,
+    maker: Maker,
+    name: str,
+    support: SupportSource | None = None,
+) -> bytes:
+    """Make the version that is approved; its structure (SESeal, DER). `support` gives version 5 its time stamp."""
+
+    def attempt(dossier: Dossier) -> bytes:
+        with (
+            refusals_recorded(context, "seals.seal.make", actor=session.name, subject=name),
+            context.storage.reading() as connection,
+        ):
+            # Nothing is made for what the rules will refuse.
+            duties = people.admit_reader(connection, session).duties
+            dossier.history.after(sign(context, session, dossier, Act.MAKE).statement, duties)
+            meant = dossier.proposed
+            if meant is None or meant.application is None:
+                raise YinxinError(Kind.CONFLICT, _("nothing waits to be made"), subject=name)
+            picture = picture_of(connection, dossier, meant.application.revision)
+        timestamper = support.support(maker.signer.algorithm).timestamper if support else None
+        info = info_of(meant.application, picture, context.clock.now())
+        structure = make_seal(info, maker, context.clock, timestamper)
+        signed = sign(context, session, dossier, Act.MAKE, decision=SM3.of(structure).hex())
+        submit_made(context, people, signed.message, structure)
+        return structure
+
+    return _while_overtaken(context, people, name, attempt)
 
 
-def _with_state() -> sa.Select[tuple[object, ...]]:
-    events = records.seal_events
-    newest = (
-        sa.select(events.c.state)
-        .where(events.c.seal_id == records.seals.c.id)
-        .order_by(events.c.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    return sa.select(records.seals, newest.label("state"))
+def destroy(context: Context, people: People, session: Session, keys: KeyStore, name: str, why: str = "") -> None:
+    """Destroy a seal that was handed in, with its keys unless another seal has them too."""
+    with context.storage.reading() as connection:
+        state = read_dossier(connection, people, name).history.state
+    if state is not State.DESTROYED:
+        decide(context, people, session, name, Act.DESTROY, why)
+    # After the statement: whoever was interrupted between the two asks again, and only the keys go.
+    with context.storage.reading() as connection:
+        mine = _key_names(connection, people, name)
+        others = connection.scalars(sa.select(records.seals.c.name).where(records.seals.c.name != name)).all()
+        kept = {key for other in others for key in _key_names(connection, people, other)}
+    for key_name in mine - kept:
+        keys.remove(key_name)
 
 
-def _registered(connection: sa.Connection, row: sa.Row[tuple[object, ...]]) -> RegisteredSeal:
-    table = records.seal_certificates
-    certificates = connection.scalars(
-        sa.select(table.c.certificate).where(table.c.seal_id == row.id).order_by(table.c.position)
-    ).all()
-    return RegisteredSeal(
-        id=row.id,
-        name=row.name,
-        owner=row.owner,
-        kind=SealKind(row.kind),
-        key_name=row.key_name,
-        picture=row.picture,
-        width_mm=row.width_mm,
-        structure=row.structure,
-        made_at=row.made_at,
-        valid_until=row.valid_until,
-        certificate=certificates[0],
-        chain=tuple(certificates[1:]),
-        state=State(row.state),
-    )
+def picture_of(connection: sa.Connection, dossier: Dossier, revision: int) -> bytes:
+    """The PNG of a version."""
+    table = records.versions
+    query = sa.select(table.c.picture).where(table.c.seal_id == dossier.id, table.c.revision == revision)
+    picture: bytes = connection.scalars(query).one()
+    return picture
+
+
+def _key_names(connection: sa.Connection, people: People, name: str) -> set[str]:
+    dossier = read_dossier(connection, people, name)
+    seal = sa.select(records.seals.c.key_name).where(records.seals.c.id == dossier.id)
+    applied = {version.application.key_name for version in dossier.versions if version.application}
+    return {connection.scalars(seal).one(), *applied}
+
+
+def _while_overtaken(context: Context, people: People, name: str, attempt: Callable[[Dossier], Result]) -> Result:
+    def once() -> Result:
+        with context.storage.reading() as connection:
+            dossier = read_dossier(connection, people, name)
+        return attempt(dossier)
+
+    return again_if_overtaken(once)

@@ -112,6 +112,22 @@ class Claims:
 
 
 @dataclass(frozen=True)
+class ElectronicSealFacts:
+    """The electronic seal (SESeal) that a signature was made with."""
+
+    identifier: str
+    name: str
+    version: int
+    """Of the structure: 4 is GB/T 38540-2020, 5 GM/T 0031-2025, 1 GM/T 0031-2014."""
+    maker: CertificateFacts
+    maker_trusted: bool
+    """Whether the maker's certificate leads to a trusted authority; its revocation is not looked at."""
+    created: datetime
+    valid_from: datetime
+    valid_until: datetime
+
+
+@dataclass(frozen=True)
 class SignatureReport:
     """One signature."""
 
@@ -138,6 +154,8 @@ class SignatureReport:
     revoked_at: datetime | None = None
     timestamps: Sequence[TimestampFacts] = ()
     claims: Claims = Claims()
+    electronic_seal: ElectronicSealFacts | None = None
+    """The seal that it is bound to, if it is bound to one."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +176,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """The report for programs, in the schema `yinxin-seal-report/1`: JSON values only."""
-        content: dict[str, Any] = _plain(self)
+        content: dict[str, Any] = plain(self)
         return {"schema": SCHEMA, "verdict": content.pop("verdict"), **content}
 
     def all_findings(self) -> list[Finding]:
@@ -166,15 +184,16 @@ class Report:
         return [*self.findings, *(finding for signature in self.signatures for finding in signature.findings)]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A record as JSON values."""
     match value:
         case datetime():
             return value.isoformat()
         case Enum():
             return value.value
         case list() | tuple():
-            return [_plain(item) for item in value]
+            return [plain(item) for item in value]
         case _ if is_dataclass(value):
-            return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+            return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
         case _:
             return value

@@ -48,11 +48,10 @@ class SealedDocument:
     """The signature field."""
     marks: Sequence[Mark]
     """Where the seal is seen; the first mark is the signature field's."""
-
-    @property
-    def place(self) -> str:
-        """For the books: page and middle of each mark, in millimetres from the lower left corner."""
-        return "; ".join(f"{mark.page}: {mark.middle_mm[0]:.1f}, {mark.middle_mm[1]:.1f} mm" for mark in self.marks)
+    repaired: bool = False
+    """The document was damaged, and is not the original octet by octet."""
+    flattened: bool = False
+    """It is PDF/A-1, which knows no transparency: the seal covers what is under its strokes."""
 
     def read(self) -> bytes:
         """The whole document."""

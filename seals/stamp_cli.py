@@ -13,7 +13,7 @@ from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
 from seals import use
-from seals.contracts import SUPPORT, SealingSupport, SupportSource
+from seals.cli_options import people_of, support_of
 from seals.forms import Permission
 from seals.ink import Blending, Ink
 from seals.levels import Level
@@ -99,11 +99,14 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=_words(Permission),
     help=_("Seal as the first signature, and say what may be done with the document afterwards."),
 )
+@click.option("--repair", is_flag=True, help=_("Repair the document if it is damaged; else it is refused."))
 @click.option("--level", type=_words(Level), default=Level.B_LTA.value, show_default=True, help=_("The PAdES level."))
 @click.option("--out", type=_FILE, help=_("Where to write; else FILE with -sealed in its name."))
 @click.option("--reason", help=_("Written into the signature."))
 @click.option("--location", help=_("Written into the signature."))
 @click.option("--purpose", default="", help=_("For the books."))
+@click.option("--person", default="", help=_("On whose behalf it is sealed."))
+@click.option("--type", "document_type", default="", help=_("The type of the document, where the seal asks for it."))
 @output_option
 @click.pass_obj
 def stamp(
@@ -114,11 +117,14 @@ def stamp(
     opacity: float,
     blending: str,
     certify: str | None,
+    repair: bool,
     level: str,
     out: Path | None,
     reason: str | None,
     location: str | None,
     purpose: str,
+    person: str,
+    document_type: str,
     output: Output,
     **place: Any,
 ) -> None:
@@ -132,6 +138,9 @@ def stamp(
         location,
         Ink(opacity, Blending(blending)),
         Permission(certify) if certify else None,
+        repair=repair,
+        person=person,
+        document_type=document_type,
     )
     out = out or file.with_name(f"{file.stem}-sealed{file.suffix}")
     if out.exists():
@@ -139,27 +148,21 @@ def stamp(
             Kind.CONFLICT, _("the file exists already"), subject=str(out), remedy=_("name another with --out")
         )
     try:
-        sealed = use.stamp(home.context, home.key_store("seals"), _support(home), name, order, actor=ACTOR)
+        sealed = use.stamp(
+            home.context, home.key_store("seals"), support_of(home), people_of(home), name, order, actor=ACTOR
+        )
     except YinxinError as error:
         error.subject = error.subject or str(file)
         raise
     with sealed.file, files.writing(out, replace=False) as written:
         sealed.file.seek(0)
         shutil.copyfileobj(sealed.file, written)
+    if sealed.repaired:
+        output.note(_("The document was damaged; what is sealed is a repaired copy."))
+    if sealed.flattened:
+        output.note(_("PDF/A-1 knows no transparency: the seal covers what is under its strokes."))
     pages = sorted({mark.page for mark in sealed.marks})
     output.done(
         _("{out}: {file} with the seal {name}, level {level}").format(out=out, file=file, name=name, level=level),
-        {"document": str(out), "seal": name, "level": level, "pages": pages},
+        {"document": str(out), "seal": name, "level": level, "pages": pages, "repaired": sealed.repaired},
     )
-
-
-class _NoSupport:
-    """Where nobody handed anything in: B-B is all that can be had."""
-
-    def support(self, _algorithm: object) -> SealingSupport:
-        return SealingSupport()
-
-
-def _support(home: Home) -> SupportSource:
-    source: Callable[[Home], SupportSource] | None = click.get_current_context().meta.get(SUPPORT)
-    return source(home) if source else _NoSupport()

@@ -1,25 +1,26 @@
-"""Using a registered seal: allowed, sealed, recorded, and only then handed out."""
+"""Using a registered seal: within its bounds, sealed, recorded, and only then handed out."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import BinaryIO
 
 import sqlalchemy as sa
 
-from core.audit import Event
+from core.algorithms import Digest
 from core.context import Context
-from core.errors import Kind, YinxinError
-from core.i18n import _
 from core.keys.store import KeyStore
-from seals import records, register
-from seals.contracts import SupportSource
+from seals.bounds import Use
+from seals.contracts import People, SealingSupport, SupportSource, Timestamper
 from seals.documents import Document, opened, size_and_sha256
 from seals.documents.formats import seal_document
 from seals.forms import Permission
 from seals.ink import FULL_INK, Ink
 from seals.levels import Level
-from seals.placement import Place
-from seals.register import RegisteredSeal, State
+from seals.placement import Mark, Place
+from seals.registered import RegisteredSeal
 from seals.sealing import Seal, SealedDocument
+from seals.uses import Sealed, record, usable
 
 
 @dataclass(frozen=True)
@@ -38,61 +39,64 @@ class UseOrder:
     ink: Ink = FULL_INK
     certify: Permission | None = None
     """What the seal, as the first signature of the document, permits afterwards."""
+    repair: bool = False
+    """Whether a damaged document may be repaired; else it is refused."""
+    person: str = ""
+    """The natural person on whose behalf it is sealed, as the caller says."""
+    document_type: str = ""
+    """As the bounds of the seal have it: notice, contract …"""
+
+
+Beside = Callable[[sa.Connection, SealedDocument], None]
 
 
 def stamp(
-    context: Context, keys: KeyStore, support: SupportSource, name: str, order: UseOrder, *, actor: str
-) -> SealedDocument:
-    """The sealed document. What is not recorded is not handed out; `YinxinError` says why there is none."""
-    registered = register.find(context, name)
-    _require_active(name, registered.state)
-    if context.clock.now() > registered.valid_until:
-        raise YinxinError(Kind.CONFLICT, _("the seal is no longer valid"), subject=name, remedy=_("have it renewed"))
-    with opened(order.document) as stream:
-        return _stamp(context, support, registered, in_use(registered, keys), order, stream, actor)
-
-
-def _stamp(
     context: Context,
+    keys: KeyStore,
     support: SupportSource,
-    registered: RegisteredSeal,
-    seal: Seal,
+    people: People,
+    name: str,
     order: UseOrder,
-    stream: BinaryIO,
+    *,
     actor: str,
+    beside: Beside | None = None,
 ) -> SealedDocument:
-    name = registered.name
-    before = size_and_sha256(stream)[1]
-    sealed = seal_document(
+    """The sealed document. What is not recorded is not handed out; `YinxinError` says why there is none.
+
+    `actor`: the calling system. `beside`: what is done in the transaction that records the use.
+    """
+    with opened(order.document) as stream:
+        use = Use(actor, order.person, order.document_type, order.purpose)
+        before = size_and_sha256(stream)[1]
+        registered = usable(context, people, name, use, before)
+        document, token = _sealed(context, support, in_use(registered, keys), order, stream)
+        after = size_and_sha256(document.file)[1]
+        first, place = document.marks[0], _in_words(document.marks)
+        sealed = Sealed(before, after, order.level.value, first.page, place, token)
+        also = None if beside is None else lambda connection: beside(connection, document)
+        record(context, people, name, use, sealed, digest=registered.digest, beside=also)
+        return document
+
+
+def _sealed(
+    context: Context, support: SupportSource, seal: Seal, order: UseOrder, stream: BinaryIO
+) -> tuple[SealedDocument, str | None]:
+    """The document with its seal, and the SHA-256 of the last time-stamp token in it."""
+    noting, notes = noting_tokens(support.support(seal.signer.algorithm))
+    document = seal_document(
         stream,
         seal,
         order.placement,
         level=order.level,
-        support=support.support(seal.signer.algorithm),
+        support=noting,
         clock=context.clock,
         reason=order.reason,
         location=order.location,
         ink=order.ink,
         certify=order.certify,
+        repair=order.repair,
     )
-    with context.storage.transaction() as connection:
-        # Frozen in the meantime? Then this use never was.
-        seal_id, state = register.state_of(connection, name)
-        _require_active(name, state)
-        use = {
-            "seal_id": seal_id,
-            "at": context.clock.now(),
-            "actor": actor,
-            "purpose": order.purpose,
-            "level": order.level.value,
-            "page": sealed.marks[0].page,
-            "sha256_before": before,
-            "sha256_after": size_and_sha256(sealed.file)[1],
-        }
-        connection.execute(sa.insert(records.seal_uses).values(use))
-        details = {key: use[key] for key in ("purpose", "level", "page", "sha256_before", "sha256_after")}
-        context.audit.append(connection, Event("seals.document.seal", actor, name, details))
-    return sealed
+    return document, notes.last_sha256 if notes else None
 
 
 def in_use(registered: RegisteredSeal, keys: KeyStore) -> Seal:
@@ -104,10 +108,43 @@ def in_use(registered: RegisteredSeal, keys: KeyStore) -> Seal:
         chain=registered.chain,
         picture=registered.picture,
         width_mm=registered.width_mm,
+        drawing=registered.drawing,
         structure=registered.structure,
     )
 
 
-def _require_active(name: str, state: State) -> None:
-    if state is not State.ACTIVE:
-        raise YinxinError(Kind.CONFLICT, _("the seal is {state}").format(state=state), subject=name)
+@dataclass
+class TokenNotes:
+    """A timestamper that is asked, and what it answered last: that token is the newest in the document."""
+
+    source: Timestamper
+    last: list[bytes] = field(default_factory=list)
+
+    def stamp(self, digest: Digest, value: bytes, nonce: int | None) -> bytes:
+        """As the source does."""
+        token = self.source.stamp(digest, value, nonce)
+        self.last[:] = [token]
+        return token
+
+    @property
+    def last_sha256(self) -> str | None:
+        """Its digest, hexadecimal; None before there is one."""
+        return sha256(self.last[0]).hexdigest() if self.last else None
+
+
+def noting_tokens(support: SealingSupport) -> tuple[SealingSupport, TokenNotes | None]:
+    """The same support, and notes of the time-stamp tokens that it gives."""
+    if support.timestamper is None:
+        return support, None
+    notes = TokenNotes(support.timestamper)
+    return SealingSupport(notes, support.evidence), notes
+
+
+_WORDS = 512
+"""What the book has room for."""
+
+
+def _in_words(marks: Sequence[Mark]) -> str:
+    """Where the seal is, for auditors: page, and the middle in millimetres from the lower left corner as seen."""
+    words = "; ".join(f"{mark.page}: {mark.middle_mm[0]:.4g}, {mark.middle_mm[1]:.4g} mm" for mark in marks)
+    return words if len(words) <= _WORDS else words[: _WORDS - 1] + "…"

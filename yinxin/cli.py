@@ -11,7 +11,7 @@ import click
 from core.cli import Group, Output, output_option, run
 from core.home import Home
 from core.i18n import _
-from seals.contracts import SUPPORT, SupportSource
+from seals.contracts import PEOPLE, SUPPORT, People, SupportSource
 
 
 @click.group(cls=Group, help=_("Yinxin: the certificate and electronic-seal authority of an e-government platform."))
@@ -29,12 +29,19 @@ def front_door(context: click.Context, home: Path) -> None:
     """The group of everything."""
     context.obj = Home(home)
     context.meta[SUPPORT] = _sealing_support
+    context.meta[PEOPLE] = _seal_people
 
 
 def _sealing_support(home: Home) -> SupportSource:
     from yinxin.wiring import sealing_support
 
     return sealing_support(home)
+
+
+def _seal_people(home: Home) -> People:
+    from yinxin.seal_people import SealPeople
+
+    return SealPeople(home.context)
 
 
 @front_door.command(

@@ -1,10 +1,14 @@
-"""Writing electronic seals of GB/T 38540-2020. Pure: bytes out of values; the maker's signature is made elsewhere."""
+"""Writing electronic seals of GB/T 38540-2020 and GM/T 0031-2025. Pure: bytes out of values.
+
+The maker's signature is made elsewhere.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
+from core.algorithms import SM3
 from core.asn1 import der
 from core.asn1.ses_structures import HEADER_ID, CertificateListKind, Version
 from core.errors import Kind, YinxinError
@@ -30,7 +34,7 @@ class SealPicture:
 
 @dataclass(frozen=True)
 class SealInfo:
-    """What the maker of a seal of version 4 signs (SES_SealInfo).
+    """What the maker of a seal of version 4 or 5 signs (SES_SealInfo).
 
     Checked when made: an error (invalid) says what is wrong.
     """
@@ -47,6 +51,9 @@ class SealInfo:
     valid_from: datetime
     valid_until: datetime
     picture: SealPicture
+    version: Version = Version.GBT_38540_2020
+    certificate_list: CertificateListKind = CertificateListKind.CERTIFICATES
+    """Whether the certificates are written themselves, or their SM3 digests."""
 
     def __post_init__(self) -> None:
         for text in (self.vendor_id, self.seal_id, self.picture.kind):
@@ -67,13 +74,13 @@ class SealInfo:
     def encoded(self) -> bytes:
         """SES_SealInfo in DER: the bytes that the maker signs."""
         return der.sequence(
-            der.sequence(der.ia5(HEADER_ID), der.integer(Version.GBT_38540_2020), der.ia5(self.vendor_id)),
+            der.sequence(der.ia5(HEADER_ID), der.integer(self.version), der.ia5(self.vendor_id)),
             der.ia5(self.seal_id),
             der.sequence(
                 der.integer(self.owner_kind),
                 der.utf8(self.name),
-                der.integer(CertificateListKind.CERTIFICATES),
-                der.sequence(*(der.octet_string(certificate) for certificate in self.certificates)),
+                der.integer(self.certificate_list),
+                der.sequence(*map(self._certificate, self.certificates)),
                 der.generalized_time(self.created),
                 der.generalized_time(self.valid_from),
                 der.generalized_time(self.valid_until),
@@ -86,7 +93,23 @@ class SealInfo:
             ),
         )
 
+    def _certificate(self, certificate: bytes) -> bytes:
+        if self.certificate_list is CertificateListKind.CERTIFICATES:
+            return der.octet_string(certificate)
+        return der.sequence(der.printable("SM3"), der.octet_string(SM3.of(certificate)))
 
-def assemble_seal(seal_info: bytes, maker_certificate: bytes, algorithm: str, signature: bytes) -> bytes:
-    """SESeal of version 4 from SES_SealInfo in DER, the maker's certificate in DER, a dotted OID and the signature."""
-    return der.sequence(seal_info, der.octet_string(maker_certificate), der.oid(algorithm), der.bit_string(signature))
+
+def assemble_seal(
+    seal_info: bytes, maker_certificate: bytes, algorithm: str, signature: bytes, timestamp: bytes | None = None
+) -> bytes:
+    """SESeal of version 4 or 5: SES_SealInfo and the maker's certificate in DER, a dotted OID, the signature.
+
+    `timestamp`: the token over the signature, in version 5.
+    """
+    return der.sequence(
+        seal_info,
+        der.octet_string(maker_certificate),
+        der.oid(algorithm),
+        der.bit_string(signature),
+        b"" if timestamp is None else der.explicit(0, der.bit_string(timestamp)),
+    )

@@ -31,7 +31,7 @@ class PdfPages:
     def empty_field(self, name: str) -> tuple[int, Box]:
         """The page and the rectangle of the empty signature field."""
         widget = reading.empty_field(self._reader, name)
-        return self._tree.page_of(widget), reading.rectangle(widget.get("/Rect"))
+        return self._tree.page_of(widget), reading.rectangle(reading.entry(widget, "/Rect", None))
 
     def close(self) -> None:
         """Let go of the document."""

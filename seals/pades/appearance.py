@@ -17,6 +17,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.drawing import POINTS_PER_MM, Drawing
 from seals.ink import Blending, Ink
+from seals.pades.pdfa import Archival
 from seals.pades.vector import add_form, add_samples
 from seals.placement import Mark, Part
 
@@ -66,18 +67,27 @@ def read_picture(png: bytes) -> Picture:
 
 
 class Impression:
-    """A seal's picture in a document that is being written."""
+    """A seal's picture in a document that is being written; `kept`: what else its form XObjects hold."""
 
-    def __init__(self, writer: BasePdfFileWriter, picture: Picture | Drawing, ink: Ink) -> None:
+    def __init__(
+        self,
+        writer: BasePdfFileWriter,
+        picture: Picture | Drawing,
+        ink: Ink,
+        kept: dict[generic.NameObject, generic.PdfObject],
+        archival: Archival,
+    ) -> None:
+        self._kept = kept
+        self._archival = archival
         self._writer = writer
         self._ink = ink
         if isinstance(picture, Drawing):
             self._size = picture.width_mm * POINTS_PER_MM, picture.height_mm * POINTS_PER_MM
-            self._picture = add_form(writer, picture)
+            self._picture = add_form(writer, picture, archival)
         else:
             # An image fills the unit square (ISO 32000-2 8.9.5.1), whatever its resolution.
             self._size = 1.0, 1.0
-            self._picture = add_samples(writer, picture.size, picture.colour, picture.alpha)
+            self._picture = add_samples(writer, picture.size, picture.colour, picture.alpha, archival)
         self._appearances: dict[tuple[float, float, int, Part], generic.IndirectObject] = {}
 
     def appearance(self, mark: Mark) -> generic.IndirectObject:
@@ -114,16 +124,22 @@ class Impression:
         across, up = part.right - part.left, part.top - part.bottom
         shown = 1 / across / self._size[0], 0, 0, 1 / up / self._size[1], -part.left / across, -part.bottom / up
         # What of the picture lies outside the BBox is not shown.
-        content = b"q /Ink gs %s cm %s cm /Seal Do Q" % (_numbers(turned), _numbers(shown))
+        content = b"%s cm %s cm /Seal Do Q" % (_numbers(turned), _numbers(shown))
         resources = {
             pdf_name("/XObject"): generic.DictionaryObject({_SEAL: self._picture}),
-            pdf_name("/ExtGState"): generic.DictionaryObject({_INK: self._graphics_state()}),
+            **self._archival.colour_resources(),
         }
+        if self._archival.forbids_transparency:
+            content = b"q " + content
+        else:
+            content = b"q /Ink gs " + content
+            resources[pdf_name("/ExtGState")] = generic.DictionaryObject({_INK: self._graphics_state()})
         entries: dict[generic.NameObject, generic.PdfObject] = {
             pdf_name("/Type"): pdf_name("/XObject"),
             pdf_name("/Subtype"): pdf_name("/Form"),
             pdf_name("/BBox"): generic.ArrayObject(map(generic.FloatObject, (0, 0, width, height))),
             pdf_name("/Resources"): generic.DictionaryObject(resources),
+            **self._kept,
         }
         return generic.StreamObject(entries, stream_data=content)
 

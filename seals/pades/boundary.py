@@ -32,7 +32,7 @@ def translated_errors() -> Iterator[None]:
         raise YinxinError(
             Kind.INVALID,
             _("the PDF is damaged: {reason}").format(reason=first_line(error)),
-            remedy=_("save it again with the program that made it, or repair it with qpdf, before it is sealed"),
+            remedy=_("save it again with the program that made it, or have it repaired with --repair"),
         ) from error
     except SigningError as error:
         raise YinxinError(

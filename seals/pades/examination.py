@@ -5,15 +5,22 @@ from datetime import datetime
 from typing import BinaryIO
 
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from core.algorithms import Algorithm
+from core.asn1.ses import Seal
 from core.errors import YinxinError
 from seals.pades import reading
 from seals.pades.assessment import Assessment, Judge, JudgedTimestamp, Outcome
+from seals.pades.binding import bound_seal
 from seals.pades.boundary import translated_errors
 from seals.pades.evidence import covers, security_store
+from seals.pades.gm import GM_SUB_FILTER
+from seals.pades.gm_reading import StoredGmSignature, read_gm_signature
+from seals.pades.gm_reading import judge as judge_gm
 from seals.pades.reading import FilledField
 from seals.pades.signatures import CADES_SUB_FILTER, Changes, StoredSignature, changes_after, read_signature
+from seals.seal_check import CheckedSeal, check_seal
 
 
 @dataclass(frozen=True)
@@ -56,11 +63,14 @@ class ExaminedSignature:
     changes: Changes
     assessment: Assessment
     claimed_time: datetime | None
-    is_cades: bool
+    names_its_certificate: bool
+    """It is bound to its certificate: by an attribute (EN 319 122-1 5.2.2), or by the form itself."""
     has_evidence: bool
     """The document holds the certificate status of every certificate below the trust anchors."""
     archived: bool
     """A sound document timestamp protects that evidence."""
+    seal: CheckedSeal | None = None
+    """The electronic seal that the signature was made with."""
 
 
 Examined = Unreadable | ExaminedTimestamp | ExaminedSignature
@@ -93,17 +103,17 @@ class _Examination:
         facts = _facts(filled)
         try:
             with translated_errors():
+                if filled.value.get("/SubFilter") == GM_SUB_FILTER:
+                    return self._gm_signature(filled, facts, read_gm_signature(self._reader, filled))
                 stored = read_signature(self._reader, filled)
-                changes = changes_after(stored, self._signed, self._unsigned)
                 if stored.is_timestamp:
-                    return self._timestamp(filled, facts, stored, changes)
-                return self._signature(filled, facts, stored, changes)
+                    return self._timestamp(filled, facts, stored)
+                return self._signature(filled, facts, stored)
         except YinxinError as error:
             return Unreadable(facts, error)
 
-    def _timestamp(
-        self, filled: FilledField, facts: FieldFacts, stored: StoredSignature, changes: Changes
-    ) -> ExaminedTimestamp:
+    def _timestamp(self, filled: FilledField, facts: FieldFacts, stored: StoredSignature) -> ExaminedTimestamp:
+        changes = changes_after(stored.embedded, self._signed, self._unsigned)
         judged = self._judge.document_timestamp(
             stored, security_store(self._reader), self._archived_at(filled.revision)
         )
@@ -111,31 +121,57 @@ class _Examination:
             self._archives.append((filled.revision, judged.at))
         return ExaminedTimestamp(facts, stored.algorithm, stored.whole_file, changes, judged)
 
-    def _signature(
-        self, filled: FilledField, facts: FieldFacts, stored: StoredSignature, changes: Changes
-    ) -> ExaminedSignature:
+    def _signature(self, filled: FilledField, facts: FieldFacts, stored: StoredSignature) -> ExaminedSignature:
         store = security_store(self._reader)
         assessment = self._judge.signature(stored, store, self._archived_at(filled.revision))
+        return self._examined(
+            filled,
+            facts,
+            stored,
+            assessment,
+            filled.value.get("/SubFilter") == CADES_SUB_FILTER and stored.names_its_certificate,
+            bound_seal(filled.field, stored.embedded.signer_info),
+        )
+
+    def _gm_signature(self, filled: FilledField, facts: FieldFacts, stored: StoredGmSignature) -> ExaminedSignature:
+        store = security_store(self._reader)
+        assessment = judge_gm(self._judge, stored, store, self._archived_at(filled.revision))
+        return self._examined(filled, facts, stored, assessment, True, stored.signature.seal)
+
+    def _examined(
+        self,
+        filled: FilledField,
+        facts: FieldFacts,
+        stored: StoredSignature | StoredGmSignature,
+        assessment: Assessment,
+        names_its_certificate: bool,
+        seal: Seal | None,
+    ) -> ExaminedSignature:
+        changes = changes_after(stored.embedded, self._signed, self._unsigned)
+        store = security_store(self._reader)
         certificates = [assessment.signer, *assessment.chain[:-1]]
         complete = bool(assessment.chain)
         if assessment.timestamp:
             certificates += [assessment.timestamp.authority, *assessment.timestamp.chain[:-1]]
             complete = complete and bool(assessment.timestamp.chain)
         archives = [revision for revision, _at in self._archives if revision > filled.revision]
+        at = assessment.proven_time or stored.claimed_time
+        known = (self._judge.given + store).certificates
         return ExaminedSignature(
             facts,
             stored.algorithm,
-            stored.whole_file,
+            stored.embedded.coverage is SignatureCoverageLevel.ENTIRE_FILE,
             changes,
             assessment,
             stored.claimed_time,
-            is_cades=filled.value.get("/SubFilter") == CADES_SUB_FILTER and stored.names_its_certificate,
+            names_its_certificate,
             has_evidence=complete and covers(store, certificates),
             archived=complete
             and any(
                 covers(security_store(self._reader.get_historical_resolver(revision)), certificates)
                 for revision in archives
             ),
+            seal=check_seal(seal, assessment.signer, at, known, self._judge.anchors) if seal else None,
         )
 
     def _archived_at(self, revision: int) -> datetime | None:

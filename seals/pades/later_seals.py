@@ -19,6 +19,8 @@ from pyhanko.sign.diff_analysis.rules.form_field_rules import (
 )
 from pyhanko.sign.fields import enumerate_sig_fields
 
+from seals.pades.reading import entry
+
 MARK = "/Stamp"
 _Update = tuple[ModificationLevel, FormUpdate]
 
@@ -57,7 +59,7 @@ def _widgets(context: FieldComparisonContext) -> Iterator[tuple[generic.Referenc
         if field.field_type != "/Sig" or field.old_field_ref or field.new_field is None or field.new_field_ref is None:
             continue
         yield field.new_field_ref, name
-        for kid in field.new_field.get("/Kids", ()):
+        for kid in entry(field.new_field, "/Kids", ()):
             yield kid.reference, name
 
 
@@ -75,7 +77,7 @@ def _marks(context: FieldComparisonContext, sealed: dict[int, str]) -> Iterator[
     """New stamp annotations that were last written together with the value of a signature field."""
     xrefs = context.new.reader.xrefs
     for page in _pages(context.new.root["/Pages"]) if sealed else ():
-        for annotation in page.get("/Annots", ()):
+        for annotation in entry(page, "/Annots", ()):
             if not isinstance(annotation, generic.IndirectObject):
                 continue
             revision = xrefs.get_last_change(annotation.reference)

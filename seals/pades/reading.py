@@ -3,18 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from asn1crypto import cms
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
-from pyhanko.sign.general import find_cms_attribute_iter
 from pyhanko.sign.validation.pdf_embedded import _extract_docmdp_for_sig as docmdp_of
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from seals.pades import hybrid
 from seals.pades.boundary import translated_errors
 from seals.placement import PageGeometry
 
@@ -22,7 +21,7 @@ _DEEPEST_PAGE_TREE = 64
 
 
 def open_pdf(stream: BinaryIO) -> PdfFileReader:
-    """The document, read strictly; `YinxinError` if it is no PDF, damaged, encrypted or hybrid."""
+    """The document, read strictly; `YinxinError` if it is no PDF, damaged, encrypted, or not the same to everybody."""
     stream.seek(0)
     if not stream.read(5).startswith(b"%PDF-"):
         raise YinxinError(Kind.INVALID, _("not a PDF document"), remedy=_("check the file"))
@@ -36,12 +35,14 @@ def open_pdf(stream: BinaryIO) -> PdfFileReader:
                 remedy=_("remove the encryption first, for example with: qpdf --decrypt"),
             )
         if reader.xrefs.hybrid_xrefs_present:
-            # ISO 32000-2 7.5.8.4: old and new programs may see two different documents in such a file.
-            raise YinxinError(
-                Kind.UNSUPPORTED,
-                _("the PDF has hybrid cross-references, so that programs may differ in what they show"),
-                remedy=_("save it again, for example with: qpdf --object-streams=generate"),
-            )
+            if not hybrid.is_unambiguous(reader.xrefs):
+                raise YinxinError(
+                    Kind.UNSUPPORTED,
+                    _("the PDF has two cross-references that differ, so that programs may show different documents"),
+                    remedy=_("save it again, for example with: qpdf --object-streams=generate"),
+                )
+            # All that pyHanko's strictness means from here on is that it refuses such files.
+            reader.strict = False
         if not isinstance(reader.root["/Pages"], generic.DictionaryObject):
             raise YinxinError(Kind.INVALID, _("the PDF has no pages"))
     return reader
@@ -71,14 +72,6 @@ def filled_fields(reader: PdfFileReader) -> list[FilledField]:
         revision = reader.xrefs.get_last_change(value.reference)
         fields.append(FilledField(name, field, value.get_object(), revision))
     return sorted(fields, key=lambda field: field.revision)
-
-
-def timestamp_certificates(stream: BinaryIO, field: str) -> list[bytes]:
-    """The certificates (DER) in the signature timestamp of our own new signature in this field."""
-    value = next(filled.value for filled in filled_fields(open_pdf(stream)) if filled.name == field)
-    signed = cms.ContentInfo.load(value["/Contents"])["content"]
-    tokens = find_cms_attribute_iter(signed["signer_infos"][0]["unsigned_attrs"], "signature_time_stamp_token")
-    return [one.chosen.dump() for token in tokens for one in token["content"]["certificates"]]
 
 
 def empty_fields(reader: PdfFileReader) -> set[str]:
@@ -122,7 +115,7 @@ def _permissions(fields: list[FilledField]) -> Iterator[tuple[str, int]]:
         permission = docmdp_of(filled.value)
         if permission is not None:
             yield filled.name, permission.value
-        locked = filled.field.get("/Lock", {}).get("/P")
+        locked = entry(entry(filled.field, "/Lock", {}), "/P", None)
         if isinstance(locked, int):
             yield filled.name, int(locked)
 
@@ -168,15 +161,23 @@ class PageTree:
         crop = _inherited(leaf, "/CropBox")
         visible = media if crop is None else _intersection(rectangle(crop), media)
         rotate = _inherited(leaf, "/Rotate")
-        return PageGeometry(visible, _number(rotate, 0) // 90 % 4, float(leaf.get("/UserUnit", 1)))
+        return PageGeometry(visible, _number(rotate, 0) // 90 % 4, float(entry(leaf, "/UserUnit", 1)))
 
     def page_of(self, widget: generic.DictionaryObject) -> int:
         """The page that an annotation is on."""
         for page in range(1, self.count + 1):
-            annotations = self.reference(page).get_object().get("/Annots", ())
+            annotations = entry(self.reference(page).get_object(), "/Annots", ())
             if any(getattr(one, "reference", None) == widget.container_ref for one in annotations):
                 return page
         raise YinxinError(Kind.INVALID, _("the signature field is on no page of the document"))
+
+
+def entry(dictionary: Any, key: str, default: Any) -> Any:
+    """The value of a key, wherever it lies: `get` of pyHanko's dictionaries does not follow references."""
+    try:
+        return dictionary[key]
+    except KeyError:
+        return default
 
 
 def _leaves(node: generic.DictionaryObject, depth: int) -> Iterator[generic.IndirectObject]:

@@ -23,7 +23,7 @@ from core.i18n import _
 from seals.pades import byte_range, later_seals
 from seals.pades.boundary import first_line, translated_errors
 from seals.pades.reading import FilledField
-from seals.pades.timestamper import TST_INFO
+from seals.tokens import TST_INFO
 
 TIMESTAMP_SUB_FILTER = "/ETSI.RFC3161"
 CADES_SUB_FILTER = "/ETSI.CAdES.detached"
@@ -98,25 +98,25 @@ def read_signature(reader: PdfFileReader, filled: FilledField) -> StoredSignatur
     return StoredSignature(EmbeddedPdfSignature(reader, filled.field, filled.name), algorithm, is_timestamp)
 
 
-def changes_after(stored: StoredSignature, signed: set[str], unsigned: set[str]) -> Changes:
+def changes_after(embedded: EmbeddedPdfSignature, signed: set[str], unsigned: set[str]) -> Changes:
     """What was added to the file after this signature, given the names of the signature fields with and without one."""
     try:
         with translated_errors():
-            stored.embedded.compute_integrity_info(later_seals.POLICY)
+            embedded.compute_integrity_info(later_seals.POLICY)
     except YinxinError as error:
         # Then at least the signature itself can be judged; often its digest tells what happened.
         return Changes(Change.SUSPICIOUS, "content", error.what)
-    result = stored.embedded.diff_result
-    if stored.embedded.coverage == SignatureCoverageLevel.ENTIRE_FILE:
+    result = embedded.diff_result
+    if embedded.coverage == SignatureCoverageLevel.ENTIRE_FILE:
         return Changes(Change.NONE, "whole-file")
-    if stored.embedded.coverage < SignatureCoverageLevel.ENTIRE_REVISION:
+    if embedded.coverage < SignatureCoverageLevel.ENTIRE_REVISION:
         return Changes(Change.SUSPICIOUS, "coverage")
-    if not _ends_with_last_revision(stored.embedded.reader):
+    if not _ends_with_last_revision(embedded.reader):
         return Changes(Change.SUSPICIOUS, "appended-data")
     if not isinstance(result, DiffResult):
         detail = first_line(result) if isinstance(result, SuspiciousModification) else ""
         return Changes(Change.SUSPICIOUS, "content", detail)
-    permission = stored.embedded.docmdp_level
+    permission = embedded.docmdp_level
     if result.modification_level is ModificationLevel.OTHER or (
         permission is not None and result.modification_level.value > permission.value
     ):
@@ -194,16 +194,17 @@ def signature_tokens(stored: StoredSignature) -> list[Token]:
     """The time-stamp tokens that the signature carries, each over the signature value."""
     signer_info = stored.embedded.signer_info
     tokens = find_cms_attribute_iter(signer_info["unsigned_attrs"], "signature_time_stamp_token")
-    return [_token(token, lambda digest: digest.of(signer_info["signature"].native)) for token in tokens]
+    return [token_over(token, lambda digest: digest.of(signer_info["signature"].native)) for token in tokens]
 
 
 def document_token(stored: StoredSignature) -> Token:
     """The token that a document timestamp is, over the document's byte range."""
     message = cms.ContentInfo.load(stored.embedded.pkcs7_content)
-    return _token(message, lambda digest: stored.embedded.compute_digest(digest.name))
+    return token_over(message, lambda digest: stored.embedded.compute_digest(digest.name))
 
 
-def _token(token: cms.ContentInfo, imprint_of: Callable[[Digest], bytes]) -> Token:
+def token_over(token: cms.ContentInfo, imprint_of: Callable[[Digest], bytes]) -> Token:
+    """The token; `imprint_of`: the digest that it should be over."""
     content = token["content"]
     info = content["encap_content_info"]["content"].parsed
     at: datetime = info["gen_time"].native

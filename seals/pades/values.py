@@ -1,13 +1,14 @@
-"""What a signature dictionary holds as its value: CMS of PAdES, or the SES_Signature of the GM form."""
+"""What a signature dictionary holds as its value: CMS of PAdES here, SES_Signature in `gm`."""
 
 from typing import Protocol
 
 from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.writer import BasePdfFileWriter
+from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers import Signer as PyhankoSigner
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 
 from core.algorithms import Digest
+from seals.pades.binding import BoundAttributes
 from seals.pades.signer import CmsSigner
 from seals.pades.timestamper import CheckedTimeStamper
 from seals.sealing import Seal
@@ -28,11 +29,21 @@ class SignatureValue(Protocol):
         """Who signs, in the shape that pyHanko asks for."""
         ...
 
-    async def reserve(self) -> int:
-        """Hexadecimal digits that a dry run needs, and half as many again; an even number."""
+    @property
+    def sub_filter(self) -> SigSeedSubFilter:
+        """What kind of value it is."""
         ...
 
-    def complete(self, writer: BasePdfFileWriter, dictionary: generic.DictionaryObject) -> None:
+    @property
+    def bound(self) -> bytes | None:
+        """The electronic seal (SESeal in DER) that is to be kept in the document beside the value."""
+        ...
+
+    async def reserve(self) -> int:
+        """Hexadecimal digits that a dry run needs, with room for a longer time-stamp token; an even number."""
+        ...
+
+    def complete(self, dictionary: generic.DictionaryObject) -> None:
         """Add to the signature dictionary what belongs to this kind of value."""
         ...
 
@@ -42,18 +53,23 @@ class SignatureValue(Protocol):
 
 
 class PadesValue:
-    """CMS (ETSI.CAdES.detached), timestamped if there is a timestamper."""
+    """CMS (ETSI.CAdES.detached), time-stamped if there is a timestamper, and bound to the electronic seal."""
+
+    sub_filter = SigSeedSubFilter.PADES
 
     def __init__(self, seal: Seal, stamper: CheckedTimeStamper | None) -> None:
         self.signer = CmsSigner(seal.signer, seal.certificate, seal.chain)
         self.digest = seal.signer.algorithm.digest
+        if seal.structure:
+            self.signer.signed_attr_prov_spec = BoundAttributes(seal.certificate, seal.structure, self.digest)
+        self.bound = seal.structure
         self._stamper = stamper
 
     async def reserve(self) -> int:
         """As of the protocol."""
         return even(3 * len(await self._cms(bytes(self.digest.size), dry_run=True)))
 
-    def complete(self, writer: BasePdfFileWriter, dictionary: generic.DictionaryObject) -> None:
+    def complete(self, dictionary: generic.DictionaryObject) -> None:
         """As of the protocol."""
         return
 

@@ -9,28 +9,24 @@ from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.writer import BasePdfFileWriter, PageObject, PdfFileWriter
 
 from seals.drawing import POINTS_PER_MM, Drawing, Emblem
+from seals.pades.pdfa import NOT_ARCHIVAL, Archival
 
 
-def add_form(writer: BasePdfFileWriter, drawing: Drawing) -> generic.IndirectObject:
+def add_form(writer: BasePdfFileWriter, drawing: Drawing, archival: Archival = NOT_ARCHIVAL) -> generic.IndirectObject:
     """The drawing as a form of its natural size, in points.
 
-    It is a transparency group: where its shapes overlap, blending does not darken them twice (ISO 32000-1, 11.6.6).
+    It is a transparency group, unless the document forbids that: where its shapes overlap, blending does not darken
+    them twice (ISO 32000-1, 11.6.6).
     """
-    group = generic.DictionaryObject(
-        {
-            pdf_name("/S"): pdf_name("/Transparency"),
-            pdf_name("/CS"): pdf_name("/DeviceRGB"),
-            pdf_name("/I"): generic.BooleanObject(True),
-        }
-    )
     entries: dict[generic.NameObject, generic.PdfObject] = {
         pdf_name("/Type"): pdf_name("/XObject"),
         pdf_name("/Subtype"): pdf_name("/Form"),
         pdf_name("/BBox"): generic.ArrayObject(map(generic.FloatObject, (0, 0, *_size(drawing)))),
-        pdf_name("/Resources"): _resources(writer, drawing.emblem),
-        pdf_name("/Group"): group,
+        pdf_name("/Resources"): _resources(writer, drawing.emblem, archival),
         pdf_name("/Filter"): pdf_name("/FlateDecode"),
     }
+    if not archival.forbids_transparency:
+        entries[pdf_name("/Group")] = _group(archival)
     return writer.add_object(generic.StreamObject(entries, encoded_data=zlib.compress(drawing.pdf_content())))
 
 
@@ -48,32 +44,66 @@ def pdf(drawing: Drawing) -> bytes:
     return output.getvalue()
 
 
-def add_image(writer: BasePdfFileWriter, image: Image.Image) -> generic.IndirectObject:
-    """The picture as an image XObject, its alpha as soft mask."""
+def add_image(
+    writer: BasePdfFileWriter, image: Image.Image, archival: Archival = NOT_ARCHIVAL
+) -> generic.IndirectObject:
+    """The picture as an image XObject, its alpha as soft mask; where that is forbidden, what is seen is opaque."""
     colour, alpha = image.convert("RGB").tobytes(), image.getchannel("A").tobytes()
-    return add_samples(writer, (image.width, image.height), zlib.compress(colour), zlib.compress(alpha))
+    return add_samples(writer, (image.width, image.height), zlib.compress(colour), zlib.compress(alpha), archival)
 
 
 def add_samples(
-    writer: BasePdfFileWriter, size: tuple[int, int], colour: bytes, alpha: bytes
+    writer: BasePdfFileWriter,
+    size: tuple[int, int],
+    colour: bytes,
+    alpha: bytes,
+    archival: Archival = NOT_ARCHIVAL,
 ) -> generic.IndirectObject:
     """The same of samples that are compressed (FlateDecode) already."""
     image = _samples(size, "/DeviceRGB", colour)
-    image[pdf_name("/SMask")] = writer.add_object(_samples(size, "/DeviceGray", alpha))
+    if archival.forbids_transparency:
+        image[pdf_name("/Mask")] = writer.add_object(_stencil(size, alpha))
+    else:
+        image[pdf_name("/SMask")] = writer.add_object(_samples(size, "/DeviceGray", alpha))
     return writer.add_object(image)
+
+
+def _group(archival: Archival) -> generic.DictionaryObject:
+    group = generic.DictionaryObject(
+        {pdf_name("/S"): pdf_name("/Transparency"), pdf_name("/I"): generic.BooleanObject(True)}
+    )
+    if not archival.part:
+        # Else that of the page, which is one that PDF/A allows (ISO 19005-2 6.2.4.3).
+        group[pdf_name("/CS")] = pdf_name("/DeviceRGB")
+    return group
+
+
+def _stencil(size: tuple[int, int], alpha: bytes) -> generic.StreamObject:
+    """An explicit mask (ISO 32000-1, 8.9.6.3): 1 where nothing is painted."""
+    hidden = Image.frombytes("L", size, zlib.decompress(alpha)).point(lambda level: 255 * (level < 128)).convert("1")
+    entries: dict[generic.NameObject, generic.PdfObject] = {
+        pdf_name("/Type"): pdf_name("/XObject"),
+        pdf_name("/Subtype"): pdf_name("/Image"),
+        pdf_name("/ImageMask"): generic.BooleanObject(True),
+        pdf_name("/Width"): generic.NumberObject(size[0]),
+        pdf_name("/Height"): generic.NumberObject(size[1]),
+        pdf_name("/BitsPerComponent"): generic.NumberObject(1),
+        pdf_name("/Filter"): pdf_name("/FlateDecode"),
+    }
+    return generic.StreamObject(entries, encoded_data=zlib.compress(hidden.tobytes()))
 
 
 def _size(drawing: Drawing) -> tuple[float, float]:
     return round(drawing.width_mm * POINTS_PER_MM, 4), round(drawing.height_mm * POINTS_PER_MM, 4)
 
 
-def _resources(writer: BasePdfFileWriter, emblem: Emblem | None) -> generic.DictionaryObject:
-    if emblem is None:
-        return generic.DictionaryObject()
-    with Image.open(io.BytesIO(emblem.png), formats=["PNG"]) as image:
-        artwork = add_image(writer, image.convert("RGBA"))
-    images = generic.DictionaryObject({pdf_name("/Emblem"): artwork})
-    return generic.DictionaryObject({pdf_name("/XObject"): images})
+def _resources(writer: BasePdfFileWriter, emblem: Emblem | None, archival: Archival) -> generic.DictionaryObject:
+    resources = generic.DictionaryObject(archival.colour_resources())
+    if emblem is not None:
+        with Image.open(io.BytesIO(emblem.png), formats=["PNG"]) as image:
+            artwork = add_image(writer, image.convert("RGBA"), archival)
+        resources[pdf_name("/XObject")] = generic.DictionaryObject({pdf_name("/Emblem"): artwork})
+    return resources
 
 
 def _samples(size: tuple[int, int], colour_space: str, samples: bytes) -> generic.StreamObject:

@@ -11,11 +11,10 @@ from typing import Any, BinaryIO
 
 from asn1crypto import crl, ocsp, x509
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter
+from pyhanko.sign.fields import MDPPerm, SigFieldSpec
 from pyhanko.sign.general import SigningError
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, PdfTimeStamper
 from pyhanko.sign.signers.pdf_byterange import BuildProps
-from pyhanko.sign.signers.pdf_signer import PdfSigningSession
 from pyhanko.sign.validation import DocumentSecurityStore
 
 from core.algorithms import Digest
@@ -27,6 +26,8 @@ from seals.forms import Permission
 from seals.ink import Ink
 from seals.pades import boundary
 from seals.pades.appearance import Impression, MarkStyle, Picture
+from seals.pades.binding import piece_info
+from seals.pades.pdfa import archival
 from seals.pades.reading import PageTree, open_pdf
 from seals.pades.timestamper import CheckedTimeStamper
 from seals.pades.values import SignatureValue
@@ -63,6 +64,8 @@ class SignatureOrder:
     picture: Picture | Drawing
     ink: Ink
     remarks: Remarks
+    flattened: bool = False
+    """The document forbids transparency (PDF/A-1), so that the seal covers what is under its strokes."""
 
 
 class Increment(IncrementalPdfFileWriter):
@@ -131,12 +134,11 @@ def _noticing_lack_of_space(reserved: int) -> Iterator[None]:
 
 async def _sign(document: BinaryIO, order: SignatureOrder, value: SignatureValue, reserved: int | None) -> None:
     writer = Increment(document)
-    impression = Impression(writer, order.picture, order.ink)
+    kept = piece_info(writer, value.bound, order.remarks.at) if value.bound else {}
+    impression = Impression(writer, order.picture, order.ink, kept, archival(writer))
     field, *others = order.marks
     style = MarkStyle(impression=impression, mark=field)
-    signer = PdfSigner(
-        _metadata(order, value.digest), value.signer, stamp_style=style, new_field_spec=_new_field(order)
-    )
+    signer = PdfSigner(_metadata(order, value), value.signer, stamp_style=style, new_field_spec=_new_field(order))
     session = signer.init_signing_session(writer, existing_fields_only=not order.is_new)
     session.system_time = order.remarks.at
     pages = PageTree(writer)
@@ -147,7 +149,7 @@ async def _sign(document: BinaryIO, order: SignatureOrder, value: SignatureValue
     if reserved is None:
         reserved = await value.reserve()
     tbs = session.prepare_tbs_document(None, reserved)
-    value.complete(writer, _signature_dictionary(session))
+    value.complete(session.sig_field["/V"])
     prepared, _output = tbs.digest_tbs_document(in_place=True)
     byte_range = 0, prepared.reserved_region_start, prepared.reserved_region_end
     rest = document.seek(0, 2) - prepared.reserved_region_end
@@ -156,15 +158,11 @@ async def _sign(document: BinaryIO, order: SignatureOrder, value: SignatureValue
         tbs.cms_writer.send(content)
 
 
-def _signature_dictionary(session: PdfSigningSession) -> Any:
-    return session.sig_field["/V"]
-
-
-def _metadata(order: SignatureOrder, digest: Digest) -> PdfSignatureMetadata:
+def _metadata(order: SignatureOrder, value: SignatureValue) -> PdfSignatureMetadata:
     return PdfSignatureMetadata(
         field_name=order.field,
-        md_algorithm=digest.name,
-        subfilter=SigSeedSubFilter.PADES,
+        md_algorithm=value.digest.name,
+        subfilter=value.sub_filter,
         name=order.remarks.name,
         reason=order.remarks.reason,
         location=order.remarks.location,

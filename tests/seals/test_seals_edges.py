@@ -20,9 +20,10 @@ from core.keys.private_key import Sm2Key
 from core.storage import Storage, metadata
 from seals import api_keys
 from seals.cli import group
-from seals.contracts import SUPPORT, SealingSupport
+from seals.contracts import PEOPLE, SUPPORT, SealingSupport
 from seals.http import create_app
 from tests.support import pdf
+from tests.support.seal_people import AUDITOR, CUSTODIAN, MANAGERS, Crew
 from tests.support.sealing import NAME, Office
 
 
@@ -38,6 +39,15 @@ class Support:
 class Installation:
     home: Home
     office: Office
+    crew: Crew
+
+    def act(self, who: str, *arguments: str | Path) -> int:
+        """A command that somebody signs for."""
+        key, pin = self.home.path / "key.pem", self.home.path / "pin"
+        key.touch()
+        pin.touch(mode=0o600)
+        pin.write_text("123456")
+        return self.run(*arguments, "--as", who, "--key", key, "--pin-file", pin)
 
     def run(self, *arguments: str | Path) -> int:
         """The command as the front door runs it."""
@@ -47,6 +57,7 @@ class Installation:
         def front_door(context: click.Context) -> None:
             context.obj = self.home
             context.meta[SUPPORT] = lambda _home: Support(self.office)
+            context.meta[PEOPLE] = lambda _home: self.crew
 
         front_door.add_command(group, "seals")
         return run(front_door, ["seals", *map(str, arguments)])
@@ -71,9 +82,20 @@ def with_seal(tmp_path_factory: pytest.TempPathFactory, sm2_office: Office) -> I
         party = sm2_office.issuing.issue(NAME, key=key, not_before=sm2_office.start)
         write(home.certificates("seals") / f"{name}.pem", [party.certificate, *party.chain])
     write(home.trust / "root.pem", [sm2_office.root.certificate])
-    installation = Installation(home, sm2_office)
-    assert installation.run("make", "office", "--owner", NAME, "--key", "unit", "--maker", "maker", "--json") == 0
+    installation = Installation(home, sm2_office, Crew(sm2_office))
+    register(installation, "office")
     return installation
+
+
+def register(installation: Installation, name: str, *options: str) -> None:
+    """A seal from its application to its activation, by the commands."""
+    applicant, *approvers = MANAGERS
+    order = ("--owner", NAME, "--key-name", "unit", "--custodian", CUSTODIAN, *options)
+    assert installation.act(applicant, "register", "apply", name, *order) == 0
+    for approver in approvers:
+        assert installation.act(approver, "register", "approve", name) == 0
+    assert installation.act(applicant, "register", "make", name, "--maker", "maker", "--json") == 0
+    assert installation.act(CUSTODIAN, "register", "activate", name) == 0
 
 
 def write(path: Path, certificates: list[bytes]) -> None:
@@ -137,12 +159,10 @@ def test_the_exit_code_is_the_worst_verdict(
         (["stamp", "office", "text.pdf", "--at", "100,100"], "not a PDF"),
         (["stamp", "office", "notice.pdf", "--at", "100,100", "--out", "text.pdf"], "exists already"),
         (["stamp", "office", "notice.pdf", "--at", "1,1"], "not wholly on the page"),
-        (["make", "office", "--owner", NAME, "--key", "unit", "--maker", "maker"], "already"),
-        (["make", "two", "--owner", NAME, "--key", "none", "--maker", "maker"], "no such file"),
         (["verify", "notice.pdf", "--trust", "nowhere"], "no such folder"),
         (["verify", "none.pdf"], "no such file"),
         (["api-key", "new", "oa", "--seal", "none"], "no seal of this name"),
-        (["resume", "office", "--reason", "found"], "cannot become"),
+        (["register", "show", "none"], "no seal of this name"),
     ],
 )
 def test_errors_are_one_line_and_change_nothing(
@@ -166,13 +186,86 @@ def test_errors_are_one_line_and_change_nothing(
     assert sorted(tmp_path.iterdir()) == before
 
 
+ORDER = ["--owner", NAME, "--custodian", CUSTODIAN, "--key-name"]
+
+
+@pytest.mark.parametrize(
+    ("who", "arguments", "words"),
+    [
+        (MANAGERS[0], ["register", "apply", "office", *ORDER, "unit"], "already"),
+        (MANAGERS[0], ["register", "apply", "two", *ORDER, "none"], "no such file"),
+        (MANAGERS[0], ["register", "apply", "two", *ORDER, "unit", "--hours", "8-18"], "08:30-18:00"),
+        (MANAGERS[0], ["register", "apply", "two", *ORDER, "unit", "--picture", "text.pdf"], "--width-mm"),
+        (CUSTODIAN, ["register", "apply", "two", *ORDER, "unit"], "not for he.qing to decide"),
+        (MANAGERS[0], ["register", "approve", "office"], "the seal is active"),
+        (MANAGERS[0], ["register", "make", "office", "--maker", "maker"], "the seal is active"),
+        (MANAGERS[0], ["register", "make", "office", "--maker", "none"], "none"),
+        (MANAGERS[0], ["register", "resume", "office", "--reason", "found"], "the seal is active"),
+        (MANAGERS[0], ["register", "destroy", "office", "--reason", "old"], "the seal is active"),
+        (CUSTODIAN, ["permit", "office", "none.pdf"], "no such file"),
+        (MANAGERS[0], ["uses", "office"], "for auditors and its custodians"),
+    ],
+)
+def test_what_people_cannot_do_is_one_line(
+    with_seal: Installation,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    who: str,
+    arguments: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text.pdf").write_text("not a picture")
+    capsys.readouterr()
+    assert with_seal.act(who, *arguments) == 2
+    error = capsys.readouterr().err.strip()
+    assert words in error
+    assert "\n" not in error
+
+
+def test_a_seal_is_shown_with_its_history(
+    with_seal: Installation, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register(with_seal, "shown", "--per-day", "3", "--standard", "5", "--digests", "--hours", "00:00-24:00")
+    capsys.readouterr()
+    assert with_seal.run("register", "show", "shown", "--picture", tmp_path / "shown.png", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["versions"][0]["bounds"] == ["per_day: 3", "hours: 00:00-24:00"]
+    assert [one["act"] for one in shown["statements"]] == ["apply", "approve", "approve", "make", "activate"]
+    assert (tmp_path / "shown.png").read_bytes().startswith(b"\x89PNG")
+    assert with_seal.run("register", "show", "shown") == 0
+    words = capsys.readouterr().out
+    assert all(text in words for text in (NAME, "GM/T 0031-2025", "he.qing", "active"))
+
+
+def test_each_use_is_permitted_and_listed(
+    with_seal: Installation, tmp_path: Path, plain: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register(with_seal, "strict", "--permission", "--type", "notice", "--person", "张三")
+    notice = tmp_path / "notice.pdf"
+    notice.write_bytes(plain)
+    stamp = ("stamp", "strict", notice, "--at", "100,100", "--level", "B-B", "--person", "张三", "--type", "notice")
+    capsys.readouterr()
+    assert with_seal.run(*stamp) == 2
+    assert "yinxin seals permit strict" in capsys.readouterr().err
+    assert with_seal.act(CUSTODIAN, "permit", "strict", notice) == 0
+    assert with_seal.run(*stamp) == 0
+    capsys.readouterr()
+    assert with_seal.act(AUDITOR, "uses", "strict", "--json") == 0
+    (use,) = json.loads(capsys.readouterr().out)
+    assert (use["ordinal"], use["person"], use["document_type"], use["actor"]) == (1, "张三", "notice", "command")
+    assert with_seal.act(AUDITOR, "uses", "strict") == 0
+    assert "张三" in capsys.readouterr().out
+
+
 def test_a_frozen_seal_can_be_resumed(with_seal: Installation, tmp_path: Path, plain: bytes) -> None:
     notice = tmp_path / "notice.pdf"
     notice.write_bytes(plain)
     stamp = ("stamp", "office", notice, "--at", "100,100", "--level", "B-B")
-    assert with_seal.run("freeze", "office", "--reason", "lost") == 0
+    assert with_seal.act(CUSTODIAN, "register", "freeze", "office", "--reason", "lost") == 0
     assert with_seal.run(*stamp) == 2
-    assert with_seal.run("resume", "office", "--reason", "found") == 0
+    assert with_seal.act(MANAGERS[0], "register", "resume", "office", "--reason", "found") == 0
     assert with_seal.run(*stamp) == 0
 
 
@@ -183,7 +276,7 @@ def api_key(with_seal: Installation) -> str:
 
 @pytest.fixture(scope="module")
 def client(with_seal: Installation) -> FlaskClient:
-    return create_app(with_seal.home, Support(with_seal.office)).test_client()
+    return create_app(with_seal.home, Support(with_seal.office), with_seal.crew).test_client()
 
 
 STAMP = "/api/seals/v1/seals/office/stamp"
@@ -235,11 +328,14 @@ def test_who_may_not_is_told_so(client: FlaskClient, api_key: str, plain: bytes)
     [
         (PLACE, b"", 400, "no document"),
         (PLACE, b"text", 400, "not a PDF"),
-        ({**PLACE, "page": "one"}, None, 400, "not a number"),
+        ({**PLACE, "page": "one"}, None, 400, "page: must be a whole number"),
         ({**PLACE, "page": "9"}, None, 400, "no page 9"),
-        ({**PLACE, "x_mm": ""}, None, 400, "not a number"),
-        ({**PLACE, "x_mm": "nan"}, None, 400, "not wholly on the page"),
-        ({**PLACE, "level": "B-X"}, None, 400, "no such level"),
+        ({**PLACE, "x_mm": ""}, None, 400, "x_mm: must be a number"),
+        ({**PLACE, "x_mm": "nan"}, None, 400, "x_mm: must be a number"),
+        ({**PLACE, "keyword": "date"}, None, 400, "in one way"),
+        ({"page": "1", "x_mm": "100"}, None, 400, "not whole"),
+        ({**PLACE, "y": "1"}, None, 400, "y: unknown field"),
+        ({**PLACE, "level": "B-X"}, None, 400, "level: must be one of"),
         (PLACE, b"%PDF-" + bytes(2 << 20), 413, ""),
     ],
 )
@@ -265,7 +361,8 @@ def test_an_api_key_is_told_once(with_seal: Installation, capsys: pytest.Capture
     assert with_seal.run("api-key", "new", "another", "--seal", "office") == 0
     key = capsys.readouterr().out.strip()
     assert key.startswith(api_keys.PREFIX)
-    assert api_keys.bearer(with_seal.home.context, key) == "another"
+    system = api_keys.bearer(with_seal.home.context, key)
+    assert system is not None and system.name == "another"
     for file in with_seal.home.path.glob("yinxin.db*"):
         assert key.encode() not in file.read_bytes()
 

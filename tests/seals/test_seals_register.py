@@ -1,237 +1,513 @@
-"""The register: seals are made, moved and used, and every use is in the books before the document leaves."""
+"""The register: seals are applied for, approved by two, made, used and handed in, each by those whose duty it is."""
 
+import shutil
 from dataclasses import replace
 from datetime import timedelta
-from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from asn1crypto import cms as asn1_cms
 from asn1crypto import x509
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from core.algorithms import KeyKind
+from core.algorithms import SM3, KeyKind
 from core.asn1.ses import parse_seal
-from core.audit import read_entries
+from core.asn1.ses_structures import CertificateListKind, Version
+from core.audit import entries, read_entries
 from core.clock import FixedClock
 from core.context import Context
 from core.errors import Kind, YinxinError
-from core.keys.signer import Signer
-from core.keys.store import KeyStore
+from core.refusals import RefusedError
 from core.sm2 import curve
 from core.sm2.fallback import GmsslEngine
+from core.statements import sign_statement
 from core.storage import Storage
-from seals import api_keys, records, register, use
-from seals.contracts import SealingSupport
-from seals.levels import Level
+from seals import api_keys, records, register, registered
+from seals.applications import parse_application
+from seals.designs import Inscription, design_of
+from seals.dossiers import read_dossier, sign
+from seals.kinds import SealKind
+from seals.life import State
 from seals.making import Maker, check_maker_signature
-from seals.placement import Placement
-from seals.register import MOVES, SealKind, SealOrder, State
-from seals.report import Verdict
+from seals.orders import application_of
+from seals.statements import Act, Statement, verify_statement
+from seals.submissions import submit, submit_application, submit_made
+from seals.tokens import time_of
+from tests.support.seal_people import (
+    AUDITOR,
+    CUSTODIAN,
+    MANAGERS,
+    STRANGER,
+    Bureau,
+    Crew,
+    bureau_of,
+    order_of,
+)
 from tests.support.sealing import NAME, Office, picture
 
-
-class OfficeKeys(KeyStore):
-    """The office's key, under the name `unit`."""
-
-    def __init__(self, office: Office) -> None:
-        super().__init__(Path("/nonexistent"), lambda: b"")
-        self.office = office
-
-    def signer(self, name: str) -> Signer:
-        assert name == "unit"
-        return self.office.unit.key
+FIRST, SECOND, THIRD = MANAGERS
 
 
-class OfficeSupport:
-    def __init__(self, office: Office) -> None:
-        self.office = office
-
-    def support(self, _algorithm: object) -> SealingSupport:
-        return self.office.support
+@pytest.fixture(scope="module")
+def crew(sm2_office: Office) -> Crew:
+    return Crew(sm2_office)
 
 
 @pytest.fixture
-def maker(sm2_office: Office) -> Maker:
-    party = sm2_office.issuing.issue("Seal Maker", kind=KeyKind.SM2, not_before=sm2_office.start)
-    return Maker(party.key, party.certificate)
+def bureau(storage: Storage, sm2_office: Office, crew: Crew) -> Bureau:
+    """An empty register."""
+    return bureau_of(Context(storage, sm2_office.clock), sm2_office, crew)
+
+
+@pytest.fixture(scope="module")
+def filled(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, sm2_office: Office, crew: Crew) -> Path:
+    """A database in which the seal `office` is in use; not to be changed."""
+    file = tmp_path_factory.mktemp("filled") / "yinxin.db"
+    shutil.copy(migrated_sqlite, file)
+    storage = Storage(f"sqlite:///{file}")
+    bureau_of(Context(storage, sm2_office.clock), sm2_office, crew).seal()
+    storage.close()
+    return file
 
 
 @pytest.fixture
-def keys(sm2_office: Office) -> OfficeKeys:
-    return OfficeKeys(sm2_office)
+def with_seal(storage: Storage, filled: Path, tmp_path: Path, bureau: Bureau) -> Bureau:
+    """The register with that seal."""
+    storage.close()
+    shutil.copy(filled, tmp_path / "yinxin.db")
+    return bureau
 
 
-@pytest.fixture
-def order(sm2_office: Office) -> SealOrder:
-    unit = sm2_office.unit
-    return SealOrder("office", NAME, SealKind.OFFICIAL, "unit", unit.certificate, unit.chain, picture(), 42)
+def read(bureau: Bureau, name: str = "office") -> registered.RegisteredSeal:
+    return registered.find(bureau.context, bureau.crew, name)
 
 
-@pytest.fixture
-def books(context: Context, keys: OfficeKeys, maker: Maker, order: SealOrder) -> Context:
-    """A register with one seal."""
-    register.make(context, keys, maker, order, actor="tester")
-    return context
+def rows(bureau: Bureau, table: sa.Table) -> list[Any]:
+    with bureau.context.storage.reading() as connection:
+        return list(connection.execute(sa.select(table).order_by(table.c.id)).all())
 
 
-def use_order(plain: bytes, level: Level = Level.B_LTA) -> use.UseOrder:
-    return use.UseOrder(plain, Placement(1, 100, 100), level, purpose="a notice")
+def acts(bureau: Bureau) -> list[str]:
+    with bureau.context.storage.reading() as connection:
+        return [entry["act"] for entry in read_entries(connection, limit=100)][::-1]
 
 
-def test_a_seal_is_made_and_found_again(
-    each_storage: Storage, maker: Maker, keys: OfficeKeys, order: SealOrder
-) -> None:
-    context = Context(each_storage, keys.office.clock)
-    made = register.make(context, keys, maker, order, actor="tester")
-    assert made == register.find(context, "office") == register.list_seals(context)[0]
-    assert (made.owner, made.kind, made.state) == (NAME, SealKind.OFFICIAL, State.ACTIVE)
-    assert (made.certificate, made.chain) == (order.certificate, tuple(order.chain))
-    assert made.valid_until == x509.Certificate.load(order.certificate).not_valid_after
-    register.move(context, "office", State.FROZEN, actor="tester", reason="lost")
-    assert register.find(context, "office").state is State.FROZEN
-    with each_storage.reading() as connection:
-        acts = [entry["act"] for entry in read_entries(connection, limit=10)]
-    assert acts == ["seals.seal.move", "seals.seal.make"]
+def refused(rule: str, attempt: Any) -> None:
+    with pytest.raises(RefusedError) as caught:
+        attempt()
+    assert caught.value.rule == rule, caught.value
 
 
-def test_the_structure_is_a_seal_of_gbt_38540(books: Context, maker: Maker) -> None:
-    seal = parse_seal(register.find(books, "office").structure)
+def test_a_seal_from_application_to_destruction(each_storage: Storage, sm2_office: Office, crew: Crew) -> None:
+    bureau = bureau_of(Context(each_storage, sm2_office.clock), sm2_office, crew)
+    bureau.apply(order_of(sm2_office))
+    assert bureau.decide(Act.APPROVE, SECOND) is State.APPLIED
+    assert bureau.decide(Act.APPROVE, THIRD) is State.APPROVED
+    structure = bureau.make()
+    assert registered.list_seals(bureau.context)[0].state is State.MADE
+    assert registered.list_seals(bureau.context)[0].valid_until is None
+    assert bureau.decide(Act.ACTIVATE, CUSTODIAN) is State.ACTIVE
+    seal = read(bureau)
+    assert (seal.owner, seal.kind, seal.state, seal.revision) == (NAME, SealKind.OFFICIAL, State.ACTIVE, 1)
+    assert (seal.certificate, seal.chain) == (sm2_office.unit.certificate, tuple(sm2_office.unit.chain))
+    assert (seal.structure, seal.picture, seal.custodians) == (structure, picture(), frozenset({CUSTODIAN}))
+    assert seal.valid_until == x509.Certificate.load(seal.certificate).not_valid_after
+    assert bureau.decide(Act.FREEZE, CUSTODIAN) is State.FROZEN
+    assert bureau.decide(Act.RESUME, SECOND) is State.ACTIVE
+    assert bureau.decide(Act.HAND_IN, FIRST) is State.HANDED_IN
+    register.destroy(bureau.context, crew, crew[SECOND], bureau.keys, "office", "worn out")
+    assert bureau.keys.removed == ["unit"]
+    (entry,) = registered.list_seals(bureau.context)
+    assert (entry.state, entry.valid_until) == (State.DESTROYED, seal.valid_until)
+    words = ["apply", "approve", "approve", "make", "activate", "freeze", "resume", "hand-in", "destroy"]
+    assert acts(bureau) == [f"seals.seal.{word}" for word in words]
+    # Who was interrupted before the key was gone asks again.
+    register.destroy(bureau.context, crew, crew[SECOND], bureau.keys, "office", "again")
+    assert bureau.keys.removed == ["unit", "unit"]
+    assert len(acts(bureau)) == len(words)
+
+
+def test_every_statement_is_signed_as_another_implementation_finds(with_seal: Bureau) -> None:
+    kept = rows(with_seal, records.statements)
+    assert [row.act for row in kept] == ["apply", "approve", "approve", "make", "activate"]
+    for row in kept:
+        signed = verify_statement(row.statement)
+        info = asn1_cms.ContentInfo.load(row.statement)["content"]["signer_infos"][0]
+        point = curve.point_of(x509.Certificate.load(signed.certificate).public_key.dump())
+        assert point is not None
+        assert GmsslEngine().verify(point, info["signature"].native, b"\x31" + info["signed_attrs"].dump()[1:])
+
+
+def test_management_use_and_audit_are_three_duties(bureau: Bureau) -> None:
+    order = order_of(bureau.office)
+    for who in (CUSTODIAN, AUDITOR, STRANGER):
+        refused("duty", lambda who=who: bureau.apply(order, who))
+    bureau.apply(order)
+    for who in (CUSTODIAN, AUDITOR, STRANGER):
+        refused("duty", lambda who=who: bureau.decide(Act.APPROVE, who))
+        refused("duty", lambda who=who: bureau.decide(Act.REJECT, who))
+    bureau.approve()
+    for who in (CUSTODIAN, AUDITOR):
+        refused("duty", lambda who=who: bureau.make(who))
+    bureau.make()
+    for who in (*MANAGERS, AUDITOR):
+        refused("duty", lambda who=who: bureau.decide(Act.ACTIVATE, who))
+    refused("custodian", lambda: bureau.decide(Act.ACTIVATE, "ma.hao"))
+    bureau.decide(Act.ACTIVATE, CUSTODIAN)
+    refused("custodian", lambda: bureau.decide(Act.FREEZE, "ma.hao"))
+    refused("duty", lambda: bureau.decide(Act.FREEZE, AUDITOR))
+    for act in (Act.RESUME, Act.HAND_IN):
+        refused("duty", lambda act=act: bureau.decide(act, CUSTODIAN))
+    assert acts(bureau)[0] == "seals.seal.apply.refused"
+
+
+def test_whoever_applied_does_not_approve_and_nobody_twice(bureau: Bureau) -> None:
+    bureau.apply(order_of(bureau.office))
+    refused("self-approval", lambda: bureau.decide(Act.APPROVE, FIRST))
+    assert bureau.decide(Act.APPROVE, SECOND) is State.APPLIED
+    refused("approved-twice", lambda: bureau.decide(Act.APPROVE, SECOND))
+    with pytest.raises(YinxinError, match="is applied"):
+        bureau.make()
+    assert not rows(bureau, records.versions)[0].structure
+
+
+def test_whoever_had_it_handed_in_does_not_destroy_it_alone(with_seal: Bureau) -> None:
+    with_seal.decide(Act.HAND_IN, FIRST)
+    refused("alone", lambda: with_seal.decide(Act.DESTROY, FIRST))
+    assert with_seal.decide(Act.DESTROY, SECOND) is State.DESTROYED
+
+
+def test_another_version_takes_its_place_when_it_is_activated(with_seal: Bureau) -> None:
+    former = read(with_seal)
+    with_seal.change(order_of(with_seal.office, width_mm=40, custodians=["ma.hao"]), SECOND)
+    with pytest.raises(YinxinError, match="is applied"):
+        with_seal.change(order_of(with_seal.office))
+    with_seal.approve(by=(FIRST, THIRD))
+    with_seal.make()
+    # Until then the former one is used, and can be frozen.
+    assert read(with_seal) == former
+    assert with_seal.decide(Act.FREEZE, CUSTODIAN) is State.FROZEN
+    refused("custodian", lambda: with_seal.decide(Act.ACTIVATE, CUSTODIAN))
+    assert with_seal.decide(Act.ACTIVATE, "ma.hao") is State.ACTIVE
+    seal = read(with_seal)
+    assert (seal.revision, seal.width_mm, seal.custodians) == (2, 40, frozenset({"ma.hao"}))
+    assert seal.structure != former.structure
+    with with_seal.context.storage.reading() as connection:
+        history = read_dossier(connection, with_seal.crew, "office").history
+    assert [version.state for version in history.versions] == [State.CHANGED, State.ACTIVE]
+    refused("custodian", lambda: with_seal.decide(Act.FREEZE, CUSTODIAN))
+
+
+def test_a_rejected_application_is_made_anew(bureau: Bureau) -> None:
+    bureau.apply(order_of(bureau.office))
+    with pytest.raises(YinxinError, match="needs a reason"):
+        bureau.decide(Act.REJECT, SECOND, why=" ")
+    assert bureau.decide(Act.REJECT, SECOND, why="too wide") is State.REJECTED
+    with pytest.raises(YinxinError, match="already"):
+        bureau.apply(order_of(bureau.office, width_mm=40))
+    bureau.change(order_of(bureau.office, width_mm=40))
+    bureau.put_to_use()
+    assert (read(bureau).revision, read(bureau).width_mm) == (2, 40)
+
+
+def test_an_approval_is_for_the_version_that_was_seen(bureau: Bureau) -> None:
+    bureau.apply(order_of(bureau.office))
+    seen = rows(bureau, records.versions)[0].content
+    bureau.decide(Act.REJECT, SECOND)
+    bureau.change(order_of(bureau.office, width_mm=40))
+    digest = SM3.of(seen).hex()
+    attempt = lambda: register.decide(  # noqa: E731
+        bureau.context, bureau.crew, bureau.crew[SECOND], "office", Act.APPROVE, digest=digest
+    )
+    refused("other-content", attempt)
+
+
+@pytest.mark.parametrize("standard", [Version.GBT_38540_2020, Version.GMT_0031_2025])
+@pytest.mark.parametrize("named", list(CertificateListKind))
+def test_the_structure_is_a_seal_of_its_standard(bureau: Bureau, standard: Version, named: CertificateListKind) -> None:
+    bureau.seal(standard=standard, certificate_list=named)
+    seal = parse_seal(read(bureau).structure)
+    assert seal.version is standard
     check_maker_signature(seal)
     # GB/T 38540: the maker signs DER(eSealInfo), with Z of the default ID, and nothing beside it.
-    point = curve.point_of(maker.signer.public_key_info)
+    point = curve.point_of(bureau.maker.signer.public_key_info)
     assert point is not None
     assert GmsslEngine().verify(point, seal.signature, seal.signed)
     assert seal.algorithm == "1.2.156.10197.1.501"
     info = seal.structure["seal_info"].native
-    assert info["property"]["cert_list"] == [register.find(books, "office").certificate]
+    certificate = bureau.office.unit.certificate
+    by_digest = [{"type": "SM3", "value": SM3.of(certificate)}]
+    listed = [dict(one) if isinstance(one, dict) else one for one in info["property"]["cert_list"]]
+    assert listed == ([certificate] if named is CertificateListKind.CERTIFICATES else by_digest)
     assert (info["picture"]["width"], info["picture"]["height"]) == (42, 42)
+    if standard is Version.GBT_38540_2020:
+        assert seal.timestamp is None
+    else:
+        assert seal.timestamp is not None
+        at, authority = time_of(seal.timestamp, SM3, SM3.of(seal.signature))
+        assert (at, authority) == (bureau.office.clock.now(), bureau.office.tsa.certificate)
     changed = parse_seal(seal.original.replace(NAME.encode(), NAME.encode()[:-1] + b"\xa5"))
     with pytest.raises(YinxinError, match="changed since"):
         check_maker_signature(changed)
 
 
-def test_an_rsa_maker_can_make_seals_too(
-    context: Context, rsa_office: Office, keys: OfficeKeys, order: SealOrder
-) -> None:
+def test_no_seal_of_the_newest_standard_without_a_time_stamp(bureau: Bureau) -> None:
+    bureau.apply(order_of(bureau.office, standard=Version.GMT_0031_2025))
+    bureau.approve()
+    with pytest.raises(YinxinError, match="has a time stamp") as caught:
+        register.make(bureau.context, bureau.crew, bureau.crew[FIRST], bureau.maker, "office")
+    assert caught.value.kind is Kind.UNAVAILABLE
+    assert registered.list_seals(bureau.context)[0].state is State.APPROVED
+
+
+def test_an_rsa_maker_can_make_seals_too(bureau: Bureau, rsa_office: Office) -> None:
     party = rsa_office.issuing.issue("Maker", kind=KeyKind.RSA_2048, not_before=rsa_office.start)
-    made = register.make(context, keys, Maker(party.key, party.certificate), order, actor="tester")
-    check_maker_signature(parse_seal(made.structure))
-    assert parse_seal(made.structure).algorithm == "1.2.840.113549.1.1.11"
+    bureau.maker = Maker(party.key, party.certificate)
+    bureau.seal()
+    seal = parse_seal(read(bureau).structure)
+    check_maker_signature(seal)
+    assert seal.algorithm == "1.2.840.113549.1.1.11"
 
 
-def test_what_is_wrong_with_an_order_is_said(
-    context: Context, keys: OfficeKeys, maker: Maker, order: SealOrder, rsa_office: Office
-) -> None:
+def test_a_drawing_is_kept_as_it_is(bureau: Bureau) -> None:
+    emblem = picture()
+    drawing = design_of(SealKind.OFFICIAL, Inscription(NAME, emblem=emblem)).drawing()
+    bureau.seal(drawing=drawing, picture=drawing.png(150))
+    assert read(bureau).drawing == drawing
+
+
+def test_what_is_wrong_with_an_order_is_said(bureau: Bureau, rsa_office: Office) -> None:
+    order = order_of(bureau.office)
     wrong = [
         (replace(order, name="Amt!"), "a-z"),
         (replace(order, certificate=rsa_office.unit.certificate), "not for the key"),
         (replace(order, picture=b"picture"), "PNG"),
         (replace(order, owner=""), "needs a name"),
+        (replace(order, custodians=[]), "needs a custodian"),
+        (replace(order, width_mm=0), "width_mm"),
     ]
     for bad, words in wrong:
         with pytest.raises(YinxinError, match=words):
-            register.make(context, keys, maker, bad, actor="tester")
-    with pytest.raises(YinxinError, match="does not belong"):
-        register.make(context, keys, Maker(rsa_office.unit.key, maker.certificate), order, actor="tester")
-    assert register.list_seals(context) == []
-    register.make(context, keys, maker, order, actor="tester")
+            bureau.apply(bad)
+    assert registered.list_seals(bureau.context) == []
+    bureau.apply(order)
     with pytest.raises(YinxinError, match="already") as caught:
-        register.make(context, keys, maker, order, actor="tester")
+        bureau.apply(order)
     assert caught.value.kind is Kind.CONFLICT
+    bureau.approve()
+    bureau.maker = Maker(rsa_office.unit.key, bureau.maker.certificate)
+    with pytest.raises(YinxinError, match="does not belong"):
+        bureau.make()
 
 
-def test_who_has_expired_makes_nothing(storage: Storage, keys: OfficeKeys, order: SealOrder) -> None:
-    party = keys.office.issuing.issue("Maker", kind=KeyKind.SM2, not_before=keys.office.start, days=15)
-    maker = Maker(party.key, party.certificate)
+def test_who_has_expired_makes_nothing(bureau: Bureau) -> None:
+    party = bureau.office.issuing.issue("Maker", kind=KeyKind.SM2, not_before=bureau.office.start, days=15)
+    bureau.maker = Maker(party.key, party.certificate)
+    bureau.apply(order_of(bureau.office))
+    bureau.approve()
     for days, words in (
         (6, "seal maker's certificate is not valid now"),
         (2000, "owner's certificate is not valid now"),
     ):
-        context = Context(storage, FixedClock(keys.office.clock.now() + timedelta(days=days)))
+        bureau.context = Context(bureau.context.storage, FixedClock(bureau.office.clock.now() + timedelta(days=days)))
         with pytest.raises(YinxinError, match=words):
-            register.make(context, keys, maker, order, actor="tester")
+            bureau.make()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(moves=st.lists(st.sampled_from(State), max_size=6))
-def test_only_the_moves_of_the_table_are_made(
-    context: Context, keys: OfficeKeys, maker: Maker, order: SealOrder, moves: list[State]
+def test_another_branch_has_no_say(bureau: Bureau, sm2_office: Office) -> None:
+    bureau.crew = Crew(sm2_office, branches={SECOND: "chencang"})
+    bureau.apply(order_of(sm2_office))
+    with pytest.raises(YinxinError, match="another branch"):
+        bureau.decide(Act.APPROVE, SECOND)
+
+
+def test_who_is_suspended_states_nothing_but_what_they_stated_stays(with_seal: Bureau) -> None:
+    with_seal.crew.suspended.add(FIRST)
+    try:
+        refused("suspended", lambda: with_seal.decide(Act.FREEZE, FIRST))
+        assert read(with_seal).state is State.ACTIVE
+    finally:
+        with_seal.crew.suspended.clear()
+
+
+def forged(bureau: Bureau, who: str, **changes: Any) -> bytes:
+    """A statement as only somebody with tools of their own makes it."""
+    with bureau.context.storage.reading() as connection:
+        dossier = read_dossier(connection, bureau.crew, "office")
+    session = bureau.crew[who]
+    signed = sign(bureau.context, session, dossier, Act.FREEZE, decision="why")
+    words = Statement.model_validate(signed.statement.model_dump() | changes)
+    return sign_statement(words, session.signer, session.certificate).message
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"operator": SECOND}, "other-certificate"),
+        ({"digest": "0" * 64}, "other-content"),
+        ({"act": Act.MAKE}, "other-act"),
+        ({"act": Act.APPLY}, "other-act"),
+        ({"act": Act.ALLOW_USE}, "other-act"),
+    ],
+)
+def test_statements_made_by_hand_are_judged_by_the_same_rules(
+    with_seal: Bureau, changes: dict[str, Any], rule: str
 ) -> None:
-    name = f"s{len(register.list_seals(context))}"
-    register.make(context, keys, maker, replace(order, name=name), actor="tester")
-    state = State.ACTIVE
-    for wanted in moves:
-        if wanted in MOVES[state]:
-            register.move(context, name, wanted, actor="tester", reason="test")
-            state = wanted
-        else:
-            with pytest.raises(YinxinError, match="cannot become"):
-                register.move(context, name, wanted, actor="tester", reason="test")
-        assert register.find(context, name).state is state
+    before = rows(with_seal, records.statements)
+    refused(rule, lambda: submit(with_seal.context, with_seal.crew, forged(with_seal, FIRST, **changes)))
+    assert rows(with_seal, records.statements) == before
+    assert acts(with_seal)[-1].endswith(".refused")
 
 
-def test_every_use_is_recorded(books: Context, keys: OfficeKeys, plain: bytes) -> None:
-    sealed = use.stamp(books, keys, OfficeSupport(keys.office), "office", use_order(plain), actor="oa-system").read()
-    assert keys.office.report(sealed).verdict is Verdict.VALID
-    with books.storage.reading() as connection:
-        (row,) = connection.execute(sa.select(records.seal_uses)).all()
-        entry = read_entries(connection, limit=1)[0]
-    assert (row.sha256_before, row.sha256_after) == (sha256(plain).hexdigest(), sha256(sealed).hexdigest())
-    assert (row.actor, row.purpose, row.level, row.page) == ("oa-system", "a notice", "B-LTA", 1)
-    assert (entry["act"], entry["actor"], entry["subject"]) == ("seals.document.seal", "oa-system", "office")
-    assert entry["details"]["sha256_after"] == sha256(sealed).hexdigest()
+def test_a_statement_is_taken_once_and_in_its_place(with_seal: Bureau) -> None:
+    message = forged(with_seal, FIRST)
+    assert submit(with_seal.context, with_seal.crew, message) is State.FROZEN
+    with_seal.decide(Act.RESUME, SECOND)
+    with pytest.raises(YinxinError, match="meanwhile"):
+        submit(with_seal.context, with_seal.crew, message)
+    with pytest.raises(YinxinError):
+        submit(with_seal.context, with_seal.crew, forged(with_seal, FIRST, subject="seal:other"))
+    refused("signature", lambda: submit(with_seal.context, with_seal.crew, message[:-1] + b"\0"))
 
 
-def test_what_cannot_be_recorded_is_not_handed_out(books: Context, keys: OfficeKeys, plain: bytes) -> None:
-    with books.storage.transaction() as connection:
-        connection.exec_driver_sql("DROP TABLE audit_entries")
+def test_neither_the_picture_nor_the_structure_is_another(bureau: Bureau) -> None:
+    order = order_of(bureau.office)
+    bureau.apply(order)
+    bureau.decide(Act.REJECT, SECOND)
+    with bureau.context.storage.reading() as connection:
+        dossier = read_dossier(connection, bureau.crew, "office")
+    content = application_of(order, revision=2, branch="").canonical()
+    session = bureau.crew[FIRST]
+    signed = sign(bureau.context, session, dossier, Act.APPLY, digest=SM3.of(content).hex())
+    arguments = (bureau.context, bureau.crew, bureau.keys, signed.message)
+    other = design_of(SealKind.OFFICIAL, Inscription("假")).drawing().png(150)
+    refused("other-picture", lambda: submit_application(*arguments, content, other))
+    refused("other-picture", lambda: submit_application(*arguments, content, order.picture, b"{}"))
+    third = application_of(order, revision=3, branch="").canonical()
+    with pytest.raises(YinxinError, match="next version"):
+        submit_application(*arguments, third, order.picture)
+    assert submit_application(*arguments, content, order.picture) is State.APPLIED
+    bureau.approve()
+    with bureau.context.storage.reading() as connection:
+        dossier = read_dossier(connection, bureau.crew, "office")
+    made = sign(bureau.context, session, dossier, Act.MAKE, decision=SM3.of(b"one").hex())
+    refused("other-structure", lambda: submit_made(bureau.context, bureau.crew, made.message, b"other"))
+
+
+def tampered_content(content: bytes) -> bytes:
+    application = parse_application(content)
+    return application.model_copy(update={"custodians": ("lu.ren",)}).canonical()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        sa.update(records.versions).values(structure=b"another seal"),
+        sa.update(records.versions).values(structure=None),
+        sa.update(records.versions).values(picture=b"another picture"),
+        sa.update(records.versions).values(drawing=b"{}"),
+        sa.delete(records.versions),
+        sa.delete(records.statements).where(records.statements.c.sequence == 2),
+        sa.update(records.statements).where(records.statements.c.sequence == 5).values(sequence=6, statement=b"word"),
+        sa.update(records.seals).values(earlier_state="active"),
+    ],
+)
+def test_what_was_altered_in_the_database_is_not_used(with_seal: Bureau, change: sa.Update | sa.Delete) -> None:
+    with with_seal.context.storage.transaction() as connection:
+        connection.execute(change)
+    registered._pictures.clear()  # as in another process
+    with pytest.raises(YinxinError, match=r"altered|is approved|is made"):
+        read(with_seal)
+
+
+def test_an_altered_application_is_not_used(with_seal: Bureau) -> None:
+    (version,) = rows(with_seal, records.versions)
+    with with_seal.context.storage.transaction() as connection:
+        connection.execute(sa.update(records.versions).values(content=tampered_content(version.content)))
+    refused("altered", lambda: read(with_seal))
+
+
+def test_what_cannot_be_recorded_does_not_happen(with_seal: Bureau) -> None:
+    with with_seal.context.storage.transaction() as connection:
+        entries.drop(connection)
     with pytest.raises(YinxinError, match="database"):
-        use.stamp(books, keys, OfficeSupport(keys.office), "office", use_order(plain), actor="oa-system").read()
-    with books.storage.reading() as connection:
-        assert connection.scalar(sa.select(sa.func.count()).select_from(records.seal_uses)) == 0
+        with_seal.decide(Act.FREEZE, CUSTODIAN)
+    assert len(rows(with_seal, records.statements)) == 5
+    assert read(with_seal).state is State.ACTIVE
 
 
-@pytest.mark.parametrize("state", [State.FROZEN, State.DESTROYED])
-def test_a_seal_that_is_not_active_seals_nothing(books: Context, keys: OfficeKeys, plain: bytes, state: State) -> None:
-    register.move(books, "office", state, actor="tester", reason="lost")
-    with pytest.raises(YinxinError, match=f"the seal is {state}") as caught:
-        use.stamp(books, keys, OfficeSupport(keys.office), "office", use_order(plain), actor="oa-system").read()
-    assert caught.value.kind is Kind.CONFLICT
-
-
-def test_a_seal_frozen_while_it_seals_seals_nothing(books: Context, keys: OfficeKeys, plain: bytes) -> None:
-    class FreezesMeanwhile(OfficeSupport):
-        def support(self, algorithm: object) -> SealingSupport:
-            register.move(books, "office", State.FROZEN, actor="guard", reason="stolen")
-            return super().support(algorithm)
-
-    with pytest.raises(YinxinError, match="the seal is frozen"):
-        use.stamp(books, keys, FreezesMeanwhile(keys.office), "office", use_order(plain), actor="oa-system").read()
-    with books.storage.reading() as connection:
-        assert connection.scalar(sa.select(sa.func.count()).select_from(records.seal_uses)) == 0
-
-
-def test_an_unknown_seal(books: Context, keys: OfficeKeys, plain: bytes) -> None:
+def test_an_unknown_seal(with_seal: Bureau) -> None:
     with pytest.raises(YinxinError, match="no seal of this name") as caught:
-        use.stamp(books, keys, OfficeSupport(keys.office), "none", use_order(plain), actor="oa-system")
+        with_seal.decide(Act.FREEZE, FIRST, "none")
     assert caught.value.kind is Kind.NOT_FOUND
 
 
-def test_an_api_key_opens_its_seals_and_no_others(
-    books: Context, keys: OfficeKeys, maker: Maker, order: SealOrder
-) -> None:
-    register.make(books, keys, maker, replace(order, name="other"), actor="tester")
-    key = api_keys.create(books, "oa-system", ["office"], actor="tester")
-    assert api_keys.bearer(books, key) == "oa-system"
-    assert api_keys.bearer(books, key[:-1]) is None
-    api_keys.require_use(books, "oa-system", "office")
+def test_a_key_of_two_seals_outlives_one_of_them(with_seal: Bureau) -> None:
+    with_seal.apply(order_of(with_seal.office, "other"))
+    with_seal.decide(Act.HAND_IN, FIRST)
+    register.destroy(with_seal.context, with_seal.crew, with_seal.crew[SECOND], with_seal.keys, "office", "worn out")
+    assert with_seal.keys.removed == []
+
+
+def earlier(bureau: Bureau, structure: bytes) -> None:
+    """A seal as it was before statements were kept, after the migration."""
+    now, unit = bureau.context.clock.now(), bureau.office.unit
+    with bureau.context.storage.transaction() as connection:
+        row: dict[str, Any] = {
+            "name": "old",
+            "owner": NAME,
+            "kind": "official",
+            "key_name": "unit",
+            "picture": picture(),
+        }
+        row |= {"width_mm": 42, "structure": structure, "made_at": now, "earlier_state": "active"}
+        until = x509.Certificate.load(unit.certificate).not_valid_after
+        connection.execute(sa.insert(records.seals).values(row | {"valid_until": until}))
+        (seal_id,) = connection.execute(sa.select(records.seals.c.id).where(records.seals.c.name == "old")).one()
+        event: dict[str, Any] = {"seal_id": seal_id, "at": now, "state": "active", "actor": "command", "reason": ""}
+        connection.execute(sa.insert(records.seal_events).values(event))
+        version: dict[str, Any] = {
+            "seal_id": seal_id,
+            "revision": 0,
+            "content": b"",
+            "picture": picture(),
+            "structure": structure,
+        }
+        connection.execute(sa.insert(records.versions).values(version))
+        for position, der in enumerate((unit.certificate, *unit.chain)):
+            certificate = {"seal_id": seal_id, "position": position, "certificate": der}
+            connection.execute(sa.insert(records.seal_certificates).values(certificate))
+
+
+def test_a_seal_from_before_is_used_on_and_moved_by_statements(with_seal: Bureau) -> None:
+    structure = read(with_seal).structure
+    earlier(with_seal, structure)
+    seal = read(with_seal, "old")
+    assert (seal.state, seal.revision, seal.structure) == (State.ACTIVE, 0, structure)
+    assert seal.certificate == with_seal.office.unit.certificate
+    with_seal.decide(Act.FREEZE, FIRST, "old")
+    assert read(with_seal, "old").state is State.FROZEN
+    with_seal.change(order_of(with_seal.office, "old"))
+    with_seal.put_to_use("old")
+    assert (read(with_seal, "old").revision, read(with_seal, "old").state) == (1, State.ACTIVE)
+    with_seal.decide(Act.HAND_IN, FIRST, "old")
+    assert with_seal.decide(Act.DESTROY, SECOND, "old") is State.DESTROYED
+
+
+def test_an_api_key_opens_its_seals_and_no_others(with_seal: Bureau) -> None:
+    with_seal.apply(order_of(with_seal.office, "other"))
+    context = with_seal.context
+    key = api_keys.create(context, "oa-system", ["office"], actor="tester")
+    system = api_keys.bearer(context, key)
+    assert system is not None and system.name == "oa-system"
+    assert api_keys.bearer(context, key[:-1]) is None
+    api_keys.require_use(system, api_keys.Scope.DOCUMENTS, "office")
     for seal in ("other", "none"):
         with pytest.raises(YinxinError, match="may not use") as caught:
-            api_keys.require_use(books, "oa-system", seal)
+            api_keys.require_use(system, api_keys.Scope.DOCUMENTS, seal)
         assert caught.value.kind is Kind.FORBIDDEN
-    with books.storage.reading() as connection:
+    with context.storage.reading() as connection:
         (row,) = connection.execute(sa.select(records.api_keys)).all()
         assert key.encode() not in row.sha256
         assert all(key not in str(entry) for entry in read_entries(connection, limit=10))
@@ -241,8 +517,7 @@ def test_an_api_key_opens_its_seals_and_no_others(
     ("name", "seals", "words"),
     [("oa", ["none"], "no seal"), ("O A", ["office"], "a-z"), ("oa", [], "at least one")],
 )
-def test_an_api_key_that_cannot_be_made(books: Context, name: str, seals: list[str], words: str) -> None:
+def test_an_api_key_that_cannot_be_made(with_seal: Bureau, name: str, seals: list[str], words: str) -> None:
     with pytest.raises(YinxinError, match=words):
-        api_keys.create(books, name, seals, actor="tester")
-    with books.storage.reading() as connection:
-        assert connection.scalar(sa.select(sa.func.count()).select_from(records.api_keys)) == 0
+        api_keys.create(with_seal.context, name, seals, actor="tester")
+    assert rows(with_seal, records.api_keys) == []

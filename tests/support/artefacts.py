@@ -159,7 +159,7 @@ def of_home(path: Path) -> Iterator[Signed | Digested]:
     from ca.records import authorities, certificates, crl_parts, crls
     from core.home import Home
     from ra.records import operator_moves, request_moves, requests
-    from seals.records import seals
+    from seals.records import statements, versions
 
     with Home(path).storage.reading() as books:
         authority = {row.id: row.certificate for row in books.execute(sa.select(authorities))}
@@ -172,8 +172,10 @@ def of_home(path: Path) -> Iterator[Signed | Digested]:
         for row in books.execute(sa.select(operator_moves)):
             yield from of_cms(f"statement {row.act} {row.administrator}", "statement", row.statement)
         assert books.execute(sa.select(sa.func.count()).select_from(requests)).scalar_one() == 3 * len(LABELS)
-        for row in books.execute(sa.select(seals)):
-            yield of_seal(row.name, row.structure)
+        for row in books.execute(sa.select(statements)):
+            yield from of_cms(f"statement {row.act} {row.operator}", "statement", row.statement)
+        for row in books.execute(sa.select(versions)):
+            yield of_seal(f"{row.seal_id}/{row.revision}", row.structure)
 
 
 def of_seal(what: str, structure: bytes) -> Signed:

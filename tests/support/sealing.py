@@ -15,10 +15,12 @@ from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter
 from core import cms
 from core.algorithms import Digest, KeyKind
 from core.asn1 import der
-from core.clock import Clock
+from core.asn1.ses_writing import OwnerKind, SealInfo, SealPicture
+from core.clock import Clock, FixedClock
 from seals.contracts import Evidence, SealingSupport
 from seals.documents.pdf import seal_pdf
 from seals.levels import Level
+from seals.making import Maker, make_seal
 from seals.picture import RoundSeal
 from seals.placement import Placement
 from seals.report import Report
@@ -130,7 +132,42 @@ class Office:
 
     @property
     def seal(self) -> Seal:
-        return Seal(NAME, self.unit.key, self.unit.certificate, self.unit.chain, picture(), 42)
+        return Seal(
+            NAME,
+            self.unit.key,
+            self.unit.certificate,
+            self.unit.chain,
+            picture(),
+            42,
+            structure=self.electronic_seal,
+        )
+
+    @cached_property
+    def maker(self) -> Maker:
+        """Of electronic seals."""
+        party = self.issuing.issue("Seal maker", kind=self.kind, not_before=self.start)
+        return Maker(party.key, party.certificate)
+
+    @cached_property
+    def electronic_seal(self) -> bytes:
+        return self.made_seal()
+
+    def made_seal(
+        self, certificates: Sequence[bytes] = (), days: int | None = None, maker: Maker | None = None
+    ) -> bytes:
+        """An electronic seal, in force for so many days from the office's start."""
+        info = SealInfo(
+            vendor_id="TEST",
+            seal_id="TEST0001",
+            owner_kind=OwnerKind.UNIT,
+            name=NAME,
+            certificates=certificates or [self.unit.certificate],
+            created=self.start,
+            valid_from=self.start,
+            valid_until=self.start + timedelta(days=days or self.unit_days),
+            picture=SealPicture("PNG", picture(), 42, 42),
+        )
+        return make_seal(info, maker or self.maker, FixedClock(self.start))
 
     def crls(self, days: int = 30) -> list[bytes]:
         now = self.clock.now()

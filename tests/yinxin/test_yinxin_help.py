@@ -84,7 +84,7 @@ def test_groups_are_told_apart_from_commands() -> None:
 @pytest.mark.parametrize("locale", ["C", "zh_CN.UTF-8", "zh_CN.GB18030"])
 def test_any_locale_can_show_it(locale: str) -> None:
     """Also one that this machine does not have, or that lacks the characters."""
-    done = processes.run("seals", "make", "--help", settings={"LANG": locale})
+    done = processes.run("seals", "register", "make", "--help", settings={"LANG": locale})
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
 

@@ -130,13 +130,13 @@ def test_no_private_key_lies_in_a_seeded_home_in_clear(seeded_home: Path) -> Non
     places = {seeded_home / f"keys/{name}": seeded_home / f"passphrases/{name}" for name in installation.AUTHORITIES}
     places[seeded_home / "people"] = seeded_home / "people/pin"
     keys = [key for folder, secret in places.items() for key in keys_in(folder, [secret.read_bytes().strip()])]
-    # Each hierarchy: two authorities, two responders, time stamps, seal maker, unit, two of the staff; four people;
+    # Each hierarchy: two authorities, two responders, time stamps, seal maker, unit, two of the staff; eight people;
     # the key-management centre's two, and both ends of the line to it;
     # what identity numbers are found by; and the attribute authority.
-    assert len(keys) == 2 * 9 + 4 + 4 + 1 + 1
+    assert len(keys) == 2 * 9 + 8 + 4 + 1 + 1
     pins = [pin.read_bytes().strip() for pin in (seeded_home / "administrators").glob("*.pin")]
     keys += keys_in(seeded_home / "administrators", pins)
-    assert len(keys) == 2 * 9 + 4 + 4 + 1 + 1 + 2
+    assert len(keys) == 2 * 9 + 8 + 4 + 1 + 1 + 2
     assert found_in(seeded_home, map(secret_octets, keys)) == []
     folders = {"ca", "ocsp", "tsa", "seals", "ra", "staff", "operators", "administrators"}
     for file in seeded_home.rglob("*"):

@@ -85,6 +85,9 @@ class _Demonstration:
         with step(_("Appoint an administrator, and by the administrator three operators")) as came_out:
             self.seeding.appoint_operators()
             came_out(f"{cast.ENTERER}, {cast.REVIEWER}, {cast.SECOND_REVIEWER}")
+        with step(_("Appoint people with seals: three who manage them, one who keeps them")) as came_out:
+            self.seeding.appoint_people_with_seals()
+            came_out(", ".join((*cast.SEAL_ADMINISTRATORS, cast.SEAL_CUSTODIAN)))
         with step(_("Enter the requests of the unit and its staff")) as came_out:
             self.seeding.apply()
             came_out(_("{count} requests").format(count=len(self.seeding.numbers)))
@@ -97,7 +100,7 @@ class _Demonstration:
             self._write_certificates()
         with step(_("Deliver Zhang San's keys as PKCS#12")):
             self._write_keys()
-        with step(_("Draw and register the seal of the unit")) as came_out:
+        with step(_("Draw the seal of the unit; have it approved by two, made and taken into custody")) as came_out:
             came_out(", ".join(self.seeding.make_seals()))
         with step(_("Typeset a notice")) as came_out:
             notice = sample.typeset_notice()

@@ -12,6 +12,7 @@ from seals.use import UseOrder, stamp
 from seals.verification import verify_pdf
 from yinxin.demo.seeding import seal_name
 from yinxin.sample import SEAL_PLACE
+from yinxin.seal_people import SealPeople
 from yinxin.wiring import sealing_support
 
 REASON = "公文用印"
@@ -22,8 +23,8 @@ def seal_notice(home: Home, label: str, notice: bytes) -> bytes:
     """The notice under the unit's seal of a hierarchy, over its signature and date, at level B-LTA."""
     place = Placement(SEAL_PLACE.page, SEAL_PLACE.x_mm, SEAL_PLACE.y_mm)
     order = UseOrder(notice, place, level=Level.B_LTA, purpose="宝政办发〔2026〕18号", reason=REASON)
-    keys = home.key_store("seals")
-    return stamp(home.context, keys, sealing_support(home), seal_name(label), order, actor="demo").read()
+    keys, people = home.key_store("seals"), SealPeople(home.context)
+    return stamp(home.context, keys, sealing_support(home), people, seal_name(label), order, actor="demo").read()
 
 
 def tamper(sealed: bytes) -> bytes:

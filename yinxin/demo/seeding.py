@@ -27,17 +27,19 @@ from ra import attribute_requests, issuance, personnel, requests
 from ra.moves import State
 from ra.operators import OperatorSession, open_session
 from ra.roles import Role
-from ra.statements import Act
+from ra.statements import Act as RequestAct
 from seals import register
+from seals.designs import Inscription, design_of
+from seals.kinds import SealKind
 from seals.making import Maker
-from seals.picture import RoundSeal
-from seals.register import SealKind, SealOrder
+from seals.orders import SealOrder
+from seals.statements import Act
 from yinxin import installation
 from yinxin.demo import cast
 from yinxin.installation import ACTOR, ADMINISTRATORS, administrator_key, hierarchy_label, pin_of
+from yinxin.seal_people import SealPeople
 
 PIN_FILE = "pin"
-DIAMETER_MM = 42
 # Holders' certificates last three years: keys of the size that every card and browser takes will do.
 HOLDER_KINDS = {KeyKind.RSA_3072: KeyKind.RSA_2048, KeyKind.RSA_4096: KeyKind.RSA_2048}
 
@@ -82,6 +84,12 @@ class Seeding:
         self._appoint(cast.ADMINISTRATOR, cast.ENTERER, {Role.ENTER})
         self._appoint(cast.ADMINISTRATOR, cast.REVIEWER, {Role.REVIEW, Role.MAKE})
         self._appoint(cast.ADMINISTRATOR, cast.SECOND_REVIEWER, {Role.REVIEW})
+
+    def appoint_people_with_seals(self) -> None:
+        """By the business administrator: three who manage seals, one who keeps them."""
+        for name in cast.SEAL_ADMINISTRATORS:
+            self._appoint(cast.ADMINISTRATOR, name, {Role.SEAL_ADMINISTRATOR})
+        self._appoint(cast.ADMINISTRATOR, cast.SEAL_CUSTODIAN, {Role.SEAL_CUSTODIAN})
 
     def _appoint(self, administrator: str, name: str, roles: set[Role]) -> None:
         label, kind = next(iter(self.kinds.items()))
@@ -153,7 +161,7 @@ class Seeding:
             terms=Terms.REVOCABLE,
             hours=24 * 365,
         )
-        attribute_requests.decide_attributes(self.home.context, reviewer, number, Act.APPROVE)
+        attribute_requests.decide_attributes(self.home.context, reviewer, number, RequestAct.APPROVE)
         authority = AttributeAuthority(self.home.context, self.ca.keys, self.ca.urls)
         (issued,) = attribute_requests.issue_attributes(self.home.context, authority, reviewer, [number])
         staff = self.folder / "staff"
@@ -162,9 +170,11 @@ class Seeding:
         return name
 
     def make_seals(self) -> Iterator[str]:
-        """A seal of the unit in each hierarchy; its name in the register."""
-        picture = RoundSeal(cast.OFFICE, DIAMETER_MM).png()
-        keys = self.home.key_store("seals")
+        """A seal of the unit in each hierarchy: applied for, approved, made, taken into custody. Its name."""
+        drawing = design_of(SealKind.OFFICIAL, Inscription(cast.OFFICE)).drawing()
+        picture = drawing.png()
+        keys, people = self.home.key_store("seals"), SealPeople(self.home.context)
+        applicant, *approvers = (self.sessions[name] for name in cast.SEAL_ADMINISTRATORS)
         for label in self.kinds:
             maker_name = f"{label}-seal-maker"
             maker_certificate, *_issuers = read_certificates(self.home.certificates("seals") / f"{maker_name}.pem")
@@ -176,10 +186,18 @@ class Seeding:
                 certificate=self.certificates[label, "unit"],
                 chain=chain_of(self.home.storage, f"{label}-issuing"),
                 picture=picture,
-                width_mm=DIAMETER_MM,
+                width_mm=round(drawing.width_mm),
+                custodians=[cast.SEAL_CUSTODIAN],
+                drawing=drawing,
             )
+            register.apply(self.home.context, people, applicant, keys, order)
+            for approver in approvers:
+                register.decide(self.home.context, people, approver, order.name, Act.APPROVE)
             maker = Maker(keys.signer(maker_name), maker_certificate)
-            yield register.make(self.home.context, keys, maker, order, actor=ACTOR).name
+            register.make(self.home.context, people, applicant, maker, order.name)
+            custodian = self.sessions[cast.SEAL_CUSTODIAN]
+            register.decide(self.home.context, people, custodian, order.name, Act.ACTIVATE)
+            yield order.name
 
 
 def seal_name(label: str) -> str:
@@ -192,6 +210,7 @@ def seed_home(path: Path, tell: Callable[[str], None]) -> Home:
     home = installation.create(path, on_step=tell)
     seeding = Seeding(home, path / "people")
     seeding.appoint_operators()
+    seeding.appoint_people_with_seals()
     tell(_("operators"))
     seeding.apply()
     seeding.approve()

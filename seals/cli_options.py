@@ -1,0 +1,58 @@
+"""What several `yinxin seals` commands share: what the front door has left for them, and which person acts."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.errors import Kind, YinxinError
+from core.home import Home
+from core.i18n import _
+from core.keys import passphrase
+from seals.contracts import PEOPLE, SUPPORT, People, SealingSupport, SupportSource
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+PIN_VARIABLE = "YINXIN_PIN"
+
+Function = Callable[..., Any]
+
+
+def acting_person(function: Function) -> Function:
+    """Give the command `--as`, `--key` and `--pin-file`, and the parameters `home`, `people` and `session`."""
+
+    @functools.wraps(function)
+    def acting(home: Home, operator: str, key_file: Path, pin_file: Path | None, **options: Any) -> Any:
+        known = people_of(home)
+        pin = passphrase.obtain(str(key_file), file=pin_file, variable=PIN_VARIABLE)
+        session = known.open_session(operator, key_file, pin)
+        return function(home=home, people=known, session=session, **options)
+
+    decorated: Function = click.pass_obj(acting)
+    for option in (
+        click.option("--pin-file", type=FILE, help=_("File with the PIN, mode 0600; else YINXIN_PIN, or a prompt.")),
+        click.option("--key", "key_file", required=True, type=FILE, help=_("The operator's key file.")),
+        click.option("--as", "operator", required=True, metavar="OPERATOR", help=_("The operator who acts.")),
+    ):
+        decorated = option(decorated)
+    return decorated
+
+
+def people_of(home: Home) -> People:
+    """Who people are; `YinxinError` where nobody handed that in."""
+    source: Callable[[Home], People] | None = click.get_current_context().meta.get(PEOPLE)
+    if source is None:
+        raise YinxinError(Kind.UNAVAILABLE, _("nobody knows the people with seals here"))
+    return source(home)
+
+
+def support_of(home: Home) -> SupportSource:
+    """Time stamps and evidence; none where nobody handed them in, so that B-B is all that can be had."""
+    source: Callable[[Home], SupportSource] | None = click.get_current_context().meta.get(SUPPORT)
+    return source(home) if source else _NoSupport()
+
+
+class _NoSupport:
+    def support(self, _algorithm: object) -> SealingSupport:
+        return SealingSupport()

@@ -1,0 +1,46 @@
+"""Repairing damaged PDF documents, by qpdf: only when it is asked for, and never where it would break a signature."""
+
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
+
+import pikepdf
+
+from core.errors import Kind, YinxinError
+from core.i18n import _
+
+_IN_MEMORY = 8 << 20
+
+
+def repaired(stream: BinaryIO) -> BinaryIO | None:
+    """A repaired copy, the caller's to close; None if nothing is damaged.
+
+    `YinxinError`: invalid if it cannot be repaired, conflict if it holds signatures.
+    """
+    stream.seek(0)
+    try:
+        with pikepdf.open(stream) as document:
+            if not document.get_warnings() and not document.check_pdf_syntax():
+                return None
+            if _is_signed(document):
+                raise YinxinError(
+                    Kind.CONFLICT,
+                    _("the PDF is damaged and holds signatures, which repairing it would break"),
+                    remedy=_("ask for the document as it was when it was signed"),
+                )
+            copy = cast(BinaryIO, SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115 - the caller's
+            document.save(copy)
+            return copy
+    except pikepdf.PasswordError as error:
+        raise YinxinError(Kind.UNSUPPORTED, _("the PDF is encrypted")) from error
+    except pikepdf.PdfError as error:
+        raise YinxinError(
+            Kind.INVALID,
+            _("the PDF is damaged beyond repair: {reason}").format(reason=str(error).partition("\n")[0][:200]),
+            remedy=_("save it again with the program that made it"),
+        ) from error
+
+
+def _is_signed(document: pikepdf.Pdf) -> bool:
+    return any(
+        isinstance(one, pikepdf.Dictionary) and "/ByteRange" in one and "/Contents" in one for one in document.objects
+    )
