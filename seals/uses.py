@@ -1,6 +1,6 @@
 """The book of uses: whether a seal may be used once more, and what each use was. Counted under a lock on the seal."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -78,8 +78,20 @@ def usable(context: Context, people: People, name: str, use: Use, document_sha25
         return seal
 
 
-def record(context: Context, people: People, name: str, use: Use, sealed: Sealed, *, digest: str) -> int:
-    """Enter a use, within the bounds and of the seal's version of this digest, or not at all; its ordinal."""
+def record(
+    context: Context,
+    people: People,
+    name: str,
+    use: Use,
+    sealed: Sealed,
+    *,
+    digest: str,
+    beside: Callable[[sa.Connection], None] | None = None,
+) -> int:
+    """Enter a use, within the bounds and of the seal's version of this digest, or not at all; its ordinal.
+
+    `beside`: done in the same transaction, so that both happen or neither.
+    """
     with (
         refusals_recorded(context, "seals.document.seal", actor=use.caller, subject=name),
         context.storage.transaction() as connection,
@@ -108,6 +120,8 @@ def record(context: Context, people: People, name: str, use: Use, sealed: Sealed
             connection.execute(sa.update(table).where(table.c.id == granted.id).values(use_id=use_id))
             details |= {"permission": granted.number, "permitted_by": granted.custodian}
         context.audit.append(connection, Event("seals.document.seal", use.caller, name, details))
+        if beside is not None:
+            beside(connection)
         return ordinal
 
 
@@ -127,6 +141,14 @@ def list_uses(
         if official.branch not in ("", seal.branch):
             raise RefusedError("other-branch", _("this is another branch's"), subject=name)
         return list(_records(connection, seal, limit, before))
+
+
+def list_own_uses(
+    context: Context, people: People, caller: str, name: str, *, limit: int = 100, before: int | None = None
+) -> list[UseRecord]:
+    """The newest uses that a calling system made of a seal, or the newest before this ordinal."""
+    with context.storage.reading() as connection:
+        return list(_records(connection, read_seal(connection, people, name), limit, before, caller))
 
 
 def _require(
@@ -152,7 +174,9 @@ def _count(connection: sa.Connection, seal_id: int, before: datetime | None = No
     return connection.scalar(_LAST_BEFORE, {"seal": seal_id, "moment": before}) or 0
 
 
-def _records(connection: sa.Connection, seal: RegisteredSeal, limit: int, before: int | None) -> Iterator[UseRecord]:
+def _records(
+    connection: sa.Connection, seal: RegisteredSeal, limit: int, before: int | None, caller: str | None = None
+) -> Iterator[UseRecord]:
     table, permissions = records.seal_uses, records.use_permissions
     query = (
         sa.select(table, permissions.c.number)
@@ -163,6 +187,8 @@ def _records(connection: sa.Connection, seal: RegisteredSeal, limit: int, before
     )
     if before is not None:
         query = query.where(table.c.ordinal < before)
+    if caller is not None:
+        query = query.where(table.c.actor == caller)
     columns = [field.name for field in fields(UseRecord) if field.name not in ("seal", "permission")]
     for row in connection.execute(query):
         yield UseRecord(seal=seal.name, permission=row.number, **{name: getattr(row, name) for name in columns})
