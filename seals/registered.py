@@ -17,6 +17,7 @@ from seals.bounds import UNBOUNDED, Bounds
 from seals.contracts import People
 from seals.dossiers import Dossier, not_found, read_dossier
 from seals.drawing import Drawing
+from seals.forms import Form
 from seals.kinds import SealKind
 from seals.life import State, altered
 from seals.orders import decoded
@@ -58,6 +59,7 @@ class RegisteredSeal:
     digest: str = ""
     """Of the version, as statements name it."""
     drawing: Drawing | None = None
+    form: Form = Form.PADES
     bounds: Bounds = UNBOUNDED
     custodians: frozenset[str] = frozenset()
     branch: str = ""
@@ -130,6 +132,7 @@ def _applied_for(connection: sa.Connection, dossier: Dossier, application: Appli
         revision=application.revision,
         digest=version.digest,
         drawing=decoded(row.drawing) if row.drawing is not None else None,
+        form=application.form or Form.PADES,
         bounds=application.bounds,
         custodians=frozenset(application.custodians),
         branch=dossier.branch,
