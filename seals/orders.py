@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from secrets import token_hex
 
 from asn1crypto import x509
@@ -142,7 +141,6 @@ def encoded(drawing: Drawing) -> bytes:
     return _DRAWING.dump_json(drawing)
 
 
-@lru_cache(maxsize=64)
 def decoded(stored: bytes) -> Drawing:
     """The drawing that was kept."""
     return _DRAWING.validate_json(stored)

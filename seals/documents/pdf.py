@@ -1,7 +1,8 @@
 """Sealing of PDF documents: one signature, seen wherever the seal was asked for, at the level asked or not at all."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from datetime import datetime
 from typing import BinaryIO
 
 from core.clock import Clock, FixedClock
@@ -21,11 +22,13 @@ from seals.pades.boundary import translated_errors
 from seals.pades.gm import GmValue
 from seals.pades.pdfa import archival
 from seals.pades.timestamper import CheckedTimeStamper
-from seals.pades.values import PadesValue
+from seals.pades.values import PadesValue, SignatureValue
 from seals.placement import InField, Place
 from seals.report import Report, Verdict
 from seals.sealing import Seal, SealedDocument, require_support, require_usable, self_issued
 from seals.verification import Trust, verify_pdf
+
+ValueMaker = Callable[[Seal, CheckedTimeStamper | None], SignatureValue]
 
 
 def seal_pdf(
@@ -42,13 +45,15 @@ def seal_pdf(
     ink: Ink = FULL_INK,
     certify: Permission | None = None,
     repair: bool = False,
+    value: ValueMaker | None = None,
 ) -> SealedDocument:
     """The sealed document: the original bytes and one or two increments. `field` names the new signature field.
 
     A damaged document is sealed as it was repaired if `repair` is asked for; else it is refused.
 
     `YinxinError` says what is wrong with the document, the seal or its surroundings; a level that cannot be reached is
-    an error, never a lower level (EN 319 142-1 for what each level holds).
+    an error, never a lower level (EN 319 142-1 for what each level holds). `value`: what makes the signature
+    value, if not the seal itself.
     """
     now = clock.now()
     require_usable(seal, FixedClock(now))
@@ -61,14 +66,17 @@ def seal_pdf(
     try:
         with translated_errors():
             stamper = CheckedTimeStamper(support.timestamper) if support.timestamper and level >= Level.B_T else None
-            value = GmValue(seal, now, stamper) if seal.form is Form.GM else PadesValue(seal, stamper)
-            writing.sign(copy, order, value)
+            writing.sign(copy, order, value(seal, stamper) if value else _value(seal, now, stamper))
             evidence = _add_evidence(copy, seal, stamper.certificates if stamper else [], level, support)
         _require_level(copy, order.field, seal, level, evidence, clock)
     except BaseException:
         copy.close()
         raise
     return SealedDocument(copy, order.field, order.marks, whole is not None, order.flattened)
+
+
+def _value(seal: Seal, now: datetime, stamper: CheckedTimeStamper | None) -> SignatureValue:
+    return GmValue(seal, now, stamper) if seal.form is Form.GM else PadesValue(seal, stamper)
 
 
 def _order(

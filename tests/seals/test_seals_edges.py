@@ -328,11 +328,14 @@ def test_who_may_not_is_told_so(client: FlaskClient, api_key: str, plain: bytes)
     [
         (PLACE, b"", 400, "no document"),
         (PLACE, b"text", 400, "not a PDF"),
-        ({**PLACE, "page": "one"}, None, 400, "not a number"),
+        ({**PLACE, "page": "one"}, None, 400, "page: must be a whole number"),
         ({**PLACE, "page": "9"}, None, 400, "no page 9"),
-        ({**PLACE, "x_mm": ""}, None, 400, "not a number"),
-        ({**PLACE, "x_mm": "nan"}, None, 400, "not wholly on the page"),
-        ({**PLACE, "level": "B-X"}, None, 400, "no such level"),
+        ({**PLACE, "x_mm": ""}, None, 400, "x_mm: must be a number"),
+        ({**PLACE, "x_mm": "nan"}, None, 400, "x_mm: must be a number"),
+        ({**PLACE, "keyword": "date"}, None, 400, "in one way"),
+        ({"page": "1", "x_mm": "100"}, None, 400, "not whole"),
+        ({**PLACE, "y": "1"}, None, 400, "y: unknown field"),
+        ({**PLACE, "level": "B-X"}, None, 400, "level: must be one of"),
         (PLACE, b"%PDF-" + bytes(2 << 20), 413, ""),
     ],
 )
@@ -358,7 +361,8 @@ def test_an_api_key_is_told_once(with_seal: Installation, capsys: pytest.Capture
     assert with_seal.run("api-key", "new", "another", "--seal", "office") == 0
     key = capsys.readouterr().out.strip()
     assert key.startswith(api_keys.PREFIX)
-    assert api_keys.bearer(with_seal.home.context, key) == "another"
+    system = api_keys.bearer(with_seal.home.context, key)
+    assert system is not None and system.name == "another"
     for file in with_seal.home.path.glob("yinxin.db*"):
         assert key.encode() not in file.read_bytes()
 
