@@ -23,6 +23,7 @@ from seals.api_keys import CallingSystem, Scope, require_use
 from seals.batch_records import digest_uses
 from seals.bounds import Use
 from seals.contracts import Evidence, People, SupportSource
+from seals.forms import Form
 from seals.levels import Level
 from seals.pades import boundary
 from seals.pades.timestamper import CheckedTimeStamper
@@ -83,6 +84,13 @@ def sign_digest(
     supported, tokens = noting_tokens(support.support(seal.signer.algorithm))
     require_usable(seal, FixedClock(context.clock.now()))
     require_support(order.level, supported)
+    if seal.form is Form.GM:
+        raise YinxinError(
+            Kind.UNSUPPORTED,
+            _("a seal of the form gm signs documents, not their digests: its signature names the byte range"),
+            subject=name,
+            remedy=_("send the document, or have another version of the seal made with the form pades"),
+        )
     expected = seal.signer.algorithm.digest
     _require_digest(order.digest, expected)
     stamper = CheckedTimeStamper(supported.timestamper) if supported.timestamper and order.level >= Level.B_T else None

@@ -18,6 +18,7 @@ from seals.bounds import UNBOUNDED, Bounds
 from seals.contracts import People
 from seals.dossiers import Dossier, not_found, read_dossier
 from seals.drawing import Drawing
+from seals.forms import Form
 from seals.kinds import SealKind
 from seals.life import State, altered
 from seals.orders import decoded
@@ -59,6 +60,7 @@ class RegisteredSeal:
     digest: str = ""
     """Of the version, as statements name it."""
     drawing: Drawing | None = None
+    form: Form = Form.PADES
     bounds: Bounds = UNBOUNDED
     custodians: frozenset[str] = frozenset()
     branch: str = ""
@@ -128,6 +130,7 @@ def _applied_for(connection: sa.Connection, dossier: Dossier, application: Appli
         revision=application.revision,
         digest=version.digest,
         drawing=drawing,
+        form=application.form or Form.PADES,
         bounds=application.bounds,
         custodians=frozenset(application.custodians),
         branch=dossier.branch,

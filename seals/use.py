@@ -110,6 +110,7 @@ def in_use(registered: RegisteredSeal, keys: KeyStore) -> Seal:
         width_mm=registered.width_mm,
         drawing=registered.drawing,
         structure=registered.structure,
+        form=registered.form,
     )
 
 

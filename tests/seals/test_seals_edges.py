@@ -126,6 +126,29 @@ def test_from_making_to_verifying(
     assert "active" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("options", "pages"),
+    [
+        (["--straddle", "right", "--opacity", "0.8"], [1, 2]),
+        (["--keyword", "Page", "--occurrence", "2", "--offset", "20,-30", "--blending", "cover"], [2]),
+        (["--at", "30,30", "--origin", "upper-right", "--pages", "all", "--certify", "annotations"], [1, 2]),
+    ],
+)
+def test_every_way_of_placing_by_command(
+    with_seal: Installation,
+    tmp_path: Path,
+    plain: bytes,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    pages: list[int],
+) -> None:
+    notice = tmp_path / "notice.pdf"
+    notice.write_bytes(plain)
+    capsys.readouterr()
+    assert with_seal.run("stamp", "office", notice, *options, "--level", "B-T", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["pages"] == pages
+
+
 def test_the_exit_code_is_the_worst_verdict(
     with_seal: Installation, tmp_path: Path, plain: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -155,6 +178,13 @@ def test_the_exit_code_is_the_worst_verdict(
     [
         (["stamp", "none", "notice.pdf", "--at", "100,100"], "no seal of this name"),
         (["stamp", "office", "notice.pdf", "--at", "middle"], "not a place on a page"),
+        (["stamp", "office", "notice.pdf"], "placed in one way"),
+        (["stamp", "office", "notice.pdf", "--at", "9,9", "--field", "F"], "placed in one way"),
+        (["stamp", "office", "notice.pdf", "--keyword", "盖章处"], "not found on the pages 1 to 2"),
+        (["stamp", "office", "notice.pdf", "--field", "F"], "no empty signature field"),
+        (["stamp", "office", "notice.pdf", "--straddle", "right", "--pages", "1"], "at least two pages"),
+        (["stamp", "office", "notice.pdf", "--at", "60,60", "--opacity", "7"], "opacity"),
+        (["stamp", "office", "notice.pdf", "--at", "60,60", "--pages", "some"], "no page numbers"),
         (["stamp", "office", "none.pdf", "--at", "100,100"], "no such file"),
         (["stamp", "office", "text.pdf", "--at", "100,100"], "not a PDF"),
         (["stamp", "office", "notice.pdf", "--at", "100,100", "--out", "text.pdf"], "exists already"),
