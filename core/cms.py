@@ -130,9 +130,9 @@ class SignedDataBuilder:
         self._signer_head = der.integer(1) + issuer_and_serial(certificate) + digest.identifier
         # The digest is the end of its attribute, whose place among the others its value does not change (X.690 11.6).
         own = attribute(MESSAGE_DIGEST, der.octet_string(bytes(digest.size)))
-        attributes = self._signed_attributes(bytes(digest.size))
-        place = attributes.index(own) + len(own) - digest.size
-        self._before_digest, self._after_digest = attributes[:place], attributes[place + digest.size :]
+        signed = self._signed_attributes(bytes(digest.size))
+        place = signed.index(own) + len(own) - digest.size
+        self._before_digest, self._after_digest = signed[:place], signed[place + digest.size :]
         self._frame = lru_cache(maxsize=FRAMES)(self._make_frame)
 
     def build(self, content: bytes, *, signed_at: datetime | None = None, include_certificates: bool = True) -> bytes:

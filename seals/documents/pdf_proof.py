@@ -20,6 +20,7 @@ from seals.contracts import Evidence
 from seals.documents import begins_with
 from seals.levels import Level
 from seals.pades import reading
+from seals.pades.binding import kept_seal
 from seals.pades.boundary import translated_errors
 from seals.pades.values import PadesValue, SignatureValue
 from seals.pades.writing import Made
@@ -92,6 +93,8 @@ def _names_the_gap(proof: Proof, byte_range: list[int]) -> bool:
     reader = reading.open_pdf(proof.copy)
     fields = reader.root["/AcroForm"]["/Fields"]
     if len(fields) != 1 or fields[0].get("/FT") != "/Sig" or fields[0].get("/T") != proof.field:
+        return False
+    if kept_seal(fields[0]) != (proof.value.bound or b""):
         return False
     place = reader.xrefs[fields[0].raw_get("/V").reference]
     if not isinstance(place, int) or place >= proof.made.start:

@@ -47,12 +47,17 @@ def bound_seal(field: generic.DictionaryObject, signer_info: cms.SignerInfo) -> 
     values = list(find_cms_attribute_iter(signer_info["signed_attrs"], seal_binding.NAME))
     if not values:
         return None
-    try:
-        widget = field["/Kids"][0] if "/Kids" in field else field
-        data = bytes(widget["/AP"]["/N"][_PIECE_INFO][_OURS][_PRIVATE].data)
-    except (KeyError, TypeError, AttributeError):
-        data = b""
+    data = kept_seal(field)
     digest = digest_by_oid(values[0]["digest_algorithm"]["algorithm"].dotted)
     if len(values) > 1 or len(data) > _LARGEST or digest.of(data) != values[0]["digest"].native:
         raise YinxinError(Kind.INVALID, _("the electronic seal beside the signature is not the one that was signed"))
     return parse_seal(data)
+
+
+def kept_seal(field: generic.DictionaryObject) -> bytes:
+    """What is kept with the picture of a signature field: an SESeal in DER; empty if there is none."""
+    try:
+        widget = field["/Kids"][0] if "/Kids" in field else field
+        return bytes(widget["/AP"]["/N"][_PIECE_INFO][_OURS][_PRIVATE].data)
+    except (KeyError, TypeError, AttributeError):
+        return b""

@@ -127,6 +127,7 @@ async def _sign(
     impression = Impression(writer, order.picture, order.ink, kept, archival(writer))
     if reserved is None:
         reserved = await value.reserve()
+    signature: PdfSignedData
     if direct.suffices(writer, order):
         signature = direct.add_signature(writer, order, value, impression, reserved)
     else:
