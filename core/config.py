@@ -174,6 +174,10 @@ class SealsSettings(Endpoint):
     maximum_document_mib: Annotated[int, Field(ge=1, le=1024)] = 64
     timestamper: str = ""
     """The address below which the service finds `/tsa/sm2`, `/tsa/rsa` …; empty: where [tsa] listens."""
+    edge_addresses: tuple[str, ...] = ()
+    """Where the TLS edge connects from: only from there the header with a calling system's certificate is believed."""
+    batch_days: Annotated[int, Field(ge=1, le=366)] = 7
+    """So long the sealed documents of a batch can be fetched after its end."""
 
 
 class KmcSettings(Endpoint):

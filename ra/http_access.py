@@ -6,10 +6,10 @@ nobody had been admitted; and it must be the caller's own.
 
 from dataclasses import dataclass
 from typing import NoReturn
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
 import sqlalchemy as sa
-from asn1crypto import pem, x509
+from asn1crypto import x509
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Request
@@ -17,6 +17,7 @@ from werkzeug.wrappers import Request
 from ca.key_quality import examine_key
 from ca.profiles import KeyType
 from core.algorithms import ECDSA_P256_SHA256, ECDSA_P384_SHA384, RSA_SHA256, SM2_SM3, Algorithm
+from core.api.edge import shown_certificate
 from core.context import Context
 from core.errors import YinxinError
 from core.http_signatures import CLOCK_SKEW, MAXIMUM_AGE, Message, claimed_key_id, verify_request
@@ -27,8 +28,6 @@ from ra.refusals import RefusedError
 from ra.statements import Statement
 
 TAG = "yinxin-ra"
-EDGE_HEADER = "X-Client-Certificate"
-"""What the edge puts the client's certificate into: PEM, percent-encoded (nginx: $ssl_client_escaped_cert)."""
 
 _PATH_SAFE = "/:@!$&'()*+,;=~-._"
 _MAXIMUM_NONCE = 64
@@ -66,10 +65,8 @@ def admit_caller(context: Context, request: Request, body: bytes, edge_addresses
     """The operator who asks, fit to act now; `Unauthorized` if nobody proves to be one, `RefusedError` if unfit."""
     if request.headers.get("Signature-Input"):
         operator = _by_signature(context, request, body)
-    elif request.headers.get(EDGE_HEADER) and request.remote_addr in edge_addresses:
-        operator = _by_certificate(context, request.headers[EDGE_HEADER])
     else:
-        raise _unauthorized(_("Sign the request with an operator's key, or show an operator's certificate."))
+        operator = _by_certificate(context, request, edge_addresses)
     with context.storage.reading() as connection:
         require_fit(context, connection, operator)
     return operator
@@ -119,13 +116,15 @@ def _take_nonce(context: Context, operator: str, nonce: str) -> None:
         raise _unauthorized(_("The request was sent before: each is signed with a nonce of its own.")) from None
 
 
-def _by_certificate(context: Context, header: str) -> Operator:
+def _by_certificate(context: Context, request: Request, edge_addresses: tuple[str, ...]) -> Operator:
     try:
-        certificate = pem.unarmor(unquote_to_bytes(header))[2]
-        name = x509.Certificate.load(certificate, strict=True).subject.native["common_name"]
+        certificate = shown_certificate(request, edge_addresses)
+        if certificate is None:
+            raise _unauthorized(_("Sign the request with an operator's key, or show an operator's certificate."))
+        name = x509.Certificate.load(certificate).subject.native["common_name"]
         with context.storage.reading() as connection:
             operator = find_operator(connection, name)
-    except (ValueError, TypeError, KeyError, YinxinError) as error:
+    except (TypeError, KeyError, YinxinError) as error:
         raise _unauthorized(_("The certificate is not an operator's.")) from error
     if operator.certificate != certificate:
         raise _unauthorized(_("The certificate is not an operator's."))

@@ -3,6 +3,7 @@
 from ca.authorities import chain_of
 from ca.register import Filter
 from ca.state import Reason
+from core.api.operation import Operations
 from core.certificates import serial_text
 from ra import revocation
 from ra.aftermath import follow_up
@@ -20,7 +21,6 @@ from ra.http_models import (
     SearchQuery,
     SignedStatement,
 )
-from ra.http_operation import Operations
 from ra.search import search
 from ra.statements import Act, verify_statement
 

@@ -28,6 +28,11 @@ class Desk:
     """Of what is given out."""
 
     @property
+    def name(self) -> str:
+        """The caller's."""
+        return self.caller.name
+
+    @property
     def context(self) -> Context:
         """What the verbs are handed."""
         return self.home.context

@@ -1,9 +1,9 @@
 """Lists over HTTP: a list of holders is examined here, and entered row by row as signed requests."""
 
+from core.api.operation import Operations
 from ra.examination import Defaults, examine
 from ra.http_desk import Desk
 from ra.http_models import CandidateModel, ExaminedList, ListToExamine, OutcomeModel, ProblemModel
-from ra.http_operation import Operations
 from ra.operators import admit_reader
 from ra.refusals import refusals_recorded
 from ra.spreadsheets import Problem, Row, Table

@@ -3,69 +3,24 @@
 Of people and branches, see `ra.http_people_models`.
 """
 
-import base64
-import binascii
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import AwareDatetime, Field
 
 from ca.state import State as CertificateState
+from core.api.models import Label, Model, Octets, Text
 from ra.filters import RequestFilter
 from ra.moves import State
 from ra.register import MAXIMUM_PAGE, PAGE
 from ra.search import By
 from ra.statements import Act
 
-PATH_TEXT = "^[^\\x00-\\x1f\\x7f/]+$"
 LARGEST_ID = 2**63 - 1
 MAXIMUM_BATCH = 200
 
-
-def _from_base64(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return base64.b64decode(value, validate=True)
-    except binascii.Error:
-        raise ValueError("not base64") from None
-
-
-_BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
-Octets = Annotated[
-    bytes,
-    BeforeValidator(_from_base64),
-    PlainSerializer(lambda octets: base64.b64encode(octets).decode(), return_type=str),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "contentEncoding": "base64",
-            "pattern": _BASE64,
-        }
-    ),
-]
-Text = Annotated[str, Field(pattern="^[^\\x00]*$", max_length=1000)]
 BranchName = Annotated[str, Field(pattern="^[^\\x00]*$", max_length=64)]
 """Empty: the centre."""
-Label = Annotated[str, Field(pattern=PATH_TEXT, min_length=1, max_length=64)]
 Limit = Annotated[int, Field(ge=1, le=MAXIMUM_PAGE)]
-
-
-class Model(BaseModel):
-    """Knows all of its fields, and no others."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ProblemDocument(BaseModel):
-    """RFC 9457."""
-
-    type: str
-    title: str
-    status: int
-    detail: str = ""
-    kind: str = ""
-    subject: str = ""
-    remedy: str = ""
 
 
 class SignedStatement(Model):
@@ -298,11 +253,11 @@ class ListToExamine(Model):
     """A list of holders, and the requests (CSR) that its rows name."""
 
     rows: Annotated[list[RowModel], Field(min_length=1, max_length=20_000)]
-    problems: list[ProblemModel] = []
+    problems: list[ProblemModel] = Field(default_factory=list)
     profile: Label | None = None
     authority: Label | None = None
-    files: dict[str, Octets] = {}
-    unread: dict[str, Text] = {}
+    files: dict[str, Octets] = Field(default_factory=dict)
+    unread: dict[str, Text] = Field(default_factory=dict)
     """Files that could not be read, and why."""
 
 

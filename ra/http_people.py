@@ -2,10 +2,10 @@
 
 from ca.activation import active_profiles
 from ca.profiles import Audience
+from core.api.operation import Operations
 from ra import branches, personnel
 from ra.http_desk import Desk
 from ra.http_models import Done, SignedContent
-from ra.http_operation import Operations
 from ra.http_people_models import (
     Branches,
     BranchModel,

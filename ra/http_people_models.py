@@ -2,9 +2,10 @@
 
 from pydantic import AwareDatetime
 
+from core.api.models import Model, Octets
 from core.certificates import serial_text
 from ra.appointments import PersonState
-from ra.http_models import BranchName, Model, Octets, SignedStatement
+from ra.http_models import BranchName, SignedStatement
 from ra.operators import Operator
 from ra.roles import Role
 

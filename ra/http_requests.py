@@ -1,5 +1,6 @@
 """Requests over HTTP: enter, amend, decide on, issue, deliver, list, look up."""
 
+from core.api.operation import Operations
 from core.certificates import serial_text
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -24,7 +25,6 @@ from ra.http_models import (
     SignedStatement,
     StoredModel,
 )
-from ra.http_operation import Operations
 from ra.register import Record, StoredCertificate, list_requests, look_up, visible_among
 from ra.statements import Act, verify_statement
 

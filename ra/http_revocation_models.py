@@ -6,10 +6,11 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from ca.state import Reason
 from ca.state import State as CertificateState
+from core.api.models import Label, Model, Octets, Text
 from core.certificates import serial_text
 from ra.applications import Contact
 from ra.expiry import Expiring, ExpiryFilter
-from ra.http_models import LARGEST_ID, BranchName, Label, Limit, Model, Octets, Text
+from ra.http_models import LARGEST_ID, BranchName, Limit
 from ra.moves import State
 from ra.register import PAGE
 from ra.revocation_orders import MAXIMUM, Line

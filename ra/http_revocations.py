@@ -3,6 +3,7 @@
 import dataclasses
 from datetime import timedelta
 
+from core.api.operation import Operations
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from ra import revocation_batches as batches
@@ -10,7 +11,6 @@ from ra.aftermath import follow_up
 from ra.expiry import list_expiring
 from ra.http_desk import Desk
 from ra.http_models import SignedContent, SignedStatement
-from ra.http_operation import Operations
 from ra.http_revocation_models import (
     ExpiringCertificates,
     ExpiringModel,

@@ -1,7 +1,7 @@
 """Statistics over HTTP."""
 
+from core.api.operation import Operations
 from ra.http_desk import Desk
-from ra.http_operation import Operations
 from ra.http_statistics_models import LineModel, StatisticsModel, StatisticsQuery
 from ra.statistics import Period, statistics
 

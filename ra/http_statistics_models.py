@@ -2,7 +2,7 @@
 
 from pydantic import AwareDatetime
 
-from ra.http_models import Model
+from core.api.models import Model
 from ra.statistics import GroupBy, Of
 
 

@@ -179,22 +179,6 @@ http_nonces = sa.Table(
     sa.UniqueConstraint("operator", "nonce"),
 )
 
-http_outcomes = sa.Table(
-    "ra_http_outcomes",
-    metadata,
-    # By idempotency key: what was asked, and what was answered. No status: somebody is at it.
-    sa.Column("id", BigId, primary_key=True, autoincrement=True),
-    sa.Column("operator", sa.String(64), nullable=False),
-    sa.Column("key", sa.String(255), nullable=False),
-    # SM3 of method, path and body.
-    sa.Column("asked", sa.LargeBinary(32), nullable=False),
-    sa.Column("at", UtcDateTime, nullable=False, index=True),
-    sa.Column("status", sa.Integer, nullable=True),
-    sa.Column("content_type", sa.String(64), nullable=True),
-    sa.Column("body", sa.LargeBinary, nullable=True),
-    sa.UniqueConstraint("operator", "key"),
-)
-
 revocation_batches = sa.Table(
     "ra_revocation_batches",
     metadata,

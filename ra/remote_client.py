@@ -1,21 +1,20 @@
 """The client of `/api/ra/v1`: signs each request with the operator's key, and says errors as the verbs say them."""
 
 import secrets
-import ssl
 import time
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from core.api.client import TIMEOUT, problem_of, safe_address, trust
 from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.http_signatures import Message, sign_request
 from core.i18n import _, current_language
 from core.keys.signer import Signer
 from ra.http_access import TAG
-from ra.http_models import ProblemDocument
 from ra.office import Server
 from ra.register import MAXIMUM_PAGE
 
@@ -24,10 +23,6 @@ Reply = TypeVar("Reply", bound=BaseModel)
 PREFIX = "/api/ra/v1"
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.3
-TIMEOUT = httpx.Timeout(10, read=300)
-"""Seconds; an answer may take long, because a batch of certificates is made in it."""
-
-_KINDS = {401: Kind.FORBIDDEN, 403: Kind.FORBIDDEN, 404: Kind.NOT_FOUND, 409: Kind.CONFLICT, 412: Kind.CONFLICT}
 
 
 class RemoteClient:
@@ -38,7 +33,10 @@ class RemoteClient:
     ) -> None:
         self._server, self._name, self._signer, self._clock = server, name, signer, clock
         self._http = httpx.Client(
-            base_url=_checked(server), verify=_trust(server), timeout=TIMEOUT, transport=transport
+            base_url=safe_address(server.url),
+            verify=trust(server.url, server.ca_file),
+            timeout=TIMEOUT,
+            transport=transport,
         )
 
     def get(self, path: str, reply: type[Reply], **query: Any) -> Reply:
@@ -92,13 +90,9 @@ class RemoteClient:
         try:
             if response.is_success:
                 return reply.model_validate_json(response.content)
-            problem = ProblemDocument.model_validate_json(response.content)
         except ValidationError:
             raise self._unreachable(_("not the answer of a registration office")) from None
-        kind = problem.kind if problem.kind in set(Kind) else _KINDS.get(response.status_code, "")
-        if not kind:
-            kind = Kind.UNAVAILABLE if response.status_code >= 500 else Kind.INVALID
-        raise YinxinError(Kind(kind), problem.detail or problem.title, subject=problem.subject, remedy=problem.remedy)
+        raise problem_of(response) or self._unreachable(_("not the answer of a registration office"))
 
     def _unreachable(self, reason: str) -> YinxinError:
         return YinxinError(
@@ -118,33 +112,3 @@ def check_limit(limit: int) -> None:
 def segment(text: str) -> str:
     """A name as one segment of a path."""
     return quote(text, safe="")
-
-
-def _checked(server: Server) -> str:
-    """The address; in clear only on this machine, because identity numbers travel."""
-    parts = urlsplit(server.url)
-    local = parts.hostname in ("127.0.0.1", "::1", "localhost")
-    if not parts.hostname or parts.scheme not in ("https", "http") or parts.path not in ("", "/") or parts.query:
-        raise YinxinError(
-            Kind.INVALID, _("not the address of an office"), subject=server.url, remedy=_("write https://HOST:PORT")
-        )
-    if parts.scheme == "http" and not local:
-        raise YinxinError(
-            Kind.INVALID,
-            _("without TLS only an office on this machine is asked"),
-            subject=server.url,
-            remedy=_("write https://HOST:PORT"),
-        )
-    return server.url.rstrip("/")
-
-
-def _trust(server: Server) -> ssl.SSLContext:
-    if server.url.startswith("http://") and server.ca_file is None:
-        # Nobody's certificate will be asked for: those of the system take longer to read than the answer.
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        return ssl.create_default_context(cafile=server.ca_file)
-    except (OSError, ssl.SSLError):
-        raise YinxinError(
-            Kind.INVALID, _("no certificates to trust can be read there"), subject=str(server.ca_file)
-        ) from None

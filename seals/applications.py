@@ -12,6 +12,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.statements import Hexadecimal, Name
 from seals.bounds import UNBOUNDED, Bounds
+from seals.forms import Form
 from seals.kinds import SealKind
 
 SEAL_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -53,6 +54,8 @@ class Application(BaseModel):
     """Version of the structure: 4 of GB/T 38540-2020, 5 of GM/T 0031-2025, which has a time stamp."""
     certificate_list: Literal["certificates", "digests"] = "certificates"
     """How the structure names the certificate that may sign with the seal."""
+    form: Form | None = None
+    """In which form it signs; None, as in applications from before there was a choice: PAdES."""
     bounds: Bounds = UNBOUNDED
 
     def canonical(self) -> bytes:

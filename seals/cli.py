@@ -7,14 +7,14 @@ import click
 from core.cli import Group, Output, output_option
 from core.home import Home
 from core.i18n import _
-from seals import api_keys
+from seals.api_key_cli import api_key
 from seals.inspect_cli import inspect_command
 from seals.picture_cli import clean, draw
 from seals.printing import print_report, print_summary
 from seals.register_cli import group as register
 from seals.registered import list_seals
 from seals.report import Verdict
-from seals.stamp_cli import ACTOR, stamp
+from seals.stamp_cli import stamp
 from seals.trust import load_trust
 from seals.use_cli import permit, uses
 from seals.verification import verify_pdf
@@ -85,30 +85,10 @@ def verify(home: Home, documents: tuple[Path, ...], trust: Path | None, crls: tu
     return max(report.verdict for report in reports).exit_code if reports else Verdict.VALID.exit_code
 
 
-@group.group("api-key", cls=Group, help=_("Keys with which document systems use seals over HTTP."))
-def api_key() -> None:
-    """The group of API keys."""
-
-
-@api_key.command(
-    "new",
-    help=_("Make an API key called NAME and print it, this once."),
-    example="yinxin seals api-key new oa-system --seal office",
-)
-@click.argument("name")
-@click.option("--seal", "seals", multiple=True, required=True, help=_("A seal that it may use; can be repeated."))
-@output_option
-@click.pass_obj
-def new_api_key(home: Home, name: str, seals: tuple[str, ...], output: Output) -> None:
-    """Make an API key."""
-    key = api_keys.create(home.context, name, seals, actor=ACTOR)
-    output.note(_("Keep this key: it is not shown again."))
-    output.done(key, {"name": name, "key": key, "seals": list(seals)})
-
-
 group.add_command(register, "register")
 group.add_command(permit)
 group.add_command(uses)
 group.add_command(inspect_command)
 group.add_command(draw)
 group.add_command(clean)
+group.add_command(api_key)

@@ -17,6 +17,20 @@ from seals.contracts import Official, People, Session
 from seals.life import History, State, Version, altered
 from seals.statements import Act, SignedStatement, Statement, verify_statement
 
+# Built once: they are asked at every use.
+_SEAL = sa.select(records.seals).where(records.seals.c.name == sa.bindparam("name"))
+_LOCKED = _SEAL.with_for_update()
+_VERSIONS = (
+    sa.select(records.versions.c.revision, records.versions.c.content, records.versions.c.structure)
+    .where(records.versions.c.seal_id == sa.bindparam("seal"))
+    .order_by(records.versions.c.revision)
+)
+_STATEMENTS = (
+    sa.select(records.statements.c.statement)
+    .where(records.statements.c.seal_id == sa.bindparam("seal"))
+    .order_by(records.statements.c.sequence)
+)
+
 
 @dataclass(frozen=True)
 class StoredVersion:
@@ -72,20 +86,11 @@ def read_dossier(connection: sa.Connection, people: People, name: str, *, lock: 
 
     `YinxinError` (not found); `RefusedError` if versions or statements are not what people signed under the rules.
     """
-    query = sa.select(records.seals).where(records.seals.c.name == name)
-    seal = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    seal = connection.execute(_LOCKED if lock else _SEAL, {"name": name}).one_or_none()
     if seal is None:
         raise not_found(name)
-    rows = connection.execute(
-        sa.select(records.versions.c.revision, records.versions.c.content, records.versions.c.structure)
-        .where(records.versions.c.seal_id == seal.id)
-        .order_by(records.versions.c.revision)
-    ).all()
-    messages = connection.scalars(
-        sa.select(records.statements.c.statement)
-        .where(records.statements.c.seal_id == seal.id)
-        .order_by(records.statements.c.sequence)
-    ).all()
+    rows = connection.execute(_VERSIONS, {"seal": seal.id}).all()
+    messages = connection.scalars(_STATEMENTS, {"seal": seal.id}).all()
     earlier = [row.structure for row in rows if row.revision == 0]
     begun = _begun(seal, earlier)
     rows = [row for row in rows if row.revision]

@@ -1,59 +1,68 @@
-"""The seal service over HTTP: seal a document, verify a document; and a page where people verify one."""
-
-import json
-from collections.abc import Callable
-from typing import TypeVar
+"""`/api/seals/v1` for calling systems; and a page where people verify a document."""
 
 from flask import Flask, Response, redirect, render_template, request
-from werkzeug.datastructures import MultiDict, WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
+from werkzeug.wrappers import Request
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from core.api.document import Interface
+from core.api.operation import Operation
+from core.api.service import add_operations
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.http import STATUS, register_errors
 from core.i18n import _, current_language
 from core.output import for_people
-from seals import api_keys, use
+from seals import http_batches, http_digests, http_seals
 from seals.contracts import People, SupportSource
-from seals.levels import Level
-from seals.placement import Placement
+from seals.http_access import calling_system
+from seals.http_desk import Desk
 from seals.presentation import document_facts, signature_facts
 from seals.report import Report
 from seals.trust import load_trust
 from seals.verification import verify_pdf
 
 PREFIX = "/api/seals/v1"
-PDF = "application/pdf"
+INTERFACE = Interface(
+    "Yinxin sealing",
+    "Documents are sealed with the seals that the calling system may use (docs/api.md).",
+    {
+        "key": {"type": "http", "scheme": "bearer", "description": "An API key (yinxin seals api-key new)."},
+        "certificate": {"type": "mutualTLS", "description": "The calling system's certificate, at the edge."},
+    },
+)
+_FORM_OCTETS = 64 * 1024
+"""What a form holds beside its document."""
 
-Number = TypeVar("Number", int, float)
+
+def operations(home: Home) -> list[Operation]:
+    """The operations, with the longest document that this home takes."""
+    longest = home.configuration.seals.maximum_document_mib * 1024 * 1024 + _FORM_OCTETS
+    every = (*http_seals.operations, *http_digests.operations, *http_batches.operations)
+    return [one.taking(longest) if one.limit == http_seals.LONGEST else one for one in every]
 
 
 def create_app(home: Home, support: SupportSource, people: People) -> Flask:
     """The service of this home; trusted certificates are those in its folder `trust`."""
     app = Flask(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = home.configuration.seals.maximum_document_mib * 1024 * 1024
+    app.url_map.strict_slashes = True
+    app.url_map.merge_slashes = False
+    table = operations(home)
+    app.config["MAX_CONTENT_LENGTH"] = max(one.limit for one in table)
     register_errors(app)
     keys = home.key_store("seals")
+
+    def admit(asking: Request, _body: bytes, operation: Operation) -> Desk:
+        edges = home.configuration.seals.edge_addresses
+        system = None if operation.open else calling_system(home.context, asking, edges)
+        return Desk(home, keys, support, people, system)
+
+    add_operations(app, home.context, "seals", PREFIX, table, INTERFACE, admit)
 
     @app.get("/healthz")
     def health() -> dict[str, str]:
         with home.storage.reading() as connection:
             connection.exec_driver_sql("SELECT 1")
         return {"status": "ok"}
-
-    @app.post(f"{PREFIX}/seals/<name>/stamp")
-    def stamp(name: str) -> Response:
-        actor = _bearer(home)
-        api_keys.require_use(home.context, actor, name)
-        sealed = use.stamp(home.context, keys, support, people, name, _order(), actor=actor)
-        return Response(sealed.read(), content_type=PDF)
-
-    @app.post(f"{PREFIX}/verify")
-    def verify() -> Response:
-        trust = load_trust(home.trust)
-        report = verify_pdf(_document(), trust, home.clock, name=_file_name())
-        return Response(json.dumps(report.as_json(), ensure_ascii=False), content_type="application/json")
 
     @app.get("/")
     def start() -> WerkzeugResponse:
@@ -66,7 +75,8 @@ def create_app(home: Home, support: SupportSource, people: People) -> Flask:
     @app.post("/verify")
     def verified() -> Response:
         try:
-            return _page(verify_pdf(_document(), load_trust(home.trust), home.clock, name=_file_name()))
+            document, name = _uploaded()
+            return _page(verify_pdf(document, load_trust(home.trust), home.clock, name=name))
         except YinxinError as error:
             return _page(error=error)
 
@@ -91,70 +101,11 @@ def _page(report: Report | None = None, error: YinxinError | None = None) -> Res
     return response
 
 
-def _bearer(home: Home) -> str:
-    """The name of the API key that the request shows (RFC 6750)."""
-    credentials = request.authorization
-    name = None
-    if credentials is not None and credentials.type == "bearer" and credentials.token:
-        name = api_keys.bearer(home.context, credentials.token)
-    if name is None:
-        description = _("Show an API key: Authorization: Bearer KEY.")
-        raise Unauthorized(description, www_authenticate=WWWAuthenticate("bearer"))
-    return name
-
-
-def _order() -> use.UseOrder:
-    return use.UseOrder(
-        _document(),
-        Placement(_number("page", int), _number("x_mm", float), _number("y_mm", float)),
-        level=_level(_parameters().get("level", Level.B_LTA.value)),
-        purpose=_parameters().get("purpose", "")[:256],
-        person=_parameters().get("person", "")[:128],
-        document_type=_parameters().get("type", "")[:128],
-        reason=_parameters().get("reason"),
-        location=_parameters().get("location"),
-    )
-
-
-def _document() -> bytes:
-    """The body, or the part `document` of a form."""
-    if request.mimetype == "multipart/form-data":
-        upload = request.files.get("document")
-        content = upload.read() if upload is not None else b""
-    else:
-        # Before anybody looks for a form: `curl --data-binary` calls every body a form.
-        content = request.get_data(parse_form_data=False)
-    if not content:
+def _uploaded() -> tuple[bytes, str]:
+    upload = request.files.get("document")
+    content = upload.read() if upload is not None else b""
+    if upload is None or not content:
         raise YinxinError(
             Kind.INVALID, _("the request holds no document"), remedy=_("send the PDF as the body, or as part document")
         )
-    return content
-
-
-def _file_name() -> str:
-    upload = request.files.get("document") if request.mimetype == "multipart/form-data" else None
-    return (upload.filename or "") if upload is not None else ""
-
-
-def _parameters() -> MultiDict[str, str]:
-    """From the address, or from the form beside the document."""
-    return request.values if request.mimetype == "multipart/form-data" else request.args
-
-
-def _number(name: str, convert: Callable[[str], Number]) -> Number:
-    text = _parameters().get(name, "")
-    try:
-        return convert(text)
-    except ValueError:
-        raise YinxinError(
-            Kind.INVALID, _("{name} is not a number").format(name=name), subject=text, remedy=_("give page, x_mm, y_mm")
-        ) from None
-
-
-def _level(text: str) -> Level:
-    try:
-        return Level(text)
-    except ValueError:
-        raise YinxinError(
-            Kind.INVALID, _("no such level"), subject=text, remedy=", ".join(str(level) for level in Level)
-        ) from None
+    return content, upload.filename or ""

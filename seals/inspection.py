@@ -13,7 +13,6 @@ from typing import Any
 from asn1crypto import core as asn1
 from asn1crypto import x509
 
-from core.algorithms import SM3
 from core.asn1.ses import Seal, SealSignature, parse_seal, parse_signature
 from core.asn1.ses_structures import Version
 from core.errors import Kind, YinxinError
@@ -22,6 +21,7 @@ from core.keys.verification import InvalidSignature, verify
 from seals.makers import judge_maker
 from seals.making import check_maker_signature, seal_algorithm
 from seals.report import CertificateFacts, Finding, Verdict, plain
+from seals.seal_check import names_certificate
 from seals.tokens import time_of
 from seals.verification import Trust
 
@@ -142,7 +142,7 @@ def _inspect(data: bytes, trust: Trust, now: datetime) -> Inspection:
     findings = [*_about_maker(seal, trust, about["create_date"]), *of_timestamp, *_about_validity(about, now)]
     facts = None
     if signature is not None:
-        facts, of_signature = _signature(signature, about)
+        facts, of_signature = _signature(signature)
         findings += of_signature
     return Inspection(
         standard=STANDARDS[seal.version],
@@ -193,7 +193,7 @@ def _about_validity(about: dict[str, Any], now: datetime) -> Iterator[Finding]:
         yield Finding("expired", _("the seal's validity has ended"), Verdict.INVALID)
 
 
-def _signature(signature: SealSignature, about: dict[str, Any]) -> tuple[SignatureFacts, list[Finding]]:
+def _signature(signature: SealSignature) -> tuple[SignatureFacts, list[Finding]]:
     findings = []
     try:
         algorithm = seal_algorithm(signature.algorithm)
@@ -202,7 +202,7 @@ def _signature(signature: SealSignature, about: dict[str, Any]) -> tuple[Signatu
     except (InvalidSignature, YinxinError):
         wrong = _("the signature was not made with the key in its certificate, or was changed since")
         findings.append(Finding("signature", wrong, Verdict.INVALID))
-    if not any(_names(one, signature.certificate) for one in about["cert_list"]):
+    if not names_certificate(signature.seal, signature.certificate):
         stranger = _("the seal does not name the certificate that signed")
         findings.append(Finding("stranger", stranger, Verdict.INVALID))
     at = None
@@ -220,12 +220,6 @@ def _signature(signature: SealSignature, about: dict[str, Any]) -> tuple[Signatu
         at,
     )
     return facts, findings
-
-
-def _names(listed: Any, certificate: bytes) -> bool:
-    if isinstance(listed, bytes):
-        return listed == certificate
-    return bool(listed["value"] == SM3.of(certificate))
 
 
 def _listed(listed: Any) -> ListedCertificate:

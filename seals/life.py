@@ -10,6 +10,7 @@ from enum import StrEnum
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.refusals import OvertakenError, RefusedError
+from core.words import in_words
 from seals.contracts import Duty
 from seals.statements import Act, Statement
 
@@ -243,7 +244,7 @@ class History:
         return YinxinError(
             Kind.CONFLICT,
             _("the seal is {state}; this cannot be done with it: {act}").format(
-                state=state.value if state else _("new"), act=act.value
+                state=in_words(state.value) if state else _("new"), act=in_words(act.value)
             ),
             subject=self.name,
         )

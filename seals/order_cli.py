@@ -16,6 +16,7 @@ from seals import artwork
 from seals.bounds import bounds_of
 from seals.cli_options import FILE
 from seals.designs import Inscription, design_of
+from seals.forms import Form
 from seals.kinds import SealKind
 from seals.orders import SealOrder
 
@@ -59,6 +60,13 @@ def order_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--digests", is_flag=True, help=_("Name the owner's certificate in the structure by its digest.")
             ),
+            click.option(
+                "--form",
+                type=click.Choice([form.value for form in Form]),
+                default=Form.PADES.value,
+                show_default=True,
+                help=_("How it signs: pades, for all PDF programs, or gm, for programs of GB/T 38540 (SM2 only)."),
+            ),
             click.option("--caller", "callers", multiple=True, help=_("A system that may use it; else every one.")),
             click.option("--person", "persons", multiple=True, help=_("A person who may use it; else everybody.")),
             click.option(
@@ -96,6 +104,7 @@ def order_of(
     tax_number: str,
     standard: str,
     digests: bool,
+    form: str,
     **bounds: Any,
 ) -> SealOrder:
     """The order of the options: the picture drawn or cleaned, the certificate read."""
@@ -125,5 +134,6 @@ def order_of(
         drawing=drawing,
         standard=Version(int(standard)),
         certificate_list=CertificateListKind.DIGESTS if digests else CertificateListKind.CERTIFICATES,
+        form=Form(form) if form != Form.PADES.value else None,
         bounds=bounds_of(**bounds),
     )

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from secrets import token_hex
 
 from asn1crypto import x509
@@ -20,6 +19,7 @@ from core.refusals import RefusedError
 from seals.applications import Application
 from seals.bounds import UNBOUNDED, Bounds
 from seals.drawing import Drawing
+from seals.forms import Form
 from seals.kinds import SealKind
 from seals.pades.appearance import read_picture
 
@@ -53,6 +53,8 @@ class SealOrder:
     """The picture as outlines, if it was drawn."""
     standard: Version = Version.GBT_38540_2020
     certificate_list: CertificateListKind = CertificateListKind.CERTIFICATES
+    form: Form | None = None
+    """In which form it signs; PAdES, if none is chosen."""
     bounds: Bounds = UNBOUNDED
 
 
@@ -75,6 +77,7 @@ def application_of(order: SealOrder, *, revision: int, branch: str) -> Applicati
         "width_mm": order.width_mm,
         "height_mm": max(1, round(order.width_mm * picture.height / picture.width)),
         "standard": int(order.standard),
+        "form": order.form,
         "certificate_list": order.certificate_list.name.lower(),
         "bounds": order.bounds,
     }
@@ -138,7 +141,6 @@ def encoded(drawing: Drawing) -> bytes:
     return _DRAWING.dump_json(drawing)
 
 
-@lru_cache(maxsize=64)
 def decoded(stored: bytes) -> Drawing:
     """The drawing that was kept."""
     return _DRAWING.validate_json(stored)

@@ -124,9 +124,18 @@ api_keys = sa.Table(
     sa.Column("name", sa.String(64), nullable=False, unique=True),
     sa.Column("sha256", sa.LargeBinary, nullable=False, unique=True),
     sa.Column("made_at", UtcDateTime, nullable=False),
+    sa.Column("scopes", sa.String(128), nullable=False, server_default="documents,batches,uses"),
+    sa.Column("expires_at", UtcDateTime),
+    sa.Column("previous_sha256", sa.LargeBinary),
+    sa.Column("previous_until", UtcDateTime),
+    sa.Column("withdrawn_at", UtcDateTime),
+    sa.Column("certificate_sha256", sa.LargeBinary),
+    sa.Column("webhook", sa.String(1024), nullable=False, server_default=""),
+    sa.Index(None, "previous_sha256", unique=True),
+    sa.Index(None, "certificate_sha256", unique=True),
     sqlite_autoincrement=True,
 )
-"""The key itself is never kept: it has 256 random bits, so that its plain digest gives nothing away."""
+"""Calling systems. Keys are never kept: they have 256 random bits, so that their plain digests give nothing away."""
 
 api_key_seals = sa.Table(
     "seal_api_key_seals",

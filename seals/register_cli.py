@@ -12,6 +12,7 @@ from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
 from core.service.installed import newest_of
+from core.words import in_words
 from seals import register
 from seals.cli_options import FILE, acting_person, people_of, support_of
 from seals.contracts import People, Session
@@ -129,7 +130,7 @@ def _decision(verb: str, act: Act, help_text: str, sentence: Callable[[], str], 
         home: Home, people: People, session: Session, name: str, reason: str, digest: str, output: Output
     ) -> None:
         state = register.decide(home.context, people, session, name, act, reason, digest=digest)
-        output.done(sentence().format(name=name, state=state.value), {"name": name, "state": state.value})
+        output.done(sentence().format(name=name, state=in_words(state.value)), {"name": name, "state": state.value})
 
 
 _decision(

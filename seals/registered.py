@@ -11,12 +11,14 @@ from core.algorithms import SM3
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.words import in_words
 from seals import records
 from seals.applications import Application
 from seals.bounds import UNBOUNDED, Bounds
 from seals.contracts import People
 from seals.dossiers import Dossier, not_found, read_dossier
 from seals.drawing import Drawing
+from seals.forms import Form
 from seals.kinds import SealKind
 from seals.life import State, altered
 from seals.orders import decoded
@@ -58,6 +60,7 @@ class RegisteredSeal:
     digest: str = ""
     """Of the version, as statements name it."""
     drawing: Drawing | None = None
+    form: Form = Form.PADES
     bounds: Bounds = UNBOUNDED
     custodians: frozenset[str] = frozenset()
     branch: str = ""
@@ -95,7 +98,7 @@ def read_seal(connection: sa.Connection, people: People, name: str, *, lock: boo
     if version is None:
         raise YinxinError(
             Kind.CONFLICT,
-            _("the seal is {state}").format(state=dossier.history.state),
+            _("the seal is {state}").format(state=in_words(_state(dossier))),
             subject=name,
             remedy=_("it can be used when it is made and its custodian has activated it"),
         )
@@ -105,13 +108,10 @@ def read_seal(connection: sa.Connection, people: People, name: str, *, lock: boo
 
 
 def _applied_for(connection: sa.Connection, dossier: Dossier, application: Application) -> RegisteredSeal:
-    table = records.versions
-    query = sa.select(table).where(table.c.seal_id == dossier.id, table.c.revision == application.revision)
-    row = connection.execute(query).one()
-    shown = (SM3.of(row.picture).hex(), SM3.of(row.drawing).hex() if row.drawing is not None else None)
     version = dossier.in_force
-    if version is None or version.structure is None or shown != (application.picture, application.drawing):
+    if version is None or version.structure is None:
         raise altered(dossier.name)
+    picture, drawing = _shown(connection, dossier, application)
     made = (one.at for one in dossier.history.statements if one.act is Act.MAKE and one.digest == version.digest)
     return RegisteredSeal(
         id=dossier.id,
@@ -119,7 +119,7 @@ def _applied_for(connection: sa.Connection, dossier: Dossier, application: Appli
         owner=application.owner,
         kind=application.kind,
         key_name=application.key_name,
-        picture=row.picture,
+        picture=picture,
         width_mm=application.width_mm,
         structure=version.structure,
         made_at=next(made),
@@ -129,11 +129,34 @@ def _applied_for(connection: sa.Connection, dossier: Dossier, application: Appli
         state=_state(dossier),
         revision=application.revision,
         digest=version.digest,
-        drawing=decoded(row.drawing) if row.drawing is not None else None,
+        drawing=drawing,
+        form=application.form or Form.PADES,
         bounds=application.bounds,
         custodians=frozenset(application.custodians),
         branch=dossier.branch,
     )
+
+
+def _shown(connection: sa.Connection, dossier: Dossier, application: Application) -> tuple[bytes, Drawing | None]:
+    """The picture of these digests: read and digested once, since what has a digest never changes."""
+    digests = (application.picture, application.drawing)
+    if digests not in _pictures:
+        table = records.versions
+        query = sa.select(table.c.picture, table.c.drawing)
+        row = connection.execute(
+            query.where(table.c.seal_id == dossier.id, table.c.revision == application.revision)
+        ).one()
+        found = (SM3.of(row.picture).hex(), SM3.of(row.drawing).hex() if row.drawing is not None else None)
+        if found != digests:
+            raise altered(dossier.name)
+        if len(_pictures) >= _PICTURES_KEPT:
+            _pictures.clear()
+        _pictures[digests] = row.picture, decoded(row.drawing) if row.drawing is not None else None
+    return _pictures[digests]
+
+
+_pictures: dict[tuple[str, str | None], tuple[bytes, Drawing | None]] = {}
+_PICTURES_KEPT = 100
 
 
 def _earlier(connection: sa.Connection, dossier: Dossier) -> RegisteredSeal:

@@ -45,7 +45,7 @@ def check_seal(
         check_maker_signature(seal)
     except (YinxinError, ValueError):
         problems.append("seal-forged")
-    if not _names(seal, signer):
+    if not names_certificate(seal, signer):
         problems.append("seal-not-the-signers")
     if at is None or not begin <= at <= end:
         problems.append("seal-not-valid")
@@ -62,7 +62,7 @@ def check_seal(
     )
 
 
-def _names(seal: Seal, signer: bytes) -> bool:
+def names_certificate(seal: Seal, signer: bytes) -> bool:
     """Whether the seal may be used with this certificate: it has the certificate itself, or its digest."""
     about = seal.structure["seal_info"]["property"]
     listed = about["cert_list"]

@@ -1,9 +1,11 @@
 """Using a registered seal: within its bounds, sealed, recorded, and only then handed out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import BinaryIO
+
+import sqlalchemy as sa
 
 from core.algorithms import Digest
 from core.context import Context
@@ -45,6 +47,9 @@ class UseOrder:
     """As the bounds of the seal have it: notice, contract …"""
 
 
+Beside = Callable[[sa.Connection, SealedDocument], None]
+
+
 def stamp(
     context: Context,
     keys: KeyStore,
@@ -54,10 +59,11 @@ def stamp(
     order: UseOrder,
     *,
     actor: str,
+    beside: Beside | None = None,
 ) -> SealedDocument:
     """The sealed document. What is not recorded is not handed out; `YinxinError` says why there is none.
 
-    `actor`: the calling system.
+    `actor`: the calling system. `beside`: what is done in the transaction that records the use.
     """
     with opened(order.document) as stream:
         use = Use(actor, order.person, order.document_type, order.purpose)
@@ -67,7 +73,8 @@ def stamp(
         after = size_and_sha256(document.file)[1]
         first, place = document.marks[0], _in_words(document.marks)
         sealed = Sealed(before, after, order.level.value, first.page, place, token)
-        record(context, people, name, use, sealed, digest=registered.digest)
+        also = None if beside is None else lambda connection: beside(connection, document)
+        record(context, people, name, use, sealed, digest=registered.digest, beside=also)
         return document
 
 
@@ -103,6 +110,7 @@ def in_use(registered: RegisteredSeal, keys: KeyStore) -> Seal:
         width_mm=registered.width_mm,
         drawing=registered.drawing,
         structure=registered.structure,
+        form=registered.form,
     )
 
 

@@ -1,6 +1,6 @@
 """The book of uses: whether a seal may be used once more, and what each use was. Counted under a lock on the seal."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -12,12 +12,18 @@ from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.refusals import RefusedError, refusals_recorded
+from core.words import in_words
 from seals import records
 from seals.bounds import Use, day_of, require_within
 from seals.contracts import Duty, People, Session
 from seals.life import State
 from seals.permissions import Granted, find_permission
 from seals.registered import RegisteredSeal, read_seal
+
+_USES = records.seal_uses.c
+_ORDINAL = sa.select(_USES.ordinal).where(_USES.seal_id == sa.bindparam("seal")).limit(1)
+_LAST = _ORDINAL.order_by(_USES.ordinal.desc())
+_LAST_BEFORE = _ORDINAL.where(_USES.at < sa.bindparam("moment")).order_by(_USES.at.desc(), _USES.ordinal.desc())
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,20 @@ def usable(context: Context, people: People, name: str, use: Use, document_sha25
         return seal
 
 
-def record(context: Context, people: People, name: str, use: Use, sealed: Sealed, *, digest: str) -> int:
-    """Enter a use, within the bounds and of the seal's version of this digest, or not at all; its ordinal."""
+def record(
+    context: Context,
+    people: People,
+    name: str,
+    use: Use,
+    sealed: Sealed,
+    *,
+    digest: str,
+    beside: Callable[[sa.Connection], None] | None = None,
+) -> int:
+    """Enter a use, within the bounds and of the seal's version of this digest, or not at all; its ordinal.
+
+    `beside`: done in the same transaction, so that both happen or neither.
+    """
     with (
         refusals_recorded(context, "seals.document.seal", actor=use.caller, subject=name),
         context.storage.transaction() as connection,
@@ -102,6 +120,8 @@ def record(context: Context, people: People, name: str, use: Use, sealed: Sealed
             connection.execute(sa.update(table).where(table.c.id == granted.id).values(use_id=use_id))
             details |= {"permission": granted.number, "permitted_by": granted.custodian}
         context.audit.append(connection, Event("seals.document.seal", use.caller, name, details))
+        if beside is not None:
+            beside(connection)
         return ordinal
 
 
@@ -123,12 +143,20 @@ def list_uses(
         return list(_records(connection, seal, limit, before))
 
 
+def list_own_uses(
+    context: Context, people: People, caller: str, name: str, *, limit: int = 100, before: int | None = None
+) -> list[UseRecord]:
+    """The newest uses that a calling system made of a seal, or the newest before this ordinal."""
+    with context.storage.reading() as connection:
+        return list(_records(connection, read_seal(connection, people, name), limit, before, caller))
+
+
 def _require(
     context: Context, connection: sa.Connection, people: People, seal: RegisteredSeal, use: Use, document_sha256: str
 ) -> Granted | None:
     now = context.clock.now()
     if seal.state is not State.ACTIVE:
-        raise YinxinError(Kind.CONFLICT, _("the seal is {state}").format(state=seal.state), subject=seal.name)
+        raise YinxinError(Kind.CONFLICT, _("the seal is {state}").format(state=in_words(seal.state)), subject=seal.name)
     if now > seal.valid_until:
         raise YinxinError(
             Kind.CONFLICT, _("the seal is no longer valid"), subject=seal.name, remedy=_("have it renewed")
@@ -141,16 +169,14 @@ def _require(
 
 def _count(connection: sa.Connection, seal_id: int, before: datetime | None = None) -> int:
     """How often the seal was used, by the ordinal of its last use; `before`: of its last use before a moment."""
-    table = records.seal_uses
-    query = sa.select(table.c.ordinal).where(table.c.seal_id == seal_id).limit(1)
     if before is None:
-        query = query.order_by(table.c.ordinal.desc())
-    else:
-        query = query.where(table.c.at < before).order_by(table.c.at.desc(), table.c.ordinal.desc())
-    return connection.scalar(query) or 0
+        return connection.scalar(_LAST, {"seal": seal_id}) or 0
+    return connection.scalar(_LAST_BEFORE, {"seal": seal_id, "moment": before}) or 0
 
 
-def _records(connection: sa.Connection, seal: RegisteredSeal, limit: int, before: int | None) -> Iterator[UseRecord]:
+def _records(
+    connection: sa.Connection, seal: RegisteredSeal, limit: int, before: int | None, caller: str | None = None
+) -> Iterator[UseRecord]:
     table, permissions = records.seal_uses, records.use_permissions
     query = (
         sa.select(table, permissions.c.number)
@@ -161,6 +187,8 @@ def _records(connection: sa.Connection, seal: RegisteredSeal, limit: int, before
     )
     if before is not None:
         query = query.where(table.c.ordinal < before)
+    if caller is not None:
+        query = query.where(table.c.actor == caller)
     columns = [field.name for field in fields(UseRecord) if field.name not in ("seal", "permission")]
     for row in connection.execute(query):
         yield UseRecord(seal=seal.name, permission=row.number, **{name: getattr(row, name) for name in columns})

@@ -4,6 +4,7 @@ Granian's worker processes call these factories; which home they serve stands in
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from core.home import Home
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+    from seals.batch_work import Worker
 
 
 def build(service: str, home: Home) -> "WSGIApplication":
@@ -56,8 +59,26 @@ def ra() -> "WSGIApplication":
 
 
 def seals() -> "WSGIApplication":
-    """Sealing and verification."""
-    return build("seals", _served_home())
+    """Sealing and verification; batches are worked off beside it."""
+    from threading import Event, Thread
+
+    home = _served_home()
+    application = build("seals", home)
+    Thread(target=seal_worker(home).run, args=(Event(),), name="batches", daemon=True).start()
+    return application
+
+
+def seal_worker(home: Home) -> "Worker":
+    """What works off batches of this home."""
+    from seals.batch_work import Worker
+    from seals.webhooks import Webhooks
+    from yinxin.seal_people import SealPeople
+    from yinxin.wiring import RemoteSupport
+
+    keys = home.key_store("seals")
+    kept = timedelta(days=home.configuration.seals.batch_days)
+    people = SealPeople(home.context)
+    return Worker(home.context, keys, RemoteSupport(home), people, Webhooks(home.context, keys), kept)
 
 
 def kmc() -> "WSGIApplication":

@@ -1,7 +1,8 @@
 """Sealing of PDF documents: one signature, seen wherever the seal was asked for, at the level asked or not at all."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
+from datetime import datetime
 from typing import BinaryIO
 
 from core.clock import Clock, FixedClock
@@ -23,9 +24,11 @@ from seals.pades.gm import GmValue
 from seals.pades.order import Remarks, SignatureOrder
 from seals.pades.pdfa import archival
 from seals.pades.timestamper import CheckedTimeStamper
-from seals.pades.values import PadesValue
+from seals.pades.values import PadesValue, SignatureValue
 from seals.placement import InField, Place
 from seals.sealing import Seal, SealedDocument, require_support, require_usable
+
+ValueMaker = Callable[[Seal, CheckedTimeStamper | None], SignatureValue]
 
 
 def seal_pdf(
@@ -42,13 +45,15 @@ def seal_pdf(
     ink: Ink = FULL_INK,
     certify: Permission | None = None,
     repair: bool = False,
+    value: ValueMaker | None = None,
 ) -> SealedDocument:
     """The sealed document: the original bytes and one or two increments. `field` names the new signature field.
 
     A damaged document is sealed as it was repaired if `repair` is asked for; else it is refused.
 
     `YinxinError` says what is wrong with the document, the seal or its surroundings; a level that cannot be reached is
-    an error, never a lower level (EN 319 142-1 for what each level holds).
+    an error, never a lower level (EN 319 142-1 for what each level holds). `value`: what makes the signature
+    value, if not the seal itself.
     """
     now = clock.now()
     require_usable(seal, FixedClock(now))
@@ -56,21 +61,25 @@ def seal_pdf(
     remarks = Remarks(seal.name, reason, location, now, certify)
     with opened(document) as original, translated_errors():
         stamper = CheckedTimeStamper(support.timestamper) if support.timestamper and level >= Level.B_T else None
-        value = GmValue(seal, now, stamper) if seal.form is Form.GM else PadesValue(seal, stamper)
+        made_by = value(seal, stamper) if value else _value(seal, now, stamper)
         whole = repaired(original) if repair else None
         with whole or nullcontext(original) as stream:
             order = _order(stream, seal, place, field, remarks, ink)
-            begun = value.digest.new()
+            begun = made_by.digest.new()
             copy = working_copy(stream, begun)
             try:
-                made = writing.sign(copy, order, value, begun)
+                made = writing.sign(copy, order, made_by, begun)
                 evidence = _add_evidence(copy, seal, stamper.certificates if stamper else [], level, support)
-                proof = Proof(copy, stream, begun, order.field, made, value)
+                proof = Proof(copy, stream, begun, order.field, made, made_by)
                 require_level(proof, seal, stamper.newest if stamper else None, level, evidence, clock)
             except BaseException:
                 copy.close()
                 raise
     return SealedDocument(copy, order.field, order.marks, whole is not None, order.flattened)
+
+
+def _value(seal: Seal, now: datetime, stamper: CheckedTimeStamper | None) -> SignatureValue:
+    return GmValue(seal, now, stamper) if seal.form is Form.GM else PadesValue(seal, stamper)
 
 
 def _order(stream: BinaryIO, seal: Seal, place: Place, field: str | None, remarks: Remarks, ink: Ink) -> SignatureOrder:

@@ -12,6 +12,7 @@ from core.errors import YinxinError
 from core.storage import Storage, metadata
 
 RECORDS = (
+    "core.api.outcomes",
     "core.audit",
     "core.service.records",
     "ca.records",
@@ -20,6 +21,7 @@ RECORDS = (
     "ra.records",
     "ra.attribute_records",
     "tsa.records",
+    "seals.batch_records",
     "seals.records",
 )
 

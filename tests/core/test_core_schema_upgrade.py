@@ -23,6 +23,8 @@ MADE_ANEW = {"ra_operators": "0003"}
 """Tables that a revision empties, because what stood there no longer counts."""
 MOVED = {("ca_crls", "crl"), ("ca_certificate_pairs", "key_is_due")}
 """Columns whose content a later revision keeps elsewhere."""
+LEFT_BEHIND = {"ra_http_outcomes"}
+"""Tables that a later revision does without: what they keep lasts a day."""
 ONE_ROW = {"tsa_ledger"}
 
 
@@ -49,6 +51,8 @@ def test_what_is_in_a_database_of_an_earlier_revision_stays(empty: Storage, revi
 
     after = content(empty)
     for table, rows in before.items():
+        if table in LEFT_BEHIND:
+            continue
         if revision < MADE_ANEW.get(table, ""):
             assert after[table] == []
             continue

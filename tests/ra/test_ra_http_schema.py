@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from core.api.edge import EDGE_HEADER
+from core.api.operation import Operation
 from core.clock import FixedClock
 from core.storage import Storage
 from ra.http import OPERATIONS, PREFIX, create_app
-from ra.http_access import EDGE_HEADER
-from ra.http_operation import Operation
 from tests.support.office import NOW, Office
 from tests.support.office_server import home_of
 

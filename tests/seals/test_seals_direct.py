@@ -58,7 +58,9 @@ def by_pyhanko() -> Iterator[pytest.MonkeyPatch]:
         yield patch
 
 
-def sealed(office: Office, document: bytes, place: Place = PLACE, ink: Ink = FULL_INK, seal: Seal | None = None) -> bytes:
+def sealed(
+    office: Office, document: bytes, place: Place = PLACE, ink: Ink = FULL_INK, seal: Seal | None = None
+) -> bytes:
     return seal_pdf(
         document,
         seal or office.seal,

@@ -126,6 +126,29 @@ def test_from_making_to_verifying(
     assert "active" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("options", "pages"),
+    [
+        (["--straddle", "right", "--opacity", "0.8"], [1, 2]),
+        (["--keyword", "Page", "--occurrence", "2", "--offset", "20,-30", "--blending", "cover"], [2]),
+        (["--at", "30,30", "--origin", "upper-right", "--pages", "all", "--certify", "annotations"], [1, 2]),
+    ],
+)
+def test_every_way_of_placing_by_command(
+    with_seal: Installation,
+    tmp_path: Path,
+    plain: bytes,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    pages: list[int],
+) -> None:
+    notice = tmp_path / "notice.pdf"
+    notice.write_bytes(plain)
+    capsys.readouterr()
+    assert with_seal.run("stamp", "office", notice, *options, "--level", "B-T", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["pages"] == pages
+
+
 def test_the_exit_code_is_the_worst_verdict(
     with_seal: Installation, tmp_path: Path, plain: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -155,6 +178,13 @@ def test_the_exit_code_is_the_worst_verdict(
     [
         (["stamp", "none", "notice.pdf", "--at", "100,100"], "no seal of this name"),
         (["stamp", "office", "notice.pdf", "--at", "middle"], "not a place on a page"),
+        (["stamp", "office", "notice.pdf"], "placed in one way"),
+        (["stamp", "office", "notice.pdf", "--at", "9,9", "--field", "F"], "placed in one way"),
+        (["stamp", "office", "notice.pdf", "--keyword", "盖章处"], "not found on the pages 1 to 2"),
+        (["stamp", "office", "notice.pdf", "--field", "F"], "no empty signature field"),
+        (["stamp", "office", "notice.pdf", "--straddle", "right", "--pages", "1"], "at least two pages"),
+        (["stamp", "office", "notice.pdf", "--at", "60,60", "--opacity", "7"], "opacity"),
+        (["stamp", "office", "notice.pdf", "--at", "60,60", "--pages", "some"], "no page numbers"),
         (["stamp", "office", "none.pdf", "--at", "100,100"], "no such file"),
         (["stamp", "office", "text.pdf", "--at", "100,100"], "not a PDF"),
         (["stamp", "office", "notice.pdf", "--at", "100,100", "--out", "text.pdf"], "exists already"),
@@ -328,11 +358,14 @@ def test_who_may_not_is_told_so(client: FlaskClient, api_key: str, plain: bytes)
     [
         (PLACE, b"", 400, "no document"),
         (PLACE, b"text", 400, "not a PDF"),
-        ({**PLACE, "page": "one"}, None, 400, "not a number"),
+        ({**PLACE, "page": "one"}, None, 400, "page: must be a whole number"),
         ({**PLACE, "page": "9"}, None, 400, "no page 9"),
-        ({**PLACE, "x_mm": ""}, None, 400, "not a number"),
-        ({**PLACE, "x_mm": "nan"}, None, 400, "not wholly on the page"),
-        ({**PLACE, "level": "B-X"}, None, 400, "no such level"),
+        ({**PLACE, "x_mm": ""}, None, 400, "x_mm: must be a number"),
+        ({**PLACE, "x_mm": "nan"}, None, 400, "x_mm: must be a number"),
+        ({**PLACE, "keyword": "date"}, None, 400, "in one way"),
+        ({"page": "1", "x_mm": "100"}, None, 400, "not whole"),
+        ({**PLACE, "y": "1"}, None, 400, "y: unknown field"),
+        ({**PLACE, "level": "B-X"}, None, 400, "level: must be one of"),
         (PLACE, b"%PDF-" + bytes(2 << 20), 413, ""),
     ],
 )
@@ -358,7 +391,8 @@ def test_an_api_key_is_told_once(with_seal: Installation, capsys: pytest.Capture
     assert with_seal.run("api-key", "new", "another", "--seal", "office") == 0
     key = capsys.readouterr().out.strip()
     assert key.startswith(api_keys.PREFIX)
-    assert api_keys.bearer(with_seal.home.context, key) == "another"
+    system = api_keys.bearer(with_seal.home.context, key)
+    assert system is not None and system.name == "another"
     for file in with_seal.home.path.glob("yinxin.db*"):
         assert key.encode() not in file.read_bytes()
 

@@ -23,9 +23,19 @@ from core.storage import Storage
 from ra import identities, issuance, requests
 from ra.operators import open_session
 from ra.records import certificate_identities, request_certificates
+from seals import registered
+from seals.contracts import SealingSupport
+from seals.levels import Level
+from seals.life import State
+from seals.placement import Placement
+from seals.trust import load_trust
+from seals.use import UseOrder, stamp
+from seals.verification import verify_pdf
+from tests.support.sealing import blank_pdf
 from tests.yinxin.conftest import Yinxin
 from yinxin import upgrade
 from yinxin.demo import cast
+from yinxin.seal_people import SealPeople
 
 OLD_HOME = Path(__file__).with_name("home-of-revision-0003.tar.xz")
 THEN = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -50,6 +60,22 @@ def test_it_is_refused_until_it_is_migrated(yinxin: Yinxin, old: Path) -> None:
     assert "run: yinxin migrate" in yinxin("--home", old, "ca", "list").refusal
 
 
+class NoSupport:
+    def support(self, _algorithm: object) -> SealingSupport:
+        return SealingSupport()
+
+
+def seal_with_what_was_made_before(home: Home) -> None:
+    people = SealPeople(home.context)
+    seal = registered.find(home.context, people, "sm2-office")
+    assert (seal.state, seal.revision, seal.owner) == (State.ACTIVE, 0, cast.OFFICE)
+    order = UseOrder(blank_pdf(), Placement(1, 100, 100), Level.B_B)
+    sealed = stamp(home.context, home.key_store("seals"), NoSupport(), people, "sm2-office", order, actor="test")
+    trust = load_trust(home.trust)
+    (signature,) = verify_pdf(sealed.read(), trust, home.clock).signatures
+    assert signature.intact and signature.level is Level.B_B
+
+
 def test_it_comes_to_this_version_and_works_on(yinxin: Yinxin, old: Path) -> None:
     before = issued(old)
     own = (old / "profiles" / "staff.toml").read_bytes()
@@ -68,6 +94,10 @@ def test_it_comes_to_this_version_and_works_on(yinxin: Yinxin, old: Path) -> Non
     assert found_by_number(home) == 2  # one certificate in each hierarchy
     issue_another(home)
     assert found_by_number(home) == 3
+    home.storage.close()
+
+    home = Home(old, FixedClock(THEN))
+    seal_with_what_was_made_before(home)
     home.storage.close()
 
     again = yinxin("--home", old, "migrate")

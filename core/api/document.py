@@ -1,33 +1,37 @@
 """The OpenAPI 3.1 document, written from the table of operations and the models' own JSON schemas."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from ra.http_models import PATH_TEXT, ProblemDocument
-from ra.http_operation import Operation
+from core.api.models import PATH_TEXT, ProblemDocument
+from core.api.operation import JSON, File, Operation
 
 _REFERENCE = "#/components/schemas/{model}"
-_SECURITY = {
-    "signature": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "Signature-Input",
-        "description": "RFC 9421, keyid: the operator's name, tag: yinxin-ra; body by Content-Digest (RFC 9530).",
-    },
-    "certificate": {"type": "mutualTLS", "description": "The operator's certificate, at the edge."},
-}
+PART = "document"
+"""The part of a form in which a file is handed in."""
 
 
-def describe(prefix: str, operations: Iterable[Operation]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Interface:
+    """What the document says of the interface as a whole."""
+
+    title: str
+    description: str
+    security: Mapping[str, Any]
+    """Security schemes by name: either will do."""
+
+
+def describe(interface: Interface, prefix: str, operations: Iterable[Operation]) -> dict[str, Any]:
     """The document."""
     table = list(operations)
-    models: dict[type[BaseModel], None] = {ProblemDocument: None}
+    models: dict[Any, None] = {ProblemDocument: None}
     for one in table:
-        models |= {model: None for model in (one.body, one.reply) if model is not None}
+        models |= {model: None for model in (one.body, one.reply) if _is_model(model)}
     schemas, definitions = models_json_schema([(model, "validation") for model in models], ref_template=_REFERENCE)
     references: dict[Any, Any] = {model: schema for (model, _mode), schema in schemas.items()}
     paths: dict[str, dict[str, Any]] = {}
@@ -36,13 +40,13 @@ def describe(prefix: str, operations: Iterable[Operation]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Yinxin registration authority",
+            "title": interface.title,
             "version": "1",
-            "description": "Every act is a statement signed with the operator's own key (docs/api.md).",
+            "description": interface.description,
         },
         "paths": paths,
-        "components": {"schemas": definitions.get("$defs", {}), "securitySchemes": _SECURITY},
-        "security": [{"signature": []}, {"certificate": []}],
+        "components": {"schemas": definitions.get("$defs", {}), "securitySchemes": dict(interface.security)},
+        "security": [{scheme: []} for scheme in interface.security],
     }
 
 
@@ -52,7 +56,7 @@ def _operation(one: Operation, references: dict[Any, Any]) -> dict[str, Any]:
         "summary": one.summary,
         "parameters": [*_path_parameters(one), *_query_parameters(one), *_header_parameters(one)],
         "responses": {
-            "200": {"description": "Done.", "content": {"application/json": {"schema": references[one.reply]}}},
+            "200": {"description": "Done.", "content": _reply(one, references)},
             "default": {
                 "description": "A problem document (RFC 9457).",
                 "content": {"application/problem+json": {"schema": references[ProblemDocument]}},
@@ -62,9 +66,25 @@ def _operation(one: Operation, references: dict[Any, Any]) -> dict[str, Any]:
     if one.method == "GET":
         described["responses"]["304"] = {"description": HTTPStatus.NOT_MODIFIED.phrase}
     if one.body is not None:
-        content = {"application/json": {"schema": references[one.body]}}
+        described["requestBody"] = {"required": True, "content": {JSON: {"schema": references[one.body]}}}
+    if one.file is not None:
+        octets = {"type": "string", "format": "binary"}
+        form = {"type": "object", "properties": {PART: octets}, "required": [PART]}
+        content = {one.file.media_type: {"schema": octets}, "multipart/form-data": {"schema": form}}
         described["requestBody"] = {"required": True, "content": content}
+    if one.open:
+        described["security"] = []
     return described
+
+
+def _is_model(kind: type[Any] | None) -> bool:
+    return kind is not None and issubclass(kind, BaseModel)
+
+
+def _reply(one: Operation, references: dict[Any, Any]) -> dict[str, Any]:
+    if issubclass(one.reply, File):
+        return {one.reply.media_type: {"schema": {"type": "string", "format": "binary"}}}
+    return {JSON: {"schema": references[one.reply]}}
 
 
 def _path_parameters(one: Operation) -> list[dict[str, Any]]:

@@ -1,14 +1,14 @@
 """One table of operations: from it come the routing, the checks of what comes in, and the OpenAPI document.
 
-An operation is a typed function: its path parameters, `query` and `body` are read and checked by what it declares, and
-what it returns is what the document promises. A verb more is one small function.
+An operation is a typed function: its path parameters, `query`, `body` and `file` are read and checked by what it
+declares, and what it returns is what the description promises. A verb more is one small function.
 """
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import MultiDict
@@ -21,6 +21,18 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 SMALL = 1 << 20
 """Octets of a body, unless an operation takes more."""
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class File:
+    """Octets of a certain type, handed in or given out; derive from it and name the type."""
+
+    media_type: ClassVar[str] = "application/octet-stream"
+
+    content: bytes = field(repr=False)
+    name: str = ""
+    """As the sender calls it."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +51,11 @@ class Operation:
     """Of the path."""
     query: type[BaseModel] | None
     body: type[BaseModel] | None
-    reply: type[BaseModel]
+    file: type[File] | None
+    """Handed in as the body, or as the part of a form that `core.api.service` names."""
+    reply: type[BaseModel] | type[File]
+    open: bool = False
+    """To everybody: nobody is asked who they are."""
 
     @property
     def name(self) -> str:
@@ -50,6 +66,10 @@ class Operation:
     def rule(self) -> str:
         """The path as werkzeug writes it."""
         return self.path.replace("{", "<").replace("}", ">")
+
+    def taking(self, octets: int) -> "Operation":
+        """The same with another limit of its body."""
+        return replace(self, limit=octets)
 
     def read_query(self, given: "MultiDict[str, str]") -> BaseModel | None:
         """The query's fields; `YinxinError` names one that is wrong."""
@@ -69,21 +89,28 @@ class Operation:
         return _checked(lambda model: model.model_validate_json(given), self.body)
 
 
+_NOT_OF_THE_PATH = ("desk", "query", "body", "file")
+
+
 class Operations(list[Operation]):
     """The operations of one file, in the order of its functions."""
 
-    def get(self, path: str, summary: str) -> Callable[[Handler], Handler]:
+    def get(self, path: str, summary: str, *, is_open: bool = False) -> Callable[[Handler], Handler]:
         """Looks something up."""
-        return self._add("GET", path, summary, writes=False, limit=0)
+        return self._add("GET", path, summary, writes=False, limit=0, is_open=is_open)
 
-    def post(self, path: str, summary: str, *, writes: bool = True, limit: int = SMALL) -> Callable[[Handler], Handler]:
+    def post(
+        self, path: str, summary: str, *, writes: bool = True, limit: int = SMALL, is_open: bool = False
+    ) -> Callable[[Handler], Handler]:
         """Takes what is handed in."""
-        return self._add("POST", path, summary, writes=writes, limit=limit)
+        return self._add("POST", path, summary, writes=writes, limit=limit, is_open=is_open)
 
-    def _add(self, method: str, path: str, summary: str, *, writes: bool, limit: int) -> Callable[[Handler], Handler]:
+    def _add(
+        self, method: str, path: str, summary: str, *, writes: bool, limit: int, is_open: bool = False
+    ) -> Callable[[Handler], Handler]:
         def add(function: Handler) -> Handler:
             hints = get_type_hints(function)
-            names = [name for name in inspect.signature(function).parameters if name not in ("desk", "query", "body")]
+            names = [name for name in inspect.signature(function).parameters if name not in _NOT_OF_THE_PATH]
             self.append(
                 Operation(
                     method=method,
@@ -95,7 +122,9 @@ class Operations(list[Operation]):
                     parameters=tuple(names),
                     query=hints.get("query"),
                     body=hints.get("body"),
+                    file=hints.get("file"),
                     reply=hints["return"],
+                    open=is_open,
                 )
             )
             return function
@@ -121,5 +150,5 @@ def _wrong(field: str, what: str) -> YinxinError:
     return YinxinError(
         Kind.INVALID,
         f"{field}: {what}" if field else what,
-        remedy=_("see the description: {path}").format(path="/api/ra/v1/openapi.json"),
+        remedy=_("see the description: {path}").format(path="openapi.json"),
     )

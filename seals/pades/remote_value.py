@@ -1,0 +1,42 @@
+"""The value of a signature that is made elsewhere."""
+
+import asyncio
+from collections.abc import Callable
+
+from pyhanko.pdf_utils import generic
+from pyhanko.sign.fields import SigSeedSubFilter
+
+from seals.pades.signer import CmsSigner
+from seals.pades.values import ByteRange, even
+from seals.sealing import Seal
+
+_SIGNATURE_OCTETS = 2048
+_TIMESTAMP_OCTETS = 12 * 1024
+
+
+class RemoteValue:
+    """Has the digest signed by a service, which timestamps as well if that was asked of it."""
+
+    sub_filter = SigSeedSubFilter.PADES
+
+    def __init__(self, seal: Seal, sign: Callable[[bytes], bytes], *, is_timestamped: bool) -> None:
+        self.digest = seal.signer.algorithm.digest
+        self.signer = CmsSigner(seal.signer, seal.certificate, seal.chain)
+        self.bound = seal.structure
+        self._sign = sign
+        certificates = sum(map(len, (seal.certificate, *seal.chain)))
+        # The space is part of what is signed, so that it is measured before the service is asked.
+        self._octets = _SIGNATURE_OCTETS + certificates + (_TIMESTAMP_OCTETS if is_timestamped else 0)
+
+    async def reserve(self) -> int:
+        """As of `values.SignatureValue`."""
+        return even(2 * self._octets)
+
+    def complete(self, dictionary: generic.DictionaryObject) -> None:
+        """As of `values.SignatureValue`."""
+        return
+
+    async def over(self, digest: bytes, byte_range: ByteRange) -> bytes:
+        """As of `values.SignatureValue`."""
+        # It waits for a network, and what it calls may have a loop of its own.
+        return await asyncio.to_thread(self._sign, digest)
