@@ -5,7 +5,7 @@ write lock at their beginning (BEGIN IMMEDIATE), so that none fails half way bec
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, cast
@@ -77,10 +77,12 @@ class Storage:
 
         What is read here in order to be changed is read `with_for_update()`: PostgreSQL locks rows, SQLite everything.
         """
-        with self._reachable(), self.engine.connect() as connection:
-            connection.info["writing"] = True
-            with connection.begin():
-                yield connection
+        with closing(self.writer()) as writer, writer.transaction() as connection:
+            yield connection
+
+    def writer(self) -> "Writer":
+        """For write transactions one after the other, hundreds a second. To be closed."""
+        return Writer(self)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -91,6 +93,7 @@ class Storage:
 
     @contextmanager
     def _reachable(self) -> Iterator[None]:
+        """`YinxinError` (unavailable) if, in this block, the database does not answer."""
         try:
             yield
         except (sa.exc.DatabaseError, sa.exc.TimeoutError) as error:
@@ -118,6 +121,34 @@ class Storage:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+class Writer:
+    """Keeps its connection open from one transaction to the next; after a failure, the next has another."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._connection: sa.Connection | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """As that of `Storage`."""
+        with self._storage._reachable():
+            if self._connection is None:
+                self._connection = self._storage.engine.connect()
+                self._connection.info["writing"] = True
+            try:
+                with self._connection.begin():
+                    yield self._connection
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Give the connection back."""
+        connection, self._connection = self._connection, None
+        if connection:
+            connection.close()
 
 
 @contextmanager

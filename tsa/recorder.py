@@ -7,14 +7,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 
-from core.storage import Storage
-from tsa.records import TimeWentBack, TokenRecord, record
+from core.storage import Storage, Writer
+from tsa.records import MAXIMUM_GROUP, TimeWentBack, TokenRecord, record
 
 log = logging.getLogger(__name__)
 
-MAXIMUM_GROUP = 256
-"""Tokens of one transaction; SQLite enters so many in some milliseconds."""
 GROUP_SECONDS = 0.008
 """From one group to the next, where several come at a time: a transaction takes the processor's time as well."""
 IDLE_SECONDS = 2
@@ -49,24 +48,29 @@ class Recorder:
                 self._changed.notify()
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                if not self._waiting:
-                    self._changed.wait(IDLE_SECONDS)
-                if not self._waiting:
-                    self._thread = None
-                    return
-                group, self._waiting = self._waiting[:MAXIMUM_GROUP], self._waiting[MAXIMUM_GROUP:]
-            begin = time.monotonic()
-            self._commit(group)
-            if len(group) > 1:  # a client that asks for one token after the other waits for nothing
-                time.sleep(max(0, begin + GROUP_SECONDS - time.monotonic()))
+        with closing(self._storage.writer()) as writer:
+            while self._record_group(writer):
+                pass
 
-    def _commit(self, group: list[tuple[TokenRecord, Then]]) -> None:
+    def _record_group(self, writer: Writer) -> bool:
+        with self._changed:
+            if not self._waiting:
+                self._changed.wait(IDLE_SECONDS)
+            if not self._waiting:
+                self._thread = None
+                return False
+            group, self._waiting = self._waiting[:MAXIMUM_GROUP], self._waiting[MAXIMUM_GROUP:]
+        begin = time.monotonic()
+        self._commit(writer, group)
+        if len(group) > 1:  # a client that asks for one token after the other waits for nothing
+            time.sleep(max(0, begin + GROUP_SECONDS - time.monotonic()))
+        return True
+
+    def _commit(self, writer: Writer, group: list[tuple[TokenRecord, Then]]) -> None:
         failure: Exception | None = None
         late: set[int] = set()
         try:
-            with self._storage.transaction() as connection:
+            with writer.transaction() as connection:
                 entries = [entry for entry, _then in group]
                 late = {id(entry) for entry in record(connection, entries, strictly=self._strictly)}
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must be told

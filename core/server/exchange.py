@@ -44,7 +44,7 @@ class Service(Protocol, Generic[Answer]):
         ...
 
     def is_quick(self, exchange: Exchange) -> bool:
-        """Whether handing `answer` to another thread would take longer than calling it in the loop."""
+        """Whether `answer` is to be called in the loop: elsewhere it would take longer, or gain nothing."""
         ...
 
     def answer(self, exchange: Exchange, deliver: Callable[[Answer], None]) -> None:

@@ -3,6 +3,7 @@
 import multiprocessing
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -311,3 +312,42 @@ def test_the_driver_writes_in_the_callers_transaction(books: Storage) -> None:
             cursor.execute("UPDATE test_counter SET number = number + 2")
         connection.execute(sa.update(counter).values(number=counter.c.number + 1))
     assert number_in(books) == 3
+
+
+def test_a_writer_keeps_its_connection_until_it_fails(books: Storage) -> None:
+    used = []
+    writer = books.writer()
+    for number, failure in ((1, None), (2, None), (30, ValueError), (3, None)):
+        with suppress(ValueError), writer.transaction() as connection:
+            used.append(connection)
+            connection.execute(sa.update(counter).values(number=number))
+            assert number_in(books) == min(number, 3) - 1  # nobody else sees it yet
+            if failure:
+                raise failure
+    writer.close()
+    writer.close()
+    assert number_in(books) == 3
+    assert used[0] is used[1] is used[2] is not used[3]
+    assert all(connection.closed for connection in used)
+
+
+def test_a_writer_finds_the_database_again(postgresql_url: str) -> None:
+    storage = Storage(postgresql_url)
+    tables.create_all(storage.engine)
+    writer = storage.writer()
+    try:
+        with writer.transaction() as connection:
+            connection.execute(sa.insert(counter).values(number=1))
+            process = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+        with storage.reading() as other:
+            other.execute(sa.text("SELECT pg_terminate_backend(:process)"), {"process": process})
+        with pytest.raises(YinxinError, match="does not answer"), writer.transaction() as connection:
+            connection.execute(sa.insert(counter).values(number=2))
+        with writer.transaction() as connection:
+            connection.execute(sa.insert(counter).values(number=3))
+        with storage.reading() as connection:
+            assert connection.execute(sa.select(counter.c.number)).scalars().all() == [1, 3]
+    finally:
+        writer.close()
+        tables.drop_all(storage.engine)
+        storage.close()

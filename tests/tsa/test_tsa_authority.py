@@ -15,7 +15,7 @@ from core.algorithms import SHA256, SM3, KeyKind
 from core.clock import FixedClock, SystemClock
 from core.context import Context
 from core.errors import Kind, YinxinError
-from core.storage import Storage
+from core.storage import Storage, Writer
 from tests.support.pki import OCSP_SIGNING, TIME_STAMPING
 from tests.support.tsa import Stamps, read_response
 from tsa import records
@@ -64,14 +64,18 @@ def test_no_record_no_token(context: Context, authority: TimeStampAuthority) -> 
 
 
 def test_a_failure_at_commit_gives_no_token(each_storage: Storage, clock: FixedClock, stamps: Stamps) -> None:
-    class FailsAtCommit(Storage):
+    class FailsAtCommit(Writer):
         @contextmanager
         def transaction(self) -> Iterator[sa.Connection]:
             with super().transaction() as connection:
                 yield connection
                 raise sa.exc.OperationalError("COMMIT", None, OSError("disk full"))
 
-    failing = FailsAtCommit(each_storage.url)
+    class Failing(Storage):
+        def writer(self) -> Writer:
+            return FailsAtCommit(self)
+
+    failing = Failing(each_storage.url)
     authority = TimeStampAuthority(Context(failing, clock), stamps.units)
     assert failure_of(authority.respond(REQUEST)) == {"system_failure"}
     assert recorded(each_storage) == []

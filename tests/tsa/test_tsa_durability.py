@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from core.algorithms import SHA256
 from core.clock import FixedClock
 from core.context import Context
-from core.storage import Storage
+from core.storage import Storage, Writer
 from tests.support.demonstration import free_ports, listens
 from tests.support.processes import environment
 from tests.support.tsa import Stamps, write_home
@@ -43,6 +43,24 @@ def books(storage: Storage) -> list[sa.Row[Any]]:
         return list(connection.execute(sa.select(records.tokens).order_by(records.tokens.c.number)))
 
 
+class SlowWriter(Writer):
+    """That of `Slow`."""
+
+    def __init__(self, storage: "Slow") -> None:
+        super().__init__(storage)
+        self.slow = storage
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        self.slow.begun.set()
+        assert self.slow.let.wait(20)
+        self.slow.count += 1
+        with super().transaction() as connection:
+            yield connection
+            if self.slow.broken:
+                raise OSError("disk full")
+
+
 class Slow(Storage):
     """Begins no transaction until it is let; counts them; fails if told so."""
 
@@ -51,15 +69,8 @@ class Slow(Storage):
         self.let, self.begun, self.count = threading.Event(), threading.Event(), 0
         self.broken = False
 
-    @contextmanager
-    def transaction(self) -> Iterator[sa.Connection]:
-        self.begun.set()
-        assert self.let.wait(20)
-        self.count += 1
-        with super().transaction() as connection:
-            yield connection
-            if self.broken:
-                raise OSError("disk full")
+    def writer(self) -> Writer:
+        return SlowWriter(self)
 
 
 @pytest.fixture
