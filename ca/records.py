@@ -69,10 +69,10 @@ certificates = sa.Table(
     metadata,
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("authority_id", BigId, sa.ForeignKey("ca_authorities.id"), nullable=False),
-    sa.Column("serial", SerialNumber, nullable=False, index=True),
+    sa.Column("serial", SerialNumber, nullable=False),
     sa.Column("shard", sa.Integer, nullable=False, default=0),  # on which list a revocation of it stands
     sa.Column("profile_id", BigId, sa.ForeignKey("ca_profiles.id"), nullable=False),
-    sa.Column("subject", sa.String(1024), nullable=False, index=True),  # for people and for searching
+    sa.Column("subject", sa.String(1024), nullable=False),  # for people and for searching
     sa.Column("key_digest", sa.LargeBinary(32), nullable=False, index=True),
     sa.Column("not_before", UtcDateTime, nullable=False),
     sa.Column("not_after", UtcDateTime, nullable=False, index=True),

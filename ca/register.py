@@ -63,10 +63,13 @@ class Filter:
             (authorities.c.name, self.authority),
             (profiles.c.name, self.profile),
             (events.c.state, self.state.value if self.state else None),
-            (certificates.c.serial, self.serial),
             (certificates.c.approval_reference, self.approval_reference),
         )
         yield from (column == value for column, value in equal if value is not None)
+        if self.serial is not None:
+            # Of every authority, so that the index of authorities and their serial numbers serves it.
+            yield certificates.c.authority_id.in_(sa.select(authorities.c.id))
+            yield certificates.c.serial == self.serial
         if self.subject is not None:
             yield certificates.c.subject.contains(self.subject, autoescape=True)
         if self.expires_from is not None:

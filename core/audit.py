@@ -20,9 +20,9 @@ entries = sa.Table(
     metadata,
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("at", UtcDateTime, nullable=False),
-    sa.Column("act", sa.String(64), nullable=False, index=True),
-    sa.Column("actor", sa.String(128), nullable=False, index=True),
-    sa.Column("subject", sa.String(256), nullable=False, index=True),
+    sa.Column("act", sa.String(64), nullable=False),
+    sa.Column("actor", sa.String(128), nullable=False),
+    sa.Column("subject", sa.String(256), nullable=False),
     sa.Column("entry", sa.LargeBinary, nullable=False),
     sqlite_autoincrement=True,
 )

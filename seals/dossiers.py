@@ -10,6 +10,7 @@ from core.audit import Event
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.refusals import RefusedError
 from core.statements import sign_statement
 from seals import records
 from seals.applications import Application, digest_of, parse_application
@@ -86,6 +87,16 @@ def read_dossier(connection: sa.Connection, people: People, name: str, *, lock: 
 
     `YinxinError` (not found); `RefusedError` if versions or statements are not what people signed under the rules.
     """
+    try:
+        return _read(connection, people, name, lock=lock)
+    except RefusedError:
+        if lock:
+            raise
+        # PostgreSQL shows each query what is newest: somebody may have moved the seal between two of ours.
+        return _read(connection, people, name, lock=True)
+
+
+def _read(connection: sa.Connection, people: People, name: str, *, lock: bool) -> Dossier:
     seal = connection.execute(_LOCKED if lock else _SEAL, {"name": name}).one_or_none()
     if seal is None:
         raise not_found(name)

@@ -74,8 +74,8 @@ class Door:
             log.exception("a client could not be served")
             step.abort()
         if step.is_done:
-            client.close()
             connection.connection_lost(None)
+            client.close()
         else:
             task = self._loop.create_task(self._pass_on(client, connection, step))
             self._passing.add(task)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from ca.reconciliation import reconcile
 from ca.register import Filter, count, every, find, history_of, page, serial_numbers
@@ -83,3 +84,16 @@ def test_intents_are_shown_as_what_they_are(centre: TestCentre, monkeypatch: pyt
     (record,) = page(centre.context.storage, Filter(approval_reference="R-1"))
     assert record.state is State.PRESUMED
     assert record.approvers == ("李四", "王五")
+
+
+def test_a_serial_number_is_found_by_an_index(centre: TestCentre) -> None:
+    """That of authorities and serial numbers: one for serial numbers alone would cost every issuance."""
+    queries: list[str] = []
+    storage = centre.context.storage
+    sa.event.listen(storage.engine, "before_cursor_execute", lambda _c, _u, text, *_more: queries.append(text))
+    page(storage, Filter(serial=5))
+    query = queries[-1]
+    with storage.reading() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", ("",) * query.count("?")).all()
+    assert [str(row[3]) for row in plan if "SEARCH ca_certificates" in str(row[3]) and "serial=?" in str(row[3])], plan
+    assert not [row for row in plan if "SCAN ca_certificates" in str(row[3])], plan

@@ -437,6 +437,23 @@ def test_what_cannot_be_recorded_does_not_happen(with_seal: Bureau) -> None:
     assert read(with_seal).state is State.ACTIVE
 
 
+def test_who_reads_while_somebody_moves_the_seal_sees_no_forgery(
+    each_storage: Storage, sm2_office: Office, crew: Crew
+) -> None:
+    bureau = bureau_of(Context(each_storage, sm2_office.clock), sm2_office, crew)
+    bureau.seal()
+    meanwhile = [lambda: bureau.change(order_of(sm2_office, width_mm=40))]
+
+    def between_two_queries(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if meanwhile and statement.startswith("SELECT seal_statements"):
+            meanwhile.pop()()
+
+    sa.event.listen(each_storage.engine, "before_cursor_execute", between_two_queries)
+    assert read(bureau).state is State.ACTIVE
+    assert not meanwhile
+    assert [row.act for row in rows(bureau, records.statements)][-1] == "change"
+
+
 def test_an_unknown_seal(with_seal: Bureau) -> None:
     with pytest.raises(YinxinError, match="no seal of this name") as caught:
         with_seal.decide(Act.FREEZE, FIRST, "none")
