@@ -117,7 +117,9 @@ def described(document: bytes) -> dict[str, object]:
     reader = PdfFileReader(BytesIO(document))
     field = reader.root["/AcroForm"]["/Fields"][0]
     value = field["/V"]
-    described = {key: str(value[key]) for key in value if key not in ("/Contents", "/ByteRange", "/M", "/Prop_Build")}
+    described: dict[str, object] = {
+        key: str(value[key]) for key in value if key not in ("/Contents", "/ByteRange", "/M", "/Prop_Build")
+    }
     described |= {f"field {key}": str(field[key]) for key in field if key not in ("/V", "/AP", "/P")}
     described["moment"] = str(value["/M"])
     described["flags"] = reader.root["/AcroForm"]["/SigFlags"]
