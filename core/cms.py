@@ -5,7 +5,7 @@ The shape of GM/T 0010, for those who prescribe it, differs in names only: its o
 and the signature named by the bare SM2-1.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -32,6 +32,7 @@ CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME, ALGORITHM_PROTECTION = (
 )
 SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
 SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
+SIGNATURE_TIME_STAMP = "1.2.840.113549.1.9.16.2.14"
 _GM_SIGNATURE = der.sequence(der.oid("1.2.156.10197.1.301.1"))
 _RSA_ENCRYPTION = (
     der.sequence(der.oid("1.2.840.113549.1.1.1"), der.NULL),
@@ -160,29 +161,44 @@ class SignedDataBuilder:
             self._head,
             der.sequence(self._content_type),
             self._certificates,
-            der.set_of(self._signer_info(attributes, signature, unsigned(signature))),
+            der.set_of(self._signer_info(attributes, signature, _unsigned(unsigned(signature)))),
         )
         return der.sequence(self._outer_type, der.explicit(0, signed_data))
+
+    def build_timestamped(self, content: bytes, timestamp: Callable[[bytes], bytes], *, signed_at: datetime) -> bytes:
+        """As `build`; `timestamp` gives the TimeStampToken (DER) over the signature (RFC 3161 Appendix A)."""
+        digest = self._signer.algorithm.digest.of(content)
+        attributes = self._signed_attributes(digest, attribute(SIGNING_TIME, der.time(signed_at)))
+        signature = self._signer.sign(attributes)
+        unsigned = der.implicit(1, der.set_of(attribute(SIGNATURE_TIME_STAMP, timestamp(signature))))
+        return self._enclose(content, attributes, signature, True, unsigned)
 
     def _signed_attributes(self, digest: bytes, *others: bytes) -> bytes:
         return der.set_of(*self._attributes, attribute(MESSAGE_DIGEST, der.octet_string(digest)), *others)
 
-    def _enclose(self, content: bytes, signed_attributes: bytes, signature: bytes, include_certificates: bool) -> bytes:
+    def _enclose(
+        self,
+        content: bytes,
+        signed_attributes: bytes,
+        signature: bytes,
+        include_certificates: bool,
+        unsigned: bytes = b"",
+    ) -> bytes:
         signed_data = der.sequence(
             self._head,
             der.sequence(self._content_type, der.explicit(0, der.octet_string(content))),
             self._certificates if include_certificates else b"",
-            der.set_of(self._signer_info(signed_attributes, signature)),
+            der.set_of(self._signer_info(signed_attributes, signature, unsigned)),
         )
         return der.sequence(self._outer_type, der.explicit(0, signed_data))
 
-    def _signer_info(self, signed_attributes: bytes, signature: bytes, unsigned: Sequence[bytes] = ()) -> bytes:
+    def _signer_info(self, signed_attributes: bytes, signature: bytes, unsigned: bytes = b"") -> bytes:
         return der.sequence(
             self._signer_head,
             der.implicit(0, signed_attributes),
             self._signature_identifier,
             der.octet_string(signature),
-            der.implicit(1, der.set_of(*unsigned)) if unsigned else b"",
+            unsigned,
         )
 
     def _make_frame(self, content: int, signature: int, include_certificates: bool) -> "_Frame":
@@ -241,6 +257,9 @@ class Signed:
     """Those that the message carries, DER, in no meaningful order."""
     certificate_is_bound: bool
     """Whether the signature covers a digest of the certificate (RFC 5035), and not only its issuer and serial."""
+    signature: bytes
+    timestamps: tuple[bytes, ...]
+    """Tokens (DER) beside the signature that ought to be over it; nobody has checked them."""
 
 
 def check(message: bytes, certificates: Sequence[bytes] = ()) -> Signed:
@@ -283,7 +302,19 @@ def _check(message: bytes, certificates: Sequence[bytes]) -> Signed:
         raise InvalidSignature
     time = attributes[SIGNING_TIME].native if SIGNING_TIME in attributes else None
     is_bound = not attributes.keys().isdisjoint((SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2))
-    return Signed(content, content_type, certificate, algorithm, time, tuple(embedded), is_bound)
+    signature = signer_info["signature"].native
+    timestamps = tuple(_timestamps(signer_info["unsigned_attrs"]))
+    return Signed(content, content_type, certificate, algorithm, time, tuple(embedded), is_bound, signature, timestamps)
+
+
+def _timestamps(unsigned: asn1_cms.CMSAttributes) -> Iterator[bytes]:
+    for item in unsigned:
+        if item["type"].dotted == SIGNATURE_TIME_STAMP:
+            yield from (token.dump() for token in item["values"])
+
+
+def _unsigned(attributes: Sequence[bytes]) -> bytes:
+    return der.implicit(1, der.set_of(*attributes)) if attributes else b""
 
 
 def _attributes(signed: asn1_cms.CMSAttributes) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from core.cli import Group, Output, output_option
 from core.home import Home
 from core.i18n import _
 from seals.api_key_cli import api_key
+from seals.folder_cli import stamp_folder
 from seals.inspect_cli import inspect_command
 from seals.picture_cli import clean, draw
 from seals.printing import print_report, print_summary
+from seals.receipt_cli import receipt
 from seals.register_cli import group as register
 from seals.registered import list_seals
 from seals.report import Verdict
@@ -92,3 +94,5 @@ group.add_command(inspect_command)
 group.add_command(draw)
 group.add_command(clean)
 group.add_command(api_key)
+group.add_command(receipt)
+group.add_command(stamp_folder)

@@ -57,6 +57,9 @@ class SupportSource(Protocol):
         ...
 
 
+TIMESTAMPER = "seals.timestamper"
+"""Under this name it leaves what gives the `Timestamper` at an address."""
+
 SUPPORT = "seals.support"
 """Under this name the front door leaves, in the meta of the click context, what gives a home's `SupportSource`."""
 

@@ -28,7 +28,7 @@ def _words(kind: Any) -> click.Choice[str]:
     return click.Choice([member.value for member in kind])
 
 
-def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Where the seal goes; the names are the parameters of `asked_place`."""
     options = (
         click.option("--at", help=_("The middle of the seal: X,Y in mm from the corner --origin.")),
@@ -81,11 +81,12 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "yinxin seals stamp office notice.pdf --at 30,30 --origin lower-right --page last\n"
     "yinxin seals stamp office contract.pdf --keyword （盖章） --occurrence last --offset 5,0\n"
     "yinxin seals stamp office contract.pdf --straddle right --group 10 --opacity 0.8\n"
-    "yinxin seals stamp office form.pdf --field Signature1",
+    "yinxin seals stamp office form.pdf --field Signature1\n"
+    "yinxin seals stamp office secret.pdf --at 100,80 --server https://seals.example.gov.cn --api-key-file oa.key",
 )
 @click.argument("name")
 @click.argument("file", type=_FILE)
-@_place_options
+@place_options
 @click.option("--opacity", type=float, default=1.0, show_default=True, help=_("From 0.1 to 1."))
 @click.option(
     "--blending",
@@ -107,6 +108,8 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--purpose", default="", help=_("For the books."))
 @click.option("--person", default="", help=_("On whose behalf it is sealed."))
 @click.option("--type", "document_type", default="", help=_("The type of the document, where the seal asks for it."))
+@click.option("--server", help=_("Have it sealed by a seal service; only digests of the document are sent there."))
+@click.option("--api-key-file", type=_FILE, help=_("For --server: file with the API key, mode 0600."))
 @output_option
 @click.pass_obj
 def stamp(
@@ -125,6 +128,8 @@ def stamp(
     purpose: str,
     person: str,
     document_type: str,
+    server: str | None,
+    api_key_file: Path | None,
     output: Output,
     **place: Any,
 ) -> None:
@@ -148,9 +153,13 @@ def stamp(
             Kind.CONFLICT, _("the file exists already"), subject=str(out), remedy=_("name another with --out")
         )
     try:
-        sealed = use.stamp(
-            home.context, home.key_store("seals"), support_of(home), people_of(home), name, order, actor=ACTOR
-        )
+        if server:
+            from seals.remote_stamp import stamp_at, terms_of
+
+            sealed = stamp_at(server, api_key_file, name, file, terms_of(order), home.clock)
+        else:
+            keys = home.key_store("seals")
+            sealed = use.stamp(home.context, keys, support_of(home), people_of(home), name, order, actor=ACTOR)
     except YinxinError as error:
         error.subject = error.subject or str(file)
         raise

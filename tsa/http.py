@@ -47,7 +47,7 @@ class TimeStampService:
         )
 
     def at_once(self, exchange: Exchange) -> Reply | None:
-        """The reply to what is no query and no question about health."""
+        """The reply to what is no query; those are answered in another thread, as is a question about health."""
         if exchange.method == b"POST" and exchange.content_type == _QUERY and exchange.target in _COMMON:
             self._counters.add(Count.COME)
             return None
@@ -70,8 +70,9 @@ class TimeStampService:
         return None
 
     def is_quick(self, exchange: Exchange) -> bool:
-        """Tokens are signed in the loop: there is no reply at once that would wait for it. Health reads the books."""
-        return exchange.method == b"POST"
+        """Whether the unit at this address signs quickly. Health, which reads the books, is none."""
+        name = None if exchange.target in _COMMON else exchange.target.removeprefix(_UNITS).decode("latin-1")
+        return self._authority.offer.is_quick(name)
 
     def answer(self, exchange: Exchange, deliver: Callable[[Answer | Reply], None]) -> None:
         """Hand over the reply when the token is recorded."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from core.algorithms import Family
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from tsa.response import PKIFailureInfo, Rejection
@@ -17,6 +18,9 @@ class Offer:
             raise YinxinError(Kind.INVALID, _("a time-stamping authority needs at least one unit"))
         self.units = tuple(units)
         self._policies = {unit.name: unit.policy for unit in units}
+        self._quick: set[str | None] = {unit.name for unit in units if unit.signer.algorithm.family is Family.ECDSA}
+        if units[0].name in self._quick:
+            self._quick.add(None)
         self._by_policy = {
             policy: tuple(unit for unit in units if unit.policy == policy) for policy in self._policies.values()
         }
@@ -28,6 +32,10 @@ class Offer:
     def names(self) -> tuple[str, ...]:
         """The units that have an address of their own."""
         return tuple(self._policies)
+
+    def is_quick(self, name: str | None) -> bool:
+        """Whether the unit at this address (None: the common one) signs in less time than a thread takes to begin."""
+        return name in self._quick
 
     def require_unit(self, name: str | None) -> None:
         """Return if there is a unit of this name, or none is asked for; else `YinxinError` (not found)."""

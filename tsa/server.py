@@ -13,8 +13,8 @@ from tsa.counters import Counters
 from tsa.http import TimeStampService
 from tsa.installation import clock_watch, load_units, open_authority
 
-THREADS = 1
-"""For questions about health, which read the books. Tokens are signed in the loop: there is a worker for each core."""
+SIGNING_THREADS = 1
+"""There is a worker for each core; while one token is signed, the recorder's thread waits for the disk."""
 
 
 def serve(home: Home) -> int:
@@ -38,7 +38,7 @@ def serve(home: Home) -> int:
         if watch:
             watch.stop()
 
-    return workers.serve(settings, count, opened, threads=THREADS)
+    return workers.serve(settings, count, opened, threads=SIGNING_THREADS)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import click
 from core.cli import Group, Output, output_option, run
 from core.home import Home
 from core.i18n import _
-from seals.contracts import PEOPLE, SUPPORT, People, SupportSource
+from seals.contracts import PEOPLE, SUPPORT, TIMESTAMPER, People, SupportSource, Timestamper
 
 
 @click.group(cls=Group, help=_("Yinxin: the certificate and electronic-seal authority of an e-government platform."))
@@ -30,12 +30,19 @@ def front_door(context: click.Context, home: Path) -> None:
     context.obj = Home(home)
     context.meta[SUPPORT] = _sealing_support
     context.meta[PEOPLE] = _seal_people
+    context.meta[TIMESTAMPER] = _timestamper
 
 
 def _sealing_support(home: Home) -> SupportSource:
     from yinxin.wiring import sealing_support
 
     return sealing_support(home)
+
+
+def _timestamper(address: str) -> Timestamper:
+    from tsa.client import Timestamper as TimestampClient
+
+    return TimestampClient(address)
 
 
 def _seal_people(home: Home) -> People:

@@ -44,7 +44,7 @@ class Service(Protocol, Generic[Answer]):
         ...
 
     def is_quick(self, exchange: Exchange) -> bool:
-        """Whether `answer` is to be called in the loop: elsewhere it would take longer, or gain nothing."""
+        """Whether handing `answer` to another thread would take longer than calling it in the loop."""
         ...
 
     def answer(self, exchange: Exchange, deliver: Callable[[Answer], None]) -> None:

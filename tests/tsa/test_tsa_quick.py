@@ -1,4 +1,4 @@
-"""Where tokens are signed: in the loop; and groups that make room."""
+"""Where tokens are signed: in the loop by a unit that is quick, in the pool by others; and groups that make room."""
 
 import threading
 from dataclasses import dataclass, field, replace
@@ -42,8 +42,17 @@ class Observed:
         return self.signer.sign(data)
 
 
-@pytest.mark.parametrize(("unit", "path"), [("p256", "/tsa"), ("rsa", "/tsa/rsa"), ("sm2", "/tsa/sm2"), ("sm2", "/")])
-def test_tokens_are_signed_in_the_loop(context: Context, stamps: Stamps, unit: str, path: str) -> None:
+@pytest.mark.parametrize(
+    ("unit", "path", "in_pool"),
+    [
+        ("p256", "/tsa", False),
+        ("p256", "/tsa/p256", False),
+        ("rsa", "/tsa/rsa", True),
+        ("sm2", "/tsa/sm2", True),
+        ("sm2", "/", True),
+    ],
+)
+def test_who_signs_where(context: Context, stamps: Stamps, unit: str, path: str, in_pool: bool) -> None:
     units = [replace(one, signer=Observed(one.signer)) for one in stamps.units]
     chosen = next(one for one in units if one.name == unit)
     authority = TimeStampAuthority(context, [chosen, *(one for one in units if one is not chosen)])
@@ -55,10 +64,10 @@ def test_tokens_are_signed_in_the_loop(context: Context, stamps: Stamps, unit: s
         assert server.ask("GET", "/healthz").status == 200
     assert isinstance(chosen.signer, Observed)
     assert len(chosen.signer.threads) == 2
-    assert not any(name.startswith(("signing-", "tsa-recorder")) for name in chosen.signer.threads)
+    assert all(name.startswith("signing-") is in_pool for name in chosen.signer.threads)
 
 
-def test_the_loop_is_busy_too(context: Context, stamps: Stamps) -> None:
+def test_a_quick_unit_is_busy_too(context: Context, stamps: Stamps) -> None:
     with served(TimeStampAuthority(context, stamps.units), waiting=0) as server:
         assert b"too many requests wait" in server.post("/tsa/p256", REQUEST).data
 

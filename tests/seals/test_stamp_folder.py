@@ -1,0 +1,115 @@
+"""Folders, and documents that stay here while a service seals them: by the command."""
+
+import csv
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+import sqlalchemy as sa
+
+from core.cli import run
+from core.home import Home
+from core.storage import Storage
+from seals import records
+from seals.cli import group
+from seals.contracts import PEOPLE, SUPPORT
+from seals.report import Verdict
+from tests.support.office_server import serving
+from tests.support.seal_service import Service, service_of
+from tests.support.sealing import Office
+
+Seals = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def service(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, sm2_office: Office) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("folders")
+    shutil.copy(migrated_sqlite, folder / "yinxin.db")
+    storage = Storage(f"sqlite:///{folder / 'yinxin.db'}")
+    yield service_of(storage, folder / "home", sm2_office)
+    storage.close()
+
+
+@pytest.fixture
+def seals(service: Service) -> Seals:
+    def call(*arguments: str | Path) -> int:
+        @click.group()
+        @click.pass_context
+        def front_door(context: click.Context) -> None:
+            context.obj = service.home
+            context.meta[SUPPORT] = lambda _home: service.support
+            context.meta[PEOPLE] = lambda _home: service.bureau.crew
+
+        front_door.add_command(group, "seals")
+        return run(front_door, ["seals", *map(str, arguments)])
+
+    return call
+
+
+def uses(service: Service) -> int:
+    with service.context.storage.reading() as connection:
+        return connection.scalar(sa.select(sa.func.count()).select_from(records.seal_uses)) or 0
+
+
+def test_a_folder_is_sealed_and_gone_on_with(
+    service: Service, seals: Seals, tmp_path: Path, plain: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drafts, out, report = tmp_path / "drafts", tmp_path / "drafts" / "sealed", tmp_path / "report.csv"
+    (drafts / "deep").mkdir(parents=True)
+    for place in ("一.pdf", "deep/two.pdf", "three.pdf"):
+        (drafts / place).write_bytes(plain)
+    (drafts / "broken.pdf").write_bytes(b"%PDF-1.7 broken")
+    (drafts / "letter.txt").write_bytes(b"not sealed")
+    command = ("stamp-folder", "office", drafts, "--at", "100,100", "--out", out, "--report", report, "--level", "B-T")
+    before = uses(service)
+    assert seals(*command, "--workers", "2") == 1
+    assert uses(service) == before + 3
+    printed = capsys.readouterr()
+    assert "3 sealed, 0 were there, 1 failed." in printed.err
+    assert "broken.pdf" in printed.out
+    rows = {Path(row["document"]).name: row for row in csv.DictReader(report.open(encoding="utf-8-sig"))}
+    assert {name: row["outcome"] for name, row in rows.items()} == {
+        "一.pdf": "sealed",
+        "two.pdf": "sealed",
+        "three.pdf": "sealed",
+        "broken.pdf": "failed",
+    }
+    sealed = (out / "deep" / "two.pdf").read_bytes()
+    assert service.bureau.office.report(sealed, status=True).verdict is Verdict.VALID
+    # Interrupted: one copy is missing.
+    (out / "three.pdf").unlink()
+    (drafts / "broken.pdf").unlink()
+    assert seals(*command[:-4], "--report", tmp_path / "again.json", "--level", "B-T", "--json") == 0
+    assert uses(service) == before + 4
+    again = json.loads((tmp_path / "again.json").read_bytes())
+    assert sorted(row["outcome"] for row in again) == ["present", "present", "sealed"]
+    assert (out / "deep" / "two.pdf").read_bytes() == sealed
+
+
+def test_a_document_that_stays_here(
+    service: Service, tmp_path: Path, plain: bytes, sm2_office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notice.pdf").write_bytes(plain)
+    key = tmp_path / "oa.key"
+    key.touch(mode=0o600)
+    key.write_text(service.key("by-command") + "\n")
+
+    @click.group()
+    @click.pass_context
+    def elsewhere(context: click.Context) -> None:
+        context.obj = Home(tmp_path / "nowhere", sm2_office.clock)
+
+    elsewhere.add_command(group, "seals")
+    with serving(service.app) as address:
+        command = ["seals", "stamp", "office", str(tmp_path / "notice.pdf"), "--keyword", "Page 2", "--server", address]
+        assert run(elsewhere, command) == 2
+        assert "API key" in capsys.readouterr().err
+        assert run(elsewhere, [*command, "--api-key-file", str(key)]) == 0
+        key.chmod(0o644)
+        assert run(elsewhere, [*command, "--api-key-file", str(key), "--out", str(tmp_path / "x.pdf")]) == 2
+        assert "others can read" in capsys.readouterr().err
+    sealed = (tmp_path / "notice-sealed.pdf").read_bytes()
+    assert sm2_office.report(sealed).verdict is Verdict.VALID
