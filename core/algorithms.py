@@ -36,18 +36,25 @@ class Hash(Protocol):
         """The hash of all octets."""
         ...
 
+    def copy(self) -> "Hash":
+        """Another that has taken in the same, and goes its own way."""
+        ...
+
 
 class _Sm3:
     """SM3 in the shape of hashlib, from `cryptography`: hashlib has it only where OpenSSL was built so."""
 
-    def __init__(self) -> None:
-        self._context = hashes.Hash(hashes.SM3())
+    def __init__(self, context: hashes.HashContext | None = None) -> None:
+        self._context = context or hashes.Hash(hashes.SM3())
 
     def update(self, data: bytes) -> None:
         self._context.update(data)
 
     def digest(self) -> bytes:
         return self._context.finalize()
+
+    def copy(self) -> "_Sm3":
+        return _Sm3(self._context.copy())
 
 
 @dataclass(frozen=True)

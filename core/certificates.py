@@ -1,6 +1,7 @@
 """Certificate files: PEM with one certificate or many, or DER; and folders of them."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from asn1crypto import pem, x509
@@ -37,6 +38,14 @@ def serial_text(serial: int) -> str:
     """A serial number as people, log and command write it: hexadecimal, whole octets."""
     text = f"{serial:x}"
     return text.zfill(len(text) + len(text) % 2)
+
+
+# Reading a certificate takes as long as a signature, and the same few sign again and again.
+@lru_cache(maxsize=256)
+def public_key_info(certificate: bytes) -> bytes:
+    """SubjectPublicKeyInfo (DER) of a certificate (DER), its original octets."""
+    encoded: bytes = x509.Certificate.load(certificate).public_key.dump()
+    return encoded
 
 
 def armour(certificates: Iterable[bytes]) -> bytes:

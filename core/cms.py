@@ -17,6 +17,7 @@ from asn1crypto import x509
 
 from core.algorithms import ALGORITHMS, SHA1, SHA256, SM2_SM3, Algorithm, Digest, algorithm_by_identifier, digest_by_oid
 from core.asn1 import der
+from core.certificates import public_key_info
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.signer import Signer
@@ -26,7 +27,9 @@ DATA = "1.2.840.113549.1.7.1"
 SIGNED_DATA = "1.2.840.113549.1.7.2"
 GM_SIGNED_DATA = "1.2.156.10197.6.1.4.2.2"
 """GM/T 0010; the structure is that of PKCS#7."""
-CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME = (f"1.2.840.113549.1.9.{number}" for number in (3, 4, 5))
+CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME, ALGORITHM_PROTECTION = (
+    f"1.2.840.113549.1.9.{number}" for number in (3, 4, 5, 52)
+)
 SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
 SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
 SIGNATURE_TIME_STAMP = "1.2.840.113549.1.9.16.2.14"
@@ -39,6 +42,9 @@ _RSA_ENCRYPTION = (
 
 FRAMES = 64
 """Sizes of messages whose frames a builder keeps, some KiB each: those of ECDSA and SM2 differ by an octet or two."""
+
+CERTIFICATES = 256
+"""Of how many certificates it is kept what messages say about them; the same few sign again and again."""
 
 
 class Shape(Enum):
@@ -55,12 +61,14 @@ def attribute(dotted: str, *values: bytes) -> bytes:
     return der.sequence(der.oid(dotted), der.set_of(*values))
 
 
+@lru_cache(maxsize=CERTIFICATES)
 def issuer_and_serial(certificate: bytes) -> bytes:
     """IssuerAndSerialNumber of a certificate, from its own bytes."""
     body = x509.Certificate.load(certificate)["tbs_certificate"]
     return der.sequence(body["issuer"].dump(), body["serial_number"].dump())
 
 
+@lru_cache(maxsize=CERTIFICATES)
 def signing_certificate_v2(certificate: bytes, digest: Digest) -> bytes:
     """SigningCertificateV2 (RFC 5035 3): binds the signature to a certificate. SHA-256, the default, is not written."""
     body = x509.Certificate.load(certificate)["tbs_certificate"]
@@ -70,6 +78,12 @@ def signing_certificate_v2(certificate: bytes, digest: Digest) -> bytes:
         identifier, der.octet_string(digest.of(certificate)), der.sequence(issuer, body["serial_number"].dump())
     )
     return attribute(SIGNING_CERTIFICATE_V2, der.sequence(der.sequence(ess_cert_id)))
+
+
+def algorithm_protection(algorithm: Algorithm) -> bytes:
+    """CMSAlgorithmProtection (RFC 6211): nobody can have another algorithm read into the message."""
+    identifiers = algorithm.digest.identifier, der.implicit(1, algorithm.cms_identifier)
+    return attribute(ALGORITHM_PROTECTION, der.sequence(*identifiers))
 
 
 class _Frame(NamedTuple):
@@ -90,9 +104,13 @@ class SignedDataBuilder:
         *,
         content_type: str = DATA,
         certificates: Sequence[bytes] = (),
+        attributes: Sequence[bytes] = (),
         shape: Shape = Shape.RFC_5652,
     ) -> None:
-        """`certificate`: the signer's, DER; `certificates`: those that the messages carry, DER."""
+        """`certificate`: the signer's, DER; `certificates`: those that the messages carry, DER.
+
+        `attributes`: further signed attributes, the same in all messages, DER.
+        """
         algorithm = signer.algorithm
         digest = algorithm.digest
         in_gm = shape is Shape.GM_T_0010
@@ -102,6 +120,7 @@ class SignedDataBuilder:
         self._attributes = (
             attribute(CONTENT_TYPE, der.oid(content_type)),
             signing_certificate_v2(certificate, digest),
+            *attributes,
         )
         # RFC 5652 5.1: version 3 as soon as the content is not id-data.
         self._head = der.integer(1 if content_type == DATA or in_gm else 3) + der.set_of(digest.identifier)
@@ -112,9 +131,9 @@ class SignedDataBuilder:
         self._signer_head = der.integer(1) + issuer_and_serial(certificate) + digest.identifier
         # The digest is the end of its attribute, whose place among the others its value does not change (X.690 11.6).
         own = attribute(MESSAGE_DIGEST, der.octet_string(bytes(digest.size)))
-        attributes = self._signed_attributes(bytes(digest.size))
-        place = attributes.index(own) + len(own) - digest.size
-        self._before_digest, self._after_digest = attributes[:place], attributes[place + digest.size :]
+        signed = self._signed_attributes(bytes(digest.size))
+        place = signed.index(own) + len(own) - digest.size
+        self._before_digest, self._after_digest = signed[:place], signed[place + digest.size :]
         self._frame = lru_cache(maxsize=FRAMES)(self._make_frame)
 
     def build(self, content: bytes, *, signed_at: datetime | None = None, include_certificates: bool = True) -> bytes:
@@ -123,9 +142,28 @@ class SignedDataBuilder:
         if signed_at is not None:
             attributes = self._signed_attributes(digest, attribute(SIGNING_TIME, der.time(signed_at)))
             return self._enclose(content, attributes, self._signer.sign(attributes), include_certificates)
-        signature = self._signer.sign(self._before_digest + digest + self._after_digest)
+        signature = self._signer.sign(self.signed_attributes(digest))
         frame = self._frame(len(content), len(signature), include_certificates)
         return b"".join((frame.opening, content, frame.before_digest, digest, frame.before_signature, signature))
+
+    def signed_attributes(self, digest: bytes) -> bytes:
+        """What is signed about content of this digest: SET OF Attribute, DER."""
+        return self._before_digest + digest + self._after_digest
+
+    def build_detached(self, digest: bytes, unsigned: Callable[[bytes], Sequence[bytes]]) -> bytes:
+        """ContentInfo DER: SignedData about content that lies elsewhere, by its digest.
+
+        `unsigned`: the unsigned attributes (DER) that go with the signature value.
+        """
+        attributes = self.signed_attributes(digest)
+        signature = self._signer.sign(attributes)
+        signed_data = der.sequence(
+            self._head,
+            der.sequence(self._content_type),
+            self._certificates,
+            der.set_of(self._signer_info(attributes, signature, _unsigned(unsigned(signature)))),
+        )
+        return der.sequence(self._outer_type, der.explicit(0, signed_data))
 
     def build_timestamped(self, content: bytes, timestamp: Callable[[bytes], bytes], *, signed_at: datetime) -> bytes:
         """As `build`; `timestamp` gives the TimeStampToken (DER) over the signature (RFC 3161 Appendix A)."""
@@ -256,8 +294,7 @@ def _check(message: bytes, certificates: Sequence[bytes]) -> Signed:
     signed_bytes = b"\x31" + signer_info["signed_attrs"].dump()[1:]
     # The signer is whom the signature names, never whoever lies first in the bag (RFC 5035 exists for that).
     certificate = _bound_certificate([*embedded, *certificates], signer_info["sid"].chosen, attributes)
-    public_key_info = x509.Certificate.load(certificate).public_key.dump()
-    verify(public_key_info, algorithm, signer_info["signature"].native, signed_bytes)
+    verify(public_key_info(certificate), algorithm, signer_info["signature"].native, signed_bytes)
     if attributes[MESSAGE_DIGEST].native != digest.of(content):
         raise InvalidSignature
     content_type = encapsulated["content_type"].dotted
@@ -274,6 +311,10 @@ def _timestamps(unsigned: asn1_cms.CMSAttributes) -> Iterator[bytes]:
     for item in unsigned:
         if item["type"].dotted == SIGNATURE_TIME_STAMP:
             yield from (token.dump() for token in item["values"])
+
+
+def _unsigned(attributes: Sequence[bytes]) -> bytes:
+    return der.implicit(1, der.set_of(*attributes)) if attributes else b""
 
 
 def _attributes(signed: asn1_cms.CMSAttributes) -> dict[str, Any]:

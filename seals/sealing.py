@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from typing import BinaryIO
 
 from asn1crypto import x509
 
+from core.certificates import public_key_info
 from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -69,27 +72,24 @@ def require_support(level: Level, support: SealingSupport) -> None:
 
 def require_usable(seal: Seal, clock: Clock) -> None:
     """Return if the seal can sign now; `YinxinError` otherwise."""
-    certificate = x509.Certificate.load(seal.certificate)
-    if certificate.public_key.dump() != seal.signer.public_key_info:
+    certificate = _facts(seal.certificate)
+    if public_key_info(seal.certificate) != seal.signer.public_key_info:
         raise YinxinError(Kind.INVALID, _("the key of the seal does not belong to its certificate"), subject=seal.name)
-    if clock.now() > certificate.not_valid_after:
+    if clock.now() > certificate.not_after:
         raise YinxinError(
             Kind.CONFLICT,
-            _("the certificate of the seal expired on {date:%Y-%m-%d}").format(date=certificate.not_valid_after),
+            _("the certificate of the seal expired on {date:%Y-%m-%d}").format(date=certificate.not_after),
             subject=seal.name,
             remedy=_("have the certificate renewed"),
         )
-    if clock.now() < certificate.not_valid_before:
+    if clock.now() < certificate.not_before:
         raise YinxinError(
             Kind.CONFLICT,
-            _("the certificate of the seal is valid only from {date:%Y-%m-%d}").format(
-                date=certificate.not_valid_before
-            ),
+            _("the certificate of the seal is valid only from {date:%Y-%m-%d}").format(date=certificate.not_before),
             subject=seal.name,
             remedy=_("check the clock"),
         )
-    usage = certificate.key_usage_value
-    if usage is None or not usage.native & {"digital_signature", "non_repudiation"}:
+    if not certificate.is_for_signing:
         raise YinxinError(Kind.CONFLICT, _("the certificate of the seal is not for signing"), subject=seal.name)
 
 
@@ -101,6 +101,23 @@ def _lacking(level: Level, what: str) -> YinxinError:
     )
 
 
+@dataclass(frozen=True)
+class _Facts:
+    not_before: datetime
+    not_after: datetime
+    is_for_signing: bool
+
+
+# Reading a certificate takes as long as a signature, and the same seal signs again and again.
+@lru_cache(maxsize=64)
+def _facts(certificate: bytes) -> _Facts:
+    body = x509.Certificate.load(certificate)
+    usage = body.key_usage_value
+    is_for_signing = usage is not None and bool(usage.native & {"digital_signature", "non_repudiation"})
+    return _Facts(body.not_valid_before, body.not_valid_after, is_for_signing)
+
+
+@lru_cache(maxsize=256)
 def self_issued(certificate: bytes) -> bool:
     """Whether the certificate (DER) names itself as its issuer."""
     body = x509.Certificate.load(certificate)

@@ -2,6 +2,8 @@
 
 import secrets
 from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
 
 from asn1crypto import tsp, x509
 
@@ -15,12 +17,25 @@ TST_INFO = "1.2.840.113549.1.9.16.1.4"
 NONCE_BITS = 64
 
 
+class Token(NamedTuple):
+    """A time-stamp token and whose it is, both DER."""
+
+    token: bytes
+    authority: bytes
+    """The certificate of the time-stamping authority."""
+
+
 def checked_stamp(source: Timestamper, digest: Digest, value: bytes) -> bytes:
     """A token over the digest's value; `YinxinError` (unavailable) if none can be had, or if it answers otherwise."""
+    return checked_token(source, digest, value).token
+
+
+def checked_token(source: Timestamper, digest: Digest, value: bytes) -> Token:
+    """The same, and whose it is."""
     nonce = secrets.randbits(NONCE_BITS)
     token = source.stamp(digest, value, nonce)
     try:
-        info = _checked(token, digest, value)
+        info, authority = _checked(token, digest, value)
         if info["nonce"].native != nonce:
             raise ValueError(_("it answers another request"))
     except (YinxinError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -29,20 +44,20 @@ def checked_stamp(source: Timestamper, digest: Digest, value: bytes) -> bytes:
             _("the time-stamping authority's answer cannot be used: {reason}").format(reason=error),
             remedy=_("check which time-stamping authority is configured; nothing was sealed"),
         ) from error
-    return token
+    return Token(token, authority)
 
 
 def time_of(token: bytes, digest: Digest, value: bytes) -> tuple[datetime, bytes]:
     """When the digest's value existed by the token, and who says so (DER); `YinxinError` (invalid) if it does not."""
     try:
-        info = _checked(token, digest, value)
+        info, authority = _checked(token, digest, value)
         at: datetime = info["gen_time"].native
-        return at, cms.check(token).certificate
+        return at, authority
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise YinxinError(Kind.INVALID, _("not a time stamp over this: {reason}").format(reason=error)) from error
 
 
-def _checked(token: bytes, digest: Digest, value: bytes) -> tsp.TSTInfo:
+def _checked(token: bytes, digest: Digest, value: bytes) -> tuple[tsp.TSTInfo, bytes]:
     """Check an answer as RFC 3161 2.2 tells the requester to; whether to trust the authority is asked elsewhere."""
     signed = cms.check(token)
     if signed.content_type != TST_INFO:
@@ -51,7 +66,13 @@ def _checked(token: bytes, digest: Digest, value: bytes) -> tsp.TSTInfo:
     imprint = info["message_imprint"]
     if imprint["hash_algorithm"]["algorithm"].dotted != digest.oid or imprint["hashed_message"].native != value:
         raise ValueError(_("it is a time stamp over other data"))
-    purposes = x509.Certificate.load(signed.certificate).extended_key_usage_value
-    if purposes is None or purposes.native != ["time_stamping"]:
+    if not _is_for_time_stamping(signed.certificate):
         raise ValueError(_("its signer is not a time-stamping authority"))
-    return info
+    return info, signed.certificate
+
+
+# Reading a certificate takes as long as checking the token, and the same few authorities answer.
+@lru_cache(maxsize=64)
+def _is_for_time_stamping(certificate: bytes) -> bool:
+    purposes = x509.Certificate.load(certificate).extended_key_usage_value
+    return purposes is not None and purposes.native == ["time_stamping"]

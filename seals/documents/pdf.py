@@ -1,7 +1,7 @@
 """Sealing of PDF documents: one signature, seen wherever the seal was asked for, at the level asked or not at all."""
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import datetime
 from typing import BinaryIO
 
@@ -11,6 +11,7 @@ from core.i18n import _
 from seals.contracts import Evidence, SealingSupport
 from seals.documents import Document, opened, working_copy
 from seals.documents.pdf_pages import PdfPages
+from seals.documents.pdf_proof import Proof, require_level
 from seals.documents.pdf_repair import repaired
 from seals.forms import Form, Permission
 from seals.ink import FULL_INK, Ink
@@ -20,13 +21,12 @@ from seals.pades import reading, writing
 from seals.pades.appearance import read_picture
 from seals.pades.boundary import translated_errors
 from seals.pades.gm import GmValue
+from seals.pades.order import Remarks, SignatureOrder
 from seals.pades.pdfa import archival
 from seals.pades.timestamper import CheckedTimeStamper
 from seals.pades.values import PadesValue, SignatureValue
 from seals.placement import InField, Place
-from seals.report import Report, Verdict
-from seals.sealing import Seal, SealedDocument, require_support, require_usable, self_issued
-from seals.verification import Trust, verify_pdf
+from seals.sealing import Seal, SealedDocument, require_support, require_usable
 
 ValueMaker = Callable[[Seal, CheckedTimeStamper | None], SignatureValue]
 
@@ -58,20 +58,23 @@ def seal_pdf(
     now = clock.now()
     require_usable(seal, FixedClock(now))
     require_support(level, support)
+    remarks = Remarks(seal.name, reason, location, now, certify)
     with opened(document) as original, translated_errors():
+        stamper = CheckedTimeStamper(support.timestamper) if support.timestamper and level >= Level.B_T else None
+        made_by = value(seal, stamper) if value else _value(seal, now, stamper)
         whole = repaired(original) if repair else None
-        stream = whole or original
-        order = _order(stream, seal, place, field, writing.Remarks(seal.name, reason, location, now, certify), ink)
-        copy = whole or working_copy(stream)
-    try:
-        with translated_errors():
-            stamper = CheckedTimeStamper(support.timestamper) if support.timestamper and level >= Level.B_T else None
-            writing.sign(copy, order, value(seal, stamper) if value else _value(seal, now, stamper))
-            evidence = _add_evidence(copy, seal, stamper.certificates if stamper else [], level, support)
-        _require_level(copy, order.field, seal, level, evidence, clock)
-    except BaseException:
-        copy.close()
-        raise
+        with whole or nullcontext(original) as stream:
+            order = _order(stream, seal, place, field, remarks, ink)
+            begun = made_by.digest.new()
+            copy = working_copy(stream, begun)
+            try:
+                made = writing.sign(copy, order, made_by, begun)
+                evidence = _add_evidence(copy, seal, stamper.certificates if stamper else [], level, support)
+                proof = Proof(copy, stream, begun, order.field, made, made_by)
+                require_level(proof, seal, stamper.newest if stamper else None, level, evidence, clock)
+            except BaseException:
+                copy.close()
+                raise
     return SealedDocument(copy, order.field, order.marks, whole is not None, order.flattened)
 
 
@@ -79,9 +82,7 @@ def _value(seal: Seal, now: datetime, stamper: CheckedTimeStamper | None) -> Sig
     return GmValue(seal, now, stamper) if seal.form is Form.GM else PadesValue(seal, stamper)
 
 
-def _order(
-    stream: BinaryIO, seal: Seal, place: Place, field: str | None, remarks: writing.Remarks, ink: Ink
-) -> writing.SignatureOrder:
+def _order(stream: BinaryIO, seal: Seal, place: Place, field: str | None, remarks: Remarks, ink: Ink) -> SignatureOrder:
     picture = seal.drawing or read_picture(seal.picture)
     width, height = picture.size
     height_mm = seal.width_mm * height / width
@@ -103,7 +104,7 @@ def _order(
     else:
         taken = {filled.name for filled in reading.filled_fields(reader)} | reading.empty_fields(reader)
         name, is_new = writing.free_field_name(field, taken), True
-    return writing.SignatureOrder(name, is_new, on_pages, picture, ink, remarks, flattened)
+    return SignatureOrder(name, is_new, on_pages, picture, ink, remarks, flattened)
 
 
 def _add_evidence(
@@ -116,34 +117,3 @@ def _add_evidence(
     archivist = support.timestamper if level >= Level.B_LTA else None
     writing.add_evidence(copy, chain, evidence, seal.signer.algorithm.digest, archivist)
     return evidence
-
-
-def _require_level(copy: BinaryIO, field: str, seal: Seal, level: Level, evidence: Evidence, clock: Clock) -> None:
-    """Return if the new seal has the level that was asked, verified as anybody would; else `YinxinError`."""
-    known = [*seal.chain, *evidence.certificates]
-    report = verify_pdf(copy, Trust(anchors=[der for der in known if self_issued(der)], certificates=known), clock)
-    made = next((signature for signature in report.signatures if signature.field == field), None)
-    # In a document that holds evidence already, the level may be higher than was asked.
-    reached = made is not None and made.level is not None and made.level >= level
-    if made is not None and reached and made.intact and made.verdict in _acceptable(level):
-        return
-    raise YinxinError(
-        Kind.UNAVAILABLE,
-        _("the seal did not reach level {level}: {reasons}").format(level=level, reasons=_reasons(report, field)),
-        remedy=_("check the certificates, their revocation lists and the time-stamping authority; nothing was sealed"),
-    )
-
-
-def _acceptable(level: Level) -> set[Verdict]:
-    # Below B-LT the document holds no certificate status, so that nobody can call it valid without help.
-    return {Verdict.VALID} if level >= Level.B_LT else {Verdict.VALID, Verdict.REMARKS, Verdict.INDETERMINATE}
-
-
-def _reasons(report: Report, field: str) -> str:
-    texts = [
-        finding.text
-        for signature in report.signatures
-        if signature.field == field or signature.verdict > Verdict.REMARKS
-        for finding in signature.findings
-    ]
-    return "; ".join([*(finding.text for finding in report.findings), *texts]) or _("its level is lower")

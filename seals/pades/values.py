@@ -1,19 +1,29 @@
 """What a signature dictionary holds as its value: CMS of PAdES here, SES_Signature in `gm`."""
 
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 from pyhanko.pdf_utils import generic
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers import Signer as PyhankoSigner
-from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 
+from core import cms
 from core.algorithms import Digest
-from seals.pades.binding import BoundAttributes
+from core.asn1 import seal_binding
+from core.certificates import public_key_info
+from core.errors import Kind, YinxinError
+from core.i18n import _
+from core.keys.verification import InvalidSignature, verify
 from seals.pades.signer import CmsSigner
 from seals.pades.timestamper import CheckedTimeStamper
-from seals.sealing import Seal
+from seals.sealing import Seal, self_issued
 
 ByteRange = tuple[int, int, int, int]
+SIGNATURE_TIME_STAMP = "1.2.840.113549.1.9.16.2.14"
+_FRAME = 1536
+"""Octets of a CMS signature beside certificates, token and what is told: names, digests, an RSA-4096 signature."""
+token_octets: dict[bytes, int] = {}
+"""How long the last time-stamp token was, by the certificate (DER) of the seal."""
 
 
 class SignatureValue(Protocol):
@@ -58,16 +68,33 @@ class PadesValue:
     sub_filter = SigSeedSubFilter.PADES
 
     def __init__(self, seal: Seal, stamper: CheckedTimeStamper | None) -> None:
-        self.signer = CmsSigner(seal.signer, seal.certificate, seal.chain)
-        self.digest = seal.signer.algorithm.digest
-        if seal.structure:
-            self.signer.signed_attr_prov_spec = BoundAttributes(seal.certificate, seal.structure, self.digest)
+        algorithm = seal.signer.algorithm
+        self._seal = seal
+        self.digest = algorithm.digest
         self.bound = seal.structure
+        attributes = [cms.algorithm_protection(algorithm)]
+        if seal.structure:
+            attributes.append(_binding(seal.structure, algorithm.digest))
+        certificates = [seal.certificate, *(issuer for issuer in seal.chain if not self_issued(issuer))]
+        self._builder = cms.SignedDataBuilder(
+            seal.signer,
+            seal.certificate,
+            certificates=certificates,
+            attributes=attributes,
+        )
+        # All that is not the token: the attributes and the signature take no more than this.
+        self._octets = _FRAME + sum(map(len, [*certificates, *attributes]))
         self._stamper = stamper
+        self._signature = b""
+
+    @cached_property
+    def signer(self) -> PyhankoSigner:
+        """As of the protocol."""
+        return CmsSigner(self._seal.signer, self._seal.certificate, self._seal.chain)
 
     async def reserve(self) -> int:
         """As of the protocol."""
-        return even(3 * len(await self._cms(bytes(self.digest.size), dry_run=True)))
+        return even(2 * self._octets + 3 * self._token_octets())
 
     def complete(self, dictionary: generic.DictionaryObject) -> None:
         """As of the protocol."""
@@ -75,18 +102,45 @@ class PadesValue:
 
     async def over(self, digest: bytes, byte_range: ByteRange) -> bytes:
         """As of the protocol."""
-        return await self._cms(digest)
+        return self._builder.build_detached(digest, self._unsigned)
 
-    async def _cms(self, digest: bytes, *, dry_run: bool = False) -> bytes:
-        message = await self.signer.async_sign(
-            digest,
-            self.digest.name,
-            use_pades=True,
-            dry_run=dry_run,
-            timestamper=self._stamper,
-            signed_attr_settings=PdfCMSSignedAttributes(),
-        )
-        return message.dump()
+    def require_good(self, digest: bytes) -> None:
+        """Return if the last signature is that of the certificate's key, about this digest; else `YinxinError`."""
+        signed = self._builder.signed_attributes(digest)
+        try:
+            verify(public_key_info(self._seal.certificate), self._seal.signer.algorithm, self._signature, signed)
+        except InvalidSignature:
+            raise YinxinError(
+                Kind.UNAVAILABLE,
+                _("the key of the seal made a signature that is not good"),
+                subject=self._seal.name,
+                remedy=_("check the device that holds the key; nothing was sealed"),
+            ) from None
+
+    def _unsigned(self, signature: bytes) -> list[bytes]:
+        self._signature = signature
+        if self._stamper is None:
+            return []
+        return [cms.attribute(SIGNATURE_TIME_STAMP, self._stamped(self._stamper, self.digest.of(signature)))]
+
+    def _stamped(self, stamper: CheckedTimeStamper, value: bytes) -> bytes:
+        token = stamper.stamp(self.digest, value)
+        token_octets[self._seal.certificate] = len(token)
+        return token
+
+    def _token_octets(self) -> int:
+        """Of a time-stamp token as it was given to this seal last; the first time, a dry run finds out."""
+        if self._stamper is None:
+            return 0
+        if self._seal.certificate not in token_octets:
+            self._stamped(self._stamper, bytes(self.digest.size))
+        return token_octets[self._seal.certificate]
+
+
+@lru_cache(maxsize=64)
+def _binding(seal: bytes, digest: Digest) -> bytes:
+    """The signed attribute that names the electronic seal by its digest, DER."""
+    return cms.attribute(seal_binding.ELECTRONIC_SEAL, seal_binding.electronic_seal(seal, digest).dump())
 
 
 def even(number: int) -> int:

@@ -6,34 +6,31 @@ The document is a working copy, and every function adds an increment to its end.
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from asn1crypto import crl, ocsp, x509
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec
 from pyhanko.sign.general import SigningError
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, PdfTimeStamper
-from pyhanko.sign.signers.pdf_byterange import BuildProps
+from pyhanko.sign.signers.pdf_byterange import BuildProps, PdfSignedData
 from pyhanko.sign.validation import DocumentSecurityStore
 
-from core.algorithms import Digest
+from core.algorithms import Digest, Hash
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.contracts import Evidence, Timestamper
-from seals.drawing import Drawing
 from seals.forms import Permission
-from seals.ink import Ink
-from seals.pades import boundary
-from seals.pades.appearance import Impression, MarkStyle, Picture
+from seals.pades import boundary, direct
+from seals.pades.appearance import Impression, MarkStyle
 from seals.pades.binding import piece_info
+from seals.pades.order import PRODUCER, SignatureOrder
 from seals.pades.pdfa import archival
 from seals.pades.reading import PageTree, open_pdf
 from seals.pades.timestamper import CheckedTimeStamper
 from seals.pades.values import SignatureValue
-from seals.placement import Mark
 
-PRODUCER = "Yinxin"
 _PERMISSIONS = {
     Permission.NOTHING: MDPPerm.NO_CHANGES,
     Permission.FORMS: MDPPerm.FILL_FORMS,
@@ -41,46 +38,32 @@ _PERMISSIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Remarks:
-    """What the signature dictionary says in words, and what it permits."""
-
-    name: str
-    reason: str | None
-    location: str | None
-    at: datetime
-    certify: Permission | None = None
-
-
-@dataclass(frozen=True)
-class SignatureOrder:
-    """What is written into the signature field and dictionary, and onto the pages."""
-
-    field: str
-    is_new: bool
-    """Whether the field has to be made; else it is there, and empty."""
-    marks: Sequence[Mark]
-    """The first is the field's own; the others become stamp annotations."""
-    picture: Picture | Drawing
-    ink: Ink
-    remarks: Remarks
-    flattened: bool = False
-    """The document forbids transparency (PDF/A-1), so that the seal covers what is under its strokes."""
-
-
 class Increment(IncrementalPdfFileWriter):
     """An increment that says nothing about the document: its XMP and Info stay as they are (ISO 19005-1 6.7.3)."""
 
-    def __init__(self, document: BinaryIO) -> None:
-        super().__init__(document, prev=open_pdf(document))
+    def __init__(self, document: BinaryIO, reader: PdfFileReader | None = None) -> None:
+        super().__init__(document, prev=reader or open_pdf(document))
 
     def _update_meta(self) -> None:
         return
 
 
-def sign(document: BinaryIO, order: SignatureOrder, value: SignatureValue) -> None:
-    """Add the signature to the document."""
-    _in_enough_space(document, lambda reserved: _sign(document, order, value, reserved))
+@dataclass(frozen=True)
+class Made:
+    """A signature as it was made."""
+
+    digest: bytes
+    """Of the byte range."""
+    start: int
+    """Where the value is left out of the byte range, with its brackets."""
+    stop: int
+    value: bytes
+    """DER."""
+
+
+def sign(document: BinaryIO, order: SignatureOrder, value: SignatureValue, begun: Hash) -> Made:
+    """Add the signature to the document; `begun` has taken in the document as it is."""
+    return _in_enough_space(document, lambda reserved: _sign(document, order, value, begun, reserved))
 
 
 def add_evidence(
@@ -96,24 +79,27 @@ def add_evidence(
     )
 
 
+Written = TypeVar("Written")
+
+
 class _SpaceTooSmallError(Exception):
     def __init__(self, reserved: int) -> None:
         super().__init__(reserved)
         self.reserved = reserved
 
 
-def _in_enough_space(document: BinaryIO, write: Callable[[int | None], Coroutine[Any, Any, None]]) -> None:
+def _in_enough_space(document: BinaryIO, write: Callable[[int | None], Coroutine[Any, Any, Written]]) -> Written:
     """Write into the space that a dry run measured; once more into twice as much; else `YinxinError`.
 
     Tokens of an authority may differ in length from the one of the dry run.
     """
     size = document.seek(0, 2)
     try:
-        boundary.run(write(None))
+        return boundary.run(write(None))
     except _SpaceTooSmallError as first:
         document.truncate(size)
         try:
-            boundary.run(write(2 * first.reserved))
+            return boundary.run(write(2 * first.reserved))
         except _SpaceTooSmallError as second:
             raise YinxinError(
                 Kind.UNAVAILABLE,
@@ -132,30 +118,63 @@ def _noticing_lack_of_space(reserved: int) -> Iterator[None]:
         raise
 
 
-async def _sign(document: BinaryIO, order: SignatureOrder, value: SignatureValue, reserved: int | None) -> None:
+async def _sign(
+    document: BinaryIO, order: SignatureOrder, value: SignatureValue, begun: Hash, reserved: int | None
+) -> Made:
+    size = document.seek(0, 2)
     writer = Increment(document)
     kept = piece_info(writer, value.bound, order.remarks.at) if value.bound else {}
     impression = Impression(writer, order.picture, order.ink, kept, archival(writer))
-    field, *others = order.marks
-    style = MarkStyle(impression=impression, mark=field)
-    signer = PdfSigner(_metadata(order, value), value.signer, stamp_style=style, new_field_spec=_new_field(order))
-    session = signer.init_signing_session(writer, existing_fields_only=not order.is_new)
-    session.system_time = order.remarks.at
+    if reserved is None:
+        reserved = await value.reserve()
+    signature: PdfSignedData
+    if direct.suffices(writer, order):
+        signature = direct.add_signature(writer, order, value, impression, reserved)
+    else:
+        signature = _signature_by_pyhanko(writer, order, value, impression, reserved)
     pages = PageTree(writer)
-    for number, mark in enumerate(others, 2):
+    for number, mark in enumerate(order.marks[1:], 2):
         page = pages.reference(mark.page)
         stamp = impression.stamp(mark, page, order.remarks.name, f"{order.field}.{number}")
         writer.register_annotation(page, writer.add_object(stamp))
-    if reserved is None:
-        reserved = await value.reserve()
-    tbs = session.prepare_tbs_document(None, reserved)
-    value.complete(session.sig_field["/V"])
-    prepared, _output = tbs.digest_tbs_document(in_place=True)
-    byte_range = 0, prepared.reserved_region_start, prepared.reserved_region_end
-    rest = document.seek(0, 2) - prepared.reserved_region_end
-    content = await value.over(prepared.document_digest, (*byte_range, rest))
-    with _noticing_lack_of_space(reserved):
-        tbs.cms_writer.send(content)
+    value.complete(signature)
+    return await _fill(document, size, writer, signature, value, begun.copy())
+
+
+def _signature_by_pyhanko(
+    writer: Increment, order: SignatureOrder, value: SignatureValue, impression: Impression, reserved: int
+) -> PdfSignedData:
+    """The signature in its field, with all that forms, locks, seed values and certification ask for."""
+    style = MarkStyle(impression=impression, mark=order.marks[0])
+    signer = PdfSigner(_metadata(order, value), value.signer, stamp_style=style, new_field_spec=_new_field(order))
+    session = signer.init_signing_session(writer, existing_fields_only=not order.is_new)
+    session.system_time = order.remarks.at
+    session.prepare_tbs_document(None, reserved)
+    signature: PdfSignedData = session.sig_field["/V"]
+    return signature
+
+
+async def _fill(
+    document: BinaryIO, size: int, writer: Increment, signature: PdfSignedData, value: SignatureValue, hashing: Hash
+) -> Made:
+    """Write the increment behind the document's octets, which `hashing` has taken in; then the value into its gap."""
+    writer.digest_aware_write = True
+    writer.write_in_place()
+    end = document.tell()
+    start, stop = signature.contents.offsets
+    signature.byte_range.fill_offsets(document, start, stop, end)
+    document.seek(size)
+    hashing.update(document.read(start - size))
+    document.seek(stop)
+    hashing.update(document.read())
+    digest = hashing.digest()
+    made = Made(digest, start, stop, await value.over(digest, (0, start, stop, end - stop)))
+    written = made.value.hex().upper().encode()
+    if len(written) > stop - start - len("<>"):
+        raise _SpaceTooSmallError(stop - start - len("<>"))
+    document.seek(start + len("<"))
+    document.write(written)
+    return made
 
 
 def _metadata(order: SignatureOrder, value: SignatureValue) -> PdfSignatureMetadata:

@@ -27,6 +27,7 @@ from seals.batch_work import LEASE, Worker
 from seals.client import SealServer
 from seals.contracts import SealingSupport, SupportSource
 from seals.levels import Level
+from seals.pades import values
 from seals.report import Verdict
 from seals.terms import SealingTerms
 from seals.webhooks import MOST_ATTEMPTS, verify_notice
@@ -211,7 +212,7 @@ def worker_of_its_own(service: Service, support: SupportSource) -> Worker:
 
 
 class Killing(OfficeSupport):
-    """Kills the process in which a time stamp is asked for the second time."""
+    """Kills the process in which a time stamp is asked for a second document; for the first, a dry run asks as well."""
 
     asked = 0
 
@@ -230,6 +231,7 @@ def test_a_worker_that_is_killed(service: Service, server: SealServer, plain: by
     service.context.storage.close()
 
     def work() -> None:
+        values.token_octets.clear()
         worker = worker_of_its_own(service, Killing(service.bureau.office))
         while worker.step():
             pass

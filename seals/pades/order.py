@@ -1,0 +1,40 @@
+"""What is to be written for a seal, whoever writes it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from seals.drawing import Drawing
+from seals.forms import Permission
+from seals.ink import Ink
+from seals.pades.appearance import Picture
+from seals.placement import Mark
+
+PRODUCER = "Yinxin"
+
+
+@dataclass(frozen=True)
+class Remarks:
+    """What the signature dictionary says in words, and what it permits."""
+
+    name: str
+    reason: str | None
+    location: str | None
+    at: datetime
+    certify: Permission | None = None
+
+
+@dataclass(frozen=True)
+class SignatureOrder:
+    """What is written into the signature field and dictionary, and onto the pages."""
+
+    field: str
+    is_new: bool
+    """Whether the field has to be made; else it is there, and empty."""
+    marks: Sequence[Mark]
+    """The first is the field's own; the others become stamp annotations."""
+    picture: Picture | Drawing
+    ink: Ink
+    remarks: Remarks
+    flattened: bool = False
+    """The document forbids transparency (PDF/A-1), so that the seal covers what is under its strokes."""
