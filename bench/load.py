@@ -93,13 +93,25 @@ def ab(port: int, body: Path, count: int = 8_000) -> float:
     return float(rate)
 
 
-def p99_at(port: int, requests: Requests, rate: float, seconds: float = 1) -> float:
+def p99_at(port: int, requests: Requests, rate: float, seconds: float = 1, *, connections: int = CONNECTIONS) -> float:
     """The 99th percentile of latency in milliseconds at so many requests per second."""
     command = ["taskset", "-c", LOAD_CORE, sys.executable, "-m", "bench.load", str(port), str(requests.file)]
-    command += [str(requests.size), str(rate), str(seconds)]
+    command += [str(requests.size), str(rate), str(seconds), str(connections)]
     result = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout)
     assert result["answered"] == result["sent"], result
     return float(result["p99_ms"])
+
+
+def p99_at_80(port: int, requests: Requests, *, rounds: int, connections: int = CONNECTIONS) -> tuple[float, float]:
+    """The least 99th percentile of the rounds, and the rate of that round, each at 80 % of the rate sustained just before.
+
+    Not of the best rate: this machine is shared, and has not the same speed from one second to the next.
+    """
+    tails = []
+    for _round in range(rounds):
+        rate = 0.8 * wrk(port, requests, 2, connections=connections)
+        tails.append((p99_at(port, requests, rate, connections=connections), rate))
+    return min(tails)
 
 
 _REPLY = b"HTTP/1.1 200"
@@ -121,10 +133,10 @@ class _Client:
         return come.count(_REPLY)
 
 
-def _at_rate(port: int, requests: Sequence[bytes], rate: float, seconds: float) -> dict[str, float]:
-    """Plain sockets, and never asleep: it has a core of its own, and must keep up with the server."""
+def _at_rate(port: int, requests: Sequence[bytes], rate: float, seconds: float, connections: int) -> dict[str, float]:
+    """Plain sockets. Asleep while there is nothing to do: the two cores may be one, whose halves slow each other."""
     gc.disable()
-    clients = [_Client(port) for _connection in range(CONNECTIONS)]
+    clients = [_Client(port) for _connection in range(connections)]
     by_number = {client.socket.fileno(): client for client in clients}
     poll = select.epoll()
     for number in by_number:
@@ -134,13 +146,15 @@ def _at_rate(port: int, requests: Sequence[bytes], rate: float, seconds: float) 
     deadline = begin + seconds + 10
     while len(latencies) < total and (now := time.perf_counter()) < deadline:
         while sent < total and begin + sent / rate <= now:
-            client = clients[sent % CONNECTIONS]
+            client = clients[sent % connections]
             # Due when the schedule says, not when it could be sent: a server that stalls is charged for all who wait.
             client.due.append(begin + sent / rate)
             client.socket.sendall(requests[sent % len(requests)])
             sent += 1
-            if not sent % CONNECTIONS:
+            if not sent % connections:
                 break  # being behind the schedule does not keep it from reading replies
+        pause = begin + sent / rate - time.perf_counter() if sent < total else deadline - now
+        select.select([poll], [], [], max(0, pause))  # to the microsecond, which epoll cannot
         for number, _event in poll.poll(0):
             client = by_number[number]
             replies = client.replies()
@@ -152,12 +166,19 @@ def _at_rate(port: int, requests: Sequence[bytes], rate: float, seconds: float) 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    for name, kind in (("port", int), ("file", Path), ("size", int), ("rate", float), ("seconds", float)):
+    for name, kind in (
+        ("port", int),
+        ("file", Path),
+        ("size", int),
+        ("rate", float),
+        ("seconds", float),
+        ("connections", int),
+    ):
         parser.add_argument(name, type=kind)
     given = parser.parse_args()
     content = given.file.read_bytes()[: given.size * 20_000]
     requests = [content[at : at + given.size] for at in range(0, len(content), given.size)]
-    print(json.dumps(_at_rate(given.port, requests, given.rate, given.seconds)))
+    print(json.dumps(_at_rate(given.port, requests, given.rate, given.seconds, given.connections)))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from pathlib import Path
 from subprocess import CalledProcessError
 
 from bench import Row, crl, renewed, report, row
-from bench.load import Requests, ab, get, p99_at, post, wrk
+from bench.load import Requests, ab, get, p99_at, p99_at_80, post, wrk
 from bench.ocsp_town import GOOD, HELD, OpensslTown, Server, Town, cfssl, found, nginx, ours, state_of
 from core.algorithms import SHA256, SM3, KeyKind
 from core.clock import SystemClock
@@ -154,11 +154,8 @@ def cached_rows(folder: Path, small: Town, big: Town, openssl: OpensslTown) -> l
                 lambda: openssl_rate(openssl, openssl.question),
                 between=lambda: check(server, big),
             )
-            tails = [
-                (p99_at(server.port, hot, 0.8 * cached), p99_at(static.port, files, 0.8 * cached))
-                for _round in range(ROUNDS)
-            ]
-        tail, control = (min(column) for column in zip(*tails, strict=True))
+            tail, tail_rate = p99_at_80(server.port, hot, rounds=ROUNDS)
+            control = min(p99_at(static.port, files, tail_rate) for _round in range(ROUNDS))
     return [
         row("cached_vs_nginx", cached, "per s", "nginx, static files kept open", static_rate),
         row("cached_vs_cfssl", cached, "per s", "cfssl ocspserve", peer_rate),
@@ -172,18 +169,17 @@ def cached_rows(folder: Path, small: Town, big: Town, openssl: OpensslTown) -> l
 def nonce_rows(folder: Path, town: Town, kind: KeyKind, label: str) -> list[Row]:
     """Signed for each question, beside the signature alone."""
     nonced = write(folder, town, f"nonced-{label}", 1_000, NONCE)
-    by_the_clock = []
     with ours(town) as server:
 
         def signed() -> float:
             answers, used = counted(server)["signed_once"], server.processor_seconds()
-            by_the_clock.append(wrk(server.port, nonced))
+            wrk(server.port, nonced)
             return (counted(server)["signed_once"] - answers) / (server.processor_seconds() - used)
 
         rate, raw_rate = best(signed, lambda: raw(kind), between=lambda: check(server, town))
         rows = [row(f"nonce_{label}_vs_raw", rate, "per s of processor", "the signature alone", raw_rate)]
         if kind is KeyKind.SM2:
-            tail = min(p99_at(server.port, nonced, 0.8 * max(by_the_clock)) for _round in range(ROUNDS))
+            tail, _rate = p99_at_80(server.port, nonced, rounds=ROUNDS)
             rows.append(row("nonce_sm2_p99_ms_at_80", tail, "ms", "goal", 20))
     return rows
 

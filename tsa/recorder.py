@@ -14,7 +14,7 @@ from tsa.records import MAXIMUM_GROUP, TimeWentBack, TokenRecord, record
 
 log = logging.getLogger(__name__)
 
-GROUP_SECONDS = 0.008
+GROUP_SECONDS = 0.004
 """From one group to the next, where several come at a time: a transaction takes the processor's time as well."""
 IDLE_SECONDS = 2
 """After that the thread ends, until there is something to record again."""
