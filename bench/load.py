@@ -103,7 +103,7 @@ def p99_at(port: int, requests: Requests, rate: float, seconds: float = 1, *, co
 
 
 def p99_at_80(port: int, requests: Requests, *, rounds: int, connections: int = CONNECTIONS) -> tuple[float, float]:
-    """The least 99th percentile of the rounds, and the rate of that round, each at 80 % of the rate sustained just before.
+    """The least 99th percentile of the rounds, each at 80 % of the rate sustained just before, and that rate.
 
     Not of the best rate: this machine is shared, and has not the same speed from one second to the next.
     """
