@@ -19,7 +19,7 @@ from tests.support.processes import CHECKOUT, environment
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PROGRAM = re.compile(r"^(?:\w+=\$\()?\(?(?:[A-Z_]+=\S+ )*(\w+)")
-_BUILT_IN = {"export", "cd", "for", "umask"}
+_BUILT_IN = {"export", "cd", "for", "umask", "while"}
 
 
 @dataclass
