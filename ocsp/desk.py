@@ -94,11 +94,11 @@ class Desk:
 
     def _tell(self, known: Kept, nonce: bytes | None, generation: int) -> Answer:
         """What was read before, and holds still."""
-        if nonce is not None:
-            return (
-                self._sign_once(known, int(self._clock.now().timestamp()), nonce) if self._allowance.take() else LIMITED
-            )
-        return Answer(known.response(), Count.CACHED, known) if known.signature else self._keep(known, generation)
+        if nonce is None:
+            return Answer(known.response(), Count.CACHED, known) if known.signature else self._keep(known, generation)
+        if not self._allowance.take():
+            return LIMITED
+        return self._sign_once(known, int(self._clock.now().timestamp()), nonce)
 
     def _find_and_sign(self, data: bytes, plain: OcspRequest | None, generation: int) -> Answer:
         is_common = plain is not None and plain.nonce is None
@@ -148,10 +148,9 @@ class Desk:
         if kept.status == response.UNKNOWN:
             return ""
         said = SHA256.of(SHA256.of(kept.letterhead.certificates) + kept.cert_id + kept.status).hex()[:32]
-        full = kept.next_update - kept.this_update == self.validity
-        return (
-            f"{said}-{self._end_of_half(kept.cert_id, kept.this_update):x}" if full else f"{said}-{kept.next_update:x}"
-        )
+        is_full = kept.next_update - kept.this_update == self.validity
+        end = self._end_of_half(kept.cert_id, kept.this_update) if is_full else kept.next_update
+        return f"{said}-{end:x}"
 
     def _end_of_half(self, cert_id: bytes, this_update: int) -> int:
         half = self.validity // 2

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from core.algorithms import DIGESTS
 from core.asn1.names import describe_name
@@ -36,8 +37,7 @@ class Signatory:
     letterhead: Letterhead
 
 
-@dataclass(frozen=True)
-class Findings:
+class Findings(NamedTuple):
     """What will be answered, before it is signed."""
 
     answers: tuple[tuple[CertId, bytes], ...]
