@@ -10,7 +10,7 @@ from core.algorithms import ALGORITHMS, Algorithm, Digest
 from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from seals import http_models as wire
+from seals.api import models as wire
 from seals.contracts import Evidence, SealingSupport
 from seals.documents import Document, opened, size_and_sha256
 from seals.documents.pdf import seal_pdf

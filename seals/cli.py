@@ -7,19 +7,19 @@ import click
 from core.cli import Group, Output, output_option
 from core.home import Home
 from core.i18n import _
-from seals.api_key_cli import api_key
+from seals.api.api_key_cli import api_key
+from seals.electronic.cli import inspect_command
 from seals.folder_cli import stamp_folder
-from seals.inspect_cli import inspect_command
-from seals.picture_cli import clean, draw
-from seals.printing import print_report, print_summary
+from seals.pictures.cli import clean, draw
 from seals.receipt_cli import receipt
-from seals.register_cli import group as register
-from seals.registered import list_seals
-from seals.report import Verdict
+from seals.register.cli import group as register
+from seals.register.registered import list_seals
+from seals.register.use_cli import permit, uses
 from seals.stamp_cli import stamp
-from seals.trust import load_trust
-from seals.use_cli import permit, uses
-from seals.verification import verify_pdf
+from seals.verification.printing import print_report, print_summary
+from seals.verification.report import Verdict
+from seals.verification.trust import load_trust
+from seals.verification.verification import verify_pdf
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 

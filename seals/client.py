@@ -22,7 +22,7 @@ from core.api.client import TIMEOUT, problem_of, safe_address, trust
 from core.clock import Clock, SystemClock
 from core.errors import Kind, YinxinError
 from core.i18n import _, current_language
-from seals import http_models as wire
+from seals.api import models as wire
 from seals.by_digest import sealed_by_digest
 from seals.documents import Document, opened
 from seals.sealing import SealedDocument
@@ -134,7 +134,7 @@ class SealServer:
         return self._ask("GET", f"/batches/{_segment(batch)}/documents/{position}", b"", {}, {}).content
 
     def webhook_key(self) -> wire.WebhookKey:
-        """What the requests to webhooks are checked with (`seals.webhooks.verify_notice`)."""
+        """What the requests to webhooks are checked with (`seals.batches.webhooks.verify_notice`)."""
         return self._get("/webhook-key", wire.WebhookKey)
 
     def _get(self, path: str, reply: type[Reply], query: dict[str, Any] | None = None) -> Reply:

@@ -19,19 +19,19 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.store import KeyStore
 from seals import records
-from seals.api_keys import CallingSystem, Scope, require_use
-from seals.batch_records import digest_uses
-from seals.bounds import Use
+from seals.api.api_keys import CallingSystem, Scope, require_use
+from seals.batches.records import digest_uses
 from seals.contracts import Evidence, People, SupportSource
 from seals.forms import Form
 from seals.levels import Level
 from seals.pades import boundary
 from seals.pades.timestamper import CheckedTimeStamper
 from seals.pades.values import PadesValue
-from seals.registered import find
+from seals.register.bounds import Use
+from seals.register.registered import find
+from seals.register.uses import Sealed, record, usable
 from seals.sealing import require_support, require_usable
 from seals.use import in_use, noting_tokens
-from seals.uses import Sealed, record, usable
 
 OPEN_FOR = timedelta(hours=1)
 """So long after a signature its document timestamp is given."""

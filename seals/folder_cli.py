@@ -17,8 +17,8 @@ from core.i18n import _
 from seals.cli_options import people_of, support_of
 from seals.folder import Outcome, Sealer, documents_in, seal_folder
 from seals.levels import Level
-from seals.placing import asked_place
-from seals.registered import find
+from seals.placement.placing import asked_place
+from seals.register.registered import find
 from seals.stamp_cli import ACTOR, place_options
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)

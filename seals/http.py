@@ -12,14 +12,16 @@ from core.home import Home
 from core.http import STATUS, register_errors
 from core.i18n import _, current_language
 from core.output import for_people
-from seals import http_batches, http_digests, http_seals
+from seals.api import digests as http_digests
+from seals.api import seals as http_seals
+from seals.api.access import calling_system
+from seals.api.desk import Desk
+from seals.batches import http as http_batches
 from seals.contracts import People, SupportSource
-from seals.http_access import calling_system
-from seals.http_desk import Desk
-from seals.presentation import document_facts, signature_facts
-from seals.report import Report
-from seals.trust import load_trust
-from seals.verification import verify_pdf
+from seals.verification.presentation import document_facts, signature_facts
+from seals.verification.report import Report
+from seals.verification.trust import load_trust
+from seals.verification.verification import verify_pdf
 
 PREFIX = "/api/seals/v1"
 INTERFACE = Interface(

@@ -8,7 +8,7 @@ from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.client import SealServer
-from seals.placement import AtKeyword, InField, Placement, Straddling
+from seals.placement.placement import AtKeyword, InField, Placement, Straddling
 from seals.sealing import SealedDocument
 from seals.terms import SealingTerms
 from seals.use import UseOrder

@@ -15,10 +15,10 @@ from core.i18n import _
 from seals import use
 from seals.cli_options import people_of, support_of
 from seals.forms import Permission
-from seals.ink import Blending, Ink
 from seals.levels import Level
-from seals.placement import MOST_PAGES_STRADDLED, Edge, Origin, Which
-from seals.placing import asked_place
+from seals.pictures.ink import Blending, Ink
+from seals.placement.placement import MOST_PAGES_STRADDLED, Edge, Origin, Which
+from seals.placement.placing import asked_place
 
 ACTOR = "command"
 _FILE = click.Path(path_type=Path, dir_okay=False)

@@ -9,10 +9,20 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.documents import Document
 from seals.forms import Permission
-from seals.ink import Blending, Ink
 from seals.levels import Level
-from seals.pages import ALL_PAGES, Pages
-from seals.placement import MOST_PAGES_STRADDLED, AtKeyword, Edge, InField, Origin, Place, Placement, Straddling, Which
+from seals.pictures.ink import Blending, Ink
+from seals.placement.pages import ALL_PAGES, Pages
+from seals.placement.placement import (
+    MOST_PAGES_STRADDLED,
+    AtKeyword,
+    Edge,
+    InField,
+    Origin,
+    Place,
+    Placement,
+    Straddling,
+    Which,
+)
 from seals.use import UseOrder
 
 _WORD = "^[^\\x00-\\x1f\\x7f]*$"

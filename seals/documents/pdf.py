@@ -14,9 +14,7 @@ from seals.documents.pdf_pages import PdfPages
 from seals.documents.pdf_proof import Proof, require_level
 from seals.documents.pdf_repair import repaired
 from seals.forms import Form, Permission
-from seals.ink import FULL_INK, Ink
 from seals.levels import Level
-from seals.marks import marks
 from seals.pades import reading, writing
 from seals.pades.appearance import read_picture
 from seals.pades.boundary import translated_errors
@@ -25,7 +23,9 @@ from seals.pades.order import Remarks, SignatureOrder
 from seals.pades.pdfa import archival
 from seals.pades.timestamper import CheckedTimeStamper
 from seals.pades.values import PadesValue, SignatureValue
-from seals.placement import InField, Place
+from seals.pictures.ink import FULL_INK, Ink
+from seals.placement.marks import marks
+from seals.placement.placement import InField, Place
 from seals.sealing import Seal, SealedDocument, require_support, require_usable
 
 ValueMaker = Callable[[Seal, CheckedTimeStamper | None], SignatureValue]

@@ -4,7 +4,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from seals.documents.pdf_text import PdfText
 from seals.pades import reading
-from seals.placement import Box, PageGeometry
+from seals.placement.placement import Box, PageGeometry
 
 
 class PdfPages:

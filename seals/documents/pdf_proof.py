@@ -24,10 +24,10 @@ from seals.pades.binding import kept_seal
 from seals.pades.boundary import translated_errors
 from seals.pades.values import PadesValue, SignatureValue
 from seals.pades.writing import Made
-from seals.report import Report, Verdict
 from seals.sealing import Seal, self_issued
 from seals.tokens import Token
-from seals.verification import Trust, verify_pdf
+from seals.verification.report import Report, Verdict
+from seals.verification.verification import Trust, verify_pdf
 
 HOLDS_FOR = timedelta(hours=1)
 """So long what stays the same is not verified again."""

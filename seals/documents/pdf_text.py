@@ -11,7 +11,7 @@ import pypdfium2.raw
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from seals.placement import Box
+from seals.placement.placement import Box
 
 _PDFIUM = Lock()
 """PDFium may not be used by two threads at once."""

@@ -10,6 +10,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from core.algorithms import Algorithm
 from core.asn1.ses import Seal
 from core.errors import YinxinError
+from seals.electronic.seal_check import CheckedSeal, check_seal
 from seals.pades import reading
 from seals.pades.assessment import Assessment, Judge, JudgedTimestamp, Outcome
 from seals.pades.binding import bound_seal
@@ -20,7 +21,6 @@ from seals.pades.gm_reading import StoredGmSignature, read_gm_signature
 from seals.pades.gm_reading import judge as judge_gm
 from seals.pades.reading import FilledField
 from seals.pades.signatures import CADES_SUB_FILTER, Changes, StoredSignature, changes_after, read_signature
-from seals.seal_check import CheckedSeal, check_seal
 
 
 @dataclass(frozen=True)

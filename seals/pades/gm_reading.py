@@ -1,7 +1,7 @@
 """Signatures of the GM form (`/GM.sm2seal`) as they lie in a document, ours and others', and their judgement.
 
 The order of the checks is that of GB/T 38540-2020: format, seal, signer's certificate in the seal, signature value,
-certificate at the time of signing, time stamp, original. The seal itself is checked in `seals.seal_check`.
+certificate at the time of signing, time stamp, original. The seal itself is checked in `seals.electronic.seal_check`.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from core.asn1.ses_structures import Version
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
-from seals.making import seal_algorithm
+from seals.electronic.making import seal_algorithm
 from seals.pades import boundary, byte_range
 from seals.pades.assessment import Assessment, Judge, Outcome
 from seals.pades.evidence import Knowledge, in_time

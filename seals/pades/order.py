@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from seals.drawing import Drawing
 from seals.forms import Permission
-from seals.ink import Ink
 from seals.pades.appearance import Picture
-from seals.placement import Mark
+from seals.pictures.drawing import Drawing
+from seals.pictures.ink import Ink
+from seals.placement.placement import Mark
 
 PRODUCER = "Yinxin"
 

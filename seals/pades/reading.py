@@ -15,7 +15,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.pades import hybrid
 from seals.pades.boundary import translated_errors
-from seals.placement import PageGeometry
+from seals.placement.placement import PageGeometry
 
 _DEEPEST_PAGE_TREE = 64
 

@@ -37,8 +37,8 @@ def test_the_lists_of_words_hold_every_state_reason_and_role() -> None:
     from ra.moves import MOVES
     from ra.moves import State as RequestState
     from ra.roles import Role
-    from seals.life import State as SealState
-    from seals.statements import Act
+    from seals.register.life import State as SealState
+    from seals.register.statements import Act
 
     for kind in (State, Reason, PersonState, RequestState, Role, Move, MOVES, SealState, Act):
         assert {str(one) for one in kind} <= WORDS

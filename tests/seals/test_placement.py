@@ -15,12 +15,12 @@ from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 from core.errors import Kind, YinxinError
 from seals.contracts import SealingSupport
 from seals.documents.pdf import seal_pdf
-from seals.ink import FULL_INK, Blending, Ink
 from seals.levels import Level
-from seals.marks import marks
-from seals.pages import Pages
-from seals.picture import RoundSeal
-from seals.placement import (
+from seals.pictures.ink import FULL_INK, Blending, Ink
+from seals.pictures.picture import RoundSeal
+from seals.placement.marks import marks
+from seals.placement.pages import Pages
+from seals.placement.placement import (
     AtKeyword,
     Box,
     Edge,
@@ -32,7 +32,7 @@ from seals.placement import (
     Straddling,
     Which,
 )
-from seals.placing import asked_place
+from seals.placement.placing import asked_place
 from seals.sealing import Seal
 from tests.support import pdf
 from tests.support.pages import SCALE, pdf_of, red_box, rendered

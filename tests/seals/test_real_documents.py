@@ -20,12 +20,12 @@ from seals.contracts import SealingSupport
 from seals.documents import Document
 from seals.documents.formats import seal_document
 from seals.documents.pdf import seal_pdf
-from seals.ink import Ink
 from seals.levels import Level
-from seals.picture import RoundSeal
-from seals.placement import AtKeyword, Placement, Straddling
-from seals.report import Verdict
+from seals.pictures.ink import Ink
+from seals.pictures.picture import RoundSeal
+from seals.placement.placement import AtKeyword, Placement, Straddling
 from seals.sealing import Seal, SealedDocument
+from seals.verification.report import Verdict
 from tests.support.pages import red_box
 from tests.support.sealing import NAME, PLACE, Office, blank_pdf, picture
 

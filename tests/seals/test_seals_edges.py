@@ -18,7 +18,7 @@ from core.home import Home
 from core.keys import passphrase
 from core.keys.private_key import Sm2Key
 from core.storage import Storage, metadata
-from seals import api_keys
+from seals.api import api_keys
 from seals.cli import group
 from seals.contracts import PEOPLE, SUPPORT, SealingSupport
 from seals.http import create_app

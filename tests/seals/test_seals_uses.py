@@ -25,15 +25,15 @@ from core.refusals import RefusedError
 from core.statements import sign_statement
 from core.storage import Storage
 from seals import records, use
-from seals.bounds import BEIJING, Bounds, Use, bounds_of, day_of, require_within
 from seals.contracts import SealingSupport
 from seals.levels import Level
-from seals.permissions import UsePermission, parse_permission, permit, submit_permission
-from seals.placement import Placement
-from seals.registered import find
-from seals.report import Verdict
-from seals.statements import Act, Statement
-from seals.uses import Sealed, UseRecord, list_uses, record, usable
+from seals.placement.placement import Placement
+from seals.register.bounds import BEIJING, Bounds, Use, bounds_of, day_of, require_within
+from seals.register.permissions import UsePermission, parse_permission, permit, submit_permission
+from seals.register.registered import find
+from seals.register.statements import Act, Statement
+from seals.register.uses import Sealed, UseRecord, list_uses, record, usable
+from seals.verification.report import Verdict
 from tests.support.seal_people import (
     AUDITOR,
     CUSTODIAN,

@@ -14,13 +14,13 @@ from core.keys.signer import Signer
 from core.keys.store import KeyStore
 from core.refusals import RefusedError
 from core.statements import SignedStatement
-from seals import register
 from seals.contracts import Duty, Official, SealingSupport, Session
-from seals.kinds import SealKind
-from seals.life import State
-from seals.making import Maker
-from seals.orders import SealOrder
-from seals.statements import Act
+from seals.electronic.making import Maker
+from seals.register import register
+from seals.register.kinds import SealKind
+from seals.register.life import State
+from seals.register.orders import SealOrder
+from seals.register.statements import Act
 from tests.support import pki
 from tests.support.sealing import NAME, Office, picture
 

@@ -14,9 +14,9 @@ from core.refusals import RefusedError
 from ra import personnel
 from ra.operators import OperatorSession, open_session
 from ra.roles import Role
-from seals import register, registered
-from seals.life import State
-from seals.statements import Act
+from seals.register import register, registered
+from seals.register.life import State
+from seals.register.statements import Act
 from yinxin.demo import cast
 from yinxin.seal_people import SealPeople
 

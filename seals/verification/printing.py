@@ -1,0 +1,42 @@
+"""Reports in words and tables, for people at a terminal; the same call prints JSON for programs."""
+
+from collections.abc import Sequence
+
+from core.i18n import _
+from core.output import Output
+from seals.verification.presentation import Facts, document_facts, signature_facts
+from seals.verification.report import Report, SignatureReport
+
+
+def print_report(output: Output, report: Report) -> None:
+    """One document, in full."""
+    if output.json:
+        output.details(report.as_json(), {})
+        return
+    _print_facts(output, document_facts(report))
+    for signature in report.signatures:
+        output.done("")
+        _print_facts(output, signature_facts(signature))
+
+
+def print_summary(output: Output, reports: Sequence[Report]) -> None:
+    """Many documents, a line for each."""
+    rows = [
+        {
+            **report.as_json(),
+            "verdict_words": report.verdict.words,
+            "seals": [signature.claims.name or signature.field for signature in _seals(report)],
+            "reasons": "; ".join(dict.fromkeys(finding.text for finding in report.all_findings())),
+        }
+        for report in reports
+    ]
+    headings = {"document": _("Document"), "verdict_words": _("Verdict"), "seals": _("Seals"), "reasons": _("Because")}
+    output.table(rows, headings)
+
+
+def _print_facts(output: Output, facts: Facts) -> None:
+    output.details(dict(facts), {label: label for label, _value in facts})
+
+
+def _seals(report: Report) -> list[SignatureReport]:
+    return [signature for signature in report.signatures if signature.kind == "seal"]
