@@ -5,7 +5,8 @@ What differs between two seals below B-LT is the document, its digest, the signa
 and all that stays the same was verified within the hour, nothing is left that could differ.
 """
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import BytesIO
 from typing import BinaryIO
@@ -47,7 +48,7 @@ class Proof:
     field: str
     made: Made
     value: SignatureValue
-    password: str | None = field(default=None, repr=False)
+    password: str | None = dataclasses.field(default=None, repr=False)
 
 
 def require_level(

@@ -22,12 +22,7 @@ def unlock(reader: PdfFileReader, password: str | None) -> None:
     `YinxinError`: unsupported if there is no password or another kind of encryption, forbidden if it is a wrong one.
     """
     handler = _standard(reader)
-    if handler is None:
-        return
-    if handler.pdf_mac_enabled:
-        # ISO/TS 32004: what is added would need a new code, which few programs check and we do not write.
-        raise YinxinError(Kind.UNSUPPORTED, _("the PDF is protected by an integrity code, which is not supported"))
-    if _authenticate(reader, handler, password) is AuthStatus.FAILED:
+    if handler is not None and _authenticate(reader, handler, password) is AuthStatus.FAILED:
         raise no_password(password)
 
 
@@ -49,12 +44,21 @@ def no_password(password: str | None) -> YinxinError:
 def require_permission_to_change(
     reader: PdfFileReader, password: str | None, *, new_field: bool, annotations: bool
 ) -> None:
-    """Return if a seal may be added by whoever knows this password; `YinxinError` (forbidden) otherwise.
+    """Return if a seal may be added by whoever knows this password; `YinxinError` (forbidden, unsupported) otherwise.
 
     `new_field`: a signature field has to be made; `annotations`: there are stamps beside the field.
     """
     handler = _standard(reader)
-    if handler is None or _authenticate(reader, handler, password) is AuthStatus.OWNER:
+    if handler is None:
+        return
+    if handler.pdf_mac_enabled:
+        # ISO/TS 32004: what is added would need a new code, which few programs check and we do not write.
+        raise YinxinError(
+            Kind.UNSUPPORTED,
+            _("the encrypted PDF has an integrity code (ISO/TS 32004), which a seal would break"),
+            remedy=_("save it without the code first"),
+        )
+    if _authenticate(reader, handler, password) is AuthStatus.OWNER:
         return
     allowed = handler.perms
     annotating = Permissions.ALLOW_ANNOTS_FORM_FILLING in allowed

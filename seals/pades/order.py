@@ -1,7 +1,8 @@
 """What is to be written for a seal, whoever writes it."""
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from seals.forms import Permission
@@ -38,5 +39,5 @@ class SignatureOrder:
     remarks: Remarks
     flattened: bool = False
     """The document forbids transparency (PDF/A-1), so that the seal covers what is under its strokes."""
-    password: str | None = field(default=None, repr=False)
+    password: str | None = dataclasses.field(default=None, repr=False)
     """Of the document, if it is encrypted."""
