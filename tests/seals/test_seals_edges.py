@@ -178,7 +178,8 @@ def test_the_exit_code_is_the_worst_verdict(
     [
         (["stamp", "none", "notice.pdf", "--at", "100,100"], "no seal of this name"),
         (["stamp", "office", "notice.pdf", "--at", "middle"], "not a place on a page"),
-        (["stamp", "office", "notice.pdf"], "placed in one way"),
+        (["stamp", "office", "notice.pdf"], "no empty signature field that waits for it (say it: --at X,Y, --keyword"),
+        (["stamp", "office", "notice.pdf", "--page", "2"], "not where on it"),
         (["stamp", "office", "notice.pdf", "--at", "9,9", "--field", "F"], "placed in one way"),
         (["stamp", "office", "notice.pdf", "--keyword", "盖章处"], "not found on the pages 1 to 2"),
         (["stamp", "office", "notice.pdf", "--field", "F"], "no empty signature field"),
