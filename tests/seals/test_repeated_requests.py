@@ -72,7 +72,7 @@ def _ask_and_die(service: Service, ask: Ask) -> None:
         kept(*arguments)
         os._exit(9)
 
-    api_service._answer = dying
+    vars(api_service)["_answer"] = dying
     ask()
 
 
