@@ -203,6 +203,7 @@ def test_a_withdrawn_permission_is_not_used(seals: Bureau) -> None:
         (told,) = [one for one in read_entries(connection, limit=9) if one["act"] == "seals.use.withdraw"]
         kept = connection.scalar(sa.select(records.use_permissions.c.withdrawal).limit(1))
     assert (told["actor"], told["details"]["number"], told["details"]["why"]) == (CUSTODIAN, number, "a mistake")
+    assert kept is not None
     assert check(kept).certificate == seals.crew[CUSTODIAN].certificate
     assert told["details"]["statement"] == SM3.of(kept).hex()
 
