@@ -12,7 +12,7 @@ from core.home import Home
 from core.i18n import _
 from seals.cli_options import FILE
 from seals.electronic.inspection import Inspection, inspect
-from seals.verification.report import CertificateFacts
+from seals.verification.facts import CertificateFacts
 from seals.verification.trust import load_trust
 from seals.verification.verification import Trust
 

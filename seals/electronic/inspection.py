@@ -22,7 +22,8 @@ from seals.electronic.makers import judge_maker
 from seals.electronic.making import check_maker_signature, seal_algorithm
 from seals.electronic.seal_check import names_certificate
 from seals.tokens import time_of
-from seals.verification.report import CertificateFacts, Finding, Verdict, plain
+from seals.verification.facts import CertificateFacts
+from seals.verification.report import Finding, Verdict, plain
 from seals.verification.verification import Trust
 
 SCHEMA = "yinxin-seal-inspection/1"

@@ -9,16 +9,8 @@ from seals.levels import Level
 from seals.pades.assessment import Assessment, JudgedTimestamp, Outcome
 from seals.pades.examination import Examined, ExaminedSignature, ExaminedTimestamp, FieldFacts, Unreadable
 from seals.pades.signatures import Change, Changes
-from seals.verification.report import (
-    CertificateFacts,
-    ChangeFacts,
-    Claims,
-    ElectronicSealFacts,
-    Finding,
-    SignatureReport,
-    TimestampFacts,
-    Verdict,
-)
+from seals.verification.facts import CertificateFacts, ChangeFacts, Claims, ElectronicSealFacts, TimestampFacts
+from seals.verification.report import Finding, SignatureReport, Verdict
 
 
 def report_of(examined: Examined) -> SignatureReport:

@@ -1,7 +1,8 @@
 """What people are told of a report: labels and values, the same at a terminal and on a page."""
 
 from core.i18n import _
-from seals.verification.report import ElectronicSealFacts, Report, SignatureReport
+from seals.verification.facts import ElectronicSealFacts
+from seals.verification.report import Report, SignatureReport
 
 Facts = list[tuple[str, object]]
 """Label and value, in the order of importance; what is not known is left out."""

@@ -6,13 +6,20 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from asn1crypto import x509
-
-from core.asn1.names import describe_name
-from core.certificates import serial_text
 from core.i18n import _
 from seals.levels import Level
 from seals.ordering import Ordered
+from seals.verification.facts import (
+    NO_CLAIMS,
+    CertificateFacts,
+    ChangeFacts,
+    Claims,
+    ElectronicSealFacts,
+    Place,
+    TimestampFacts,
+)
+from seals.verification.kinds import FileKind
+from seals.verification.questions import Check
 
 SCHEMA = "yinxin-seal-report/1"
 
@@ -54,86 +61,13 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class CertificateFacts:
-    """What people recognise a certificate by."""
-
-    subject: str
-    issuer: str
-    serial_number: str
-    """Hexadecimal."""
-    not_before: datetime
-    not_after: datetime
-    sha256: str
-    """Hexadecimal."""
-
-    @classmethod
-    def of(cls, certificate: bytes) -> "CertificateFacts":
-        """The facts of a certificate in DER."""
-        body = x509.Certificate.load(certificate)
-        return cls(
-            describe_name(body.subject.dump()),
-            describe_name(body.issuer.dump()),
-            serial_text(body.serial_number),
-            body.not_valid_before,
-            body.not_valid_after,
-            body.sha256.hex(),
-        )
-
-
-@dataclass(frozen=True)
-class TimestampFacts:
-    """A timestamp, over the signature value or over the document."""
-
-    kind: str
-    """`signature` or `document`."""
-    at: datetime
-    authority: CertificateFacts | None
-    trusted: bool
-
-
-@dataclass(frozen=True)
-class ChangeFacts:
-    """What happened to the document after the signature."""
-
-    level: str
-    """`none`, `permitted` or `suspicious`."""
-    rule: str
-    """The rule that permits or forbids it."""
-    text: str
-
-
-@dataclass(frozen=True)
-class Claims:
-    """What the signature dictionary says in words; nothing proves it but the signer's own signature."""
-
-    name: str | None = None
-    reason: str | None = None
-    location: str | None = None
-
-
-@dataclass(frozen=True)
-class ElectronicSealFacts:
-    """The electronic seal (SESeal) that a signature was made with."""
-
-    identifier: str
-    name: str
-    version: int
-    """Of the structure: 4 is GB/T 38540-2020, 5 GM/T 0031-2025, 1 GM/T 0031-2014."""
-    maker: CertificateFacts
-    maker_trusted: bool
-    """Whether the maker's certificate leads to a trusted authority; its revocation is not looked at."""
-    created: datetime
-    valid_from: datetime
-    valid_until: datetime
-
-
-@dataclass(frozen=True)
 class SignatureReport:
     """One signature."""
 
     field: str
+    """The form field; empty outside a PDF."""
     kind: str
-    """`seal` or `document-timestamp`."""
+    """`seal` or `document-timestamp`; outside a PDF also `electronic-seal`, `timestamp` and `evidence-record`."""
     verdict: Verdict
     findings: Sequence[Finding] = ()
     sub_filter: str = ""
@@ -149,13 +83,23 @@ class SignatureReport:
     chain: Sequence[str] = ()
     """The issuers' subjects, up to the trust anchor; empty if none was reached."""
     anchor: str | None = None
+    issuers: Sequence[CertificateFacts] = ()
+    """The certificates of the chain, nearest first, the trust anchor last."""
     claimed_time: datetime | None = None
     proven_time: datetime | None = None
     revoked_at: datetime | None = None
     timestamps: Sequence[TimestampFacts] = ()
-    claims: Claims = Claims()
+    claims: Claims = NO_CLAIMS
     electronic_seal: ElectronicSealFacts | None = None
     """The seal that it is bound to, if it is bound to one."""
+    proven_by: TimestampFacts | None = None
+    """The time stamp that proves `proven_time`."""
+    checks: Sequence[Check] = ()
+    """Question by question."""
+    revision: int | None = None
+    """The revision of the file that it is part of; the first is 1."""
+    places: Sequence[Place] = ()
+    """Where it is seen; none if it is invisible."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +117,9 @@ class Report:
     findings: Sequence[Finding] = ()
     """About the document as a whole."""
     signatures: Sequence[SignatureReport] = field(default=())
+    kind: FileKind = FileKind.PDF
+    revisions: int | None = None
+    """How many revisions a PDF has."""
 
     def as_json(self) -> dict[str, Any]:
         """The report for programs, in the schema `yinxin-seal-report/1`: JSON values only."""
