@@ -40,7 +40,7 @@ class Row:
     seals: str = ""
     """The signers' names, in the order of signing."""
     proven: str = ""
-    """The proven time of each seal (ISO 8601); `-` where there is none."""
+    """The proven time of each seal (ISO 8601), or `none`."""
     codes: str = ""
     """Of the findings; for programs."""
     reasons: str = ""
@@ -126,7 +126,7 @@ def _row(document: str, report: Report, size: str, modified: str, grounds: str) 
         document,
         report.verdict.value,
         _LIST.join(one.claims.name or (one.signer.subject if one.signer else one.field) for one in seals),
-        _LIST.join(one.proven_time.isoformat() if one.proven_time else "-" for one in seals),
+        _LIST.join(one.proven_time.isoformat() if one.proven_time else "none" for one in seals),
         _LIST.join(dict.fromkeys(one.code for one in findings)),
         _LIST.join(dict.fromkeys(one.text for one in findings)),
         report.sha256,
@@ -164,7 +164,7 @@ class Ledger:
                 subject=str(self.path),
                 remedy=_("choose another name or remove it"),
             )
-        rows = [Row(**line) for line in reader if None not in line.values() and None not in line]
+        rows = [_read(line) for line in reader if None not in line.values() and None not in line]
         return {row.document: row for row in rows if row.grounds == grounds and _lies_there(folder, row)}
 
     @contextmanager
@@ -196,6 +196,17 @@ def _add(file: IO[str], row: Row) -> None:
     file.flush()
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
 def _cells(row: Row) -> dict[str, str]:
     """What a spreadsheet would take for a formula gets a space before it: names come from strangers."""
-    return {name: f" {text}" if text[:1] in ("=", "+", "@", "\t", "\r") else text for name, text in asdict(row).items()}
+    return {name: f" {text}" if text.startswith(_FORMULA) else text for name, text in asdict(row).items()}
+
+
+def _read(line: dict[str, str]) -> Row:
+    return Row(**{name: _without_guard(text) for name, text in line.items()})
+
+
+def _without_guard(text: str) -> str:
+    return text[1:] if text.startswith(" ") and text[1:].startswith(_FORMULA) else text
