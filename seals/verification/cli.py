@@ -7,14 +7,18 @@ from pathlib import Path
 
 import click
 
+from core import files
 from core.cli import Command, Output, output_option
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
 from seals.cli_options import FILE
+from seals.verification.etsi_report import unnamed_algorithms
 from seals.verification.folder import FolderWork, Ledger, Row, documents_in, grounds_of, verify_folder
 from seals.verification.printing import print_report, print_rows, print_summary
-from seals.verification.report import Verdict
+from seals.verification.report import Report, Verdict
+from seals.verification.report_files import ReportForm, form_of, written_report
+from seals.verification.report_seal import report_sealing
 from seals.verification.trust import load_trust
 from seals.verification.verification import Trust, verify_pdf
 
@@ -27,6 +31,7 @@ from seals.verification.verification import Trust, verify_pdf
     ),
     example="yinxin seals verify notice-sealed.pdf\n"
     "yinxin seals verify *.pdf --trust demo/trust --json\n"
+    "yinxin seals verify notice-sealed.pdf --report notice-report.html\n"
     "yinxin seals verify archive --results archive.csv --workers 2",
 )
 @click.argument(
@@ -43,6 +48,15 @@ from seals.verification.verification import Trust, verify_pdf
     type=FILE,
     help=_("For a FOLDER: a .csv with a line for each document. The same command goes on after an interruption."),
 )
+@click.option(
+    "--report",
+    type=FILE,
+    help=_("For one FILE: write the report as .html, .json, .pdf or .xml (ETSI TS 119 102-2)."),
+)
+@click.option(
+    "--seal",
+    help=_("For a report in .pdf: the seal of the register that it is sealed with; else report_seal of [seals]."),
+)
 @click.option("--workers", type=click.IntRange(1, 256), help=_("For a FOLDER: processes; else one for each core."))
 @output_option
 @click.pass_obj
@@ -52,10 +66,16 @@ def verify(
     trust: Path | None,
     crls: tuple[Path, ...],
     results: Path | None,
+    report: Path | None,
+    seal: str | None,
     workers: int | None,
     output: Output,
 ) -> int:
     """Verify documents."""
+    if report:
+        form_of(report)
+        if len(documents) > 1 or documents[0].is_dir():
+            raise YinxinError(Kind.INVALID, _("a report is about one document"), remedy=_("name one file"))
     trusted = load_trust(trust or home.trust, crls)
     if any(document.is_dir() for document in documents):
         return _verify_folder(home, _only(documents), trusted, results, workers or os.cpu_count() or 1, output)
@@ -65,11 +85,27 @@ def verify(
         verify_pdf(document, trusted, home.clock, name=document.name)
         for document in output.track(documents, _("Verifying"))
     ]
+    if report:
+        _write_report(home, report, reports[0], documents[0], seal, output)
     if len(reports) == 1:
         print_report(output, reports[0])
     else:
         print_summary(output, reports)
     return max(report.verdict for report in reports).exit_code
+
+
+def _write_report(home: Home, path: Path, report: Report, document: Path, seal: str | None, output: Output) -> None:
+    form = form_of(path)
+    sealing = report_sealing(home, seal) if form is ReportForm.PDF else None
+    files.write(path, written_report(form, report, files.read(document), sealing))
+    if form is ReportForm.PDF and sealing is None:
+        output.note(_("The report is not sealed: that is done at the centre, with report_seal of [seals] or --seal."))
+    if form is ReportForm.XML and (unnamed := unnamed_algorithms(report)):
+        output.note(
+            _("ETSI TS 119 102-2 has no name for {algorithms}; the report says so.").format(
+                algorithms=", ".join(unnamed)
+            )
+        )
 
 
 def _only(documents: tuple[Path, ...]) -> Path:

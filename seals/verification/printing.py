@@ -6,7 +6,7 @@ from dataclasses import asdict
 from core.i18n import _
 from core.output import Output
 from seals.verification.folder import Row
-from seals.verification.presentation import Facts, document_facts, signature_facts
+from seals.verification.presentation import Facts, told
 from seals.verification.report import Report, SignatureReport, Verdict
 
 
@@ -15,10 +15,14 @@ def print_report(output: Output, report: Report) -> None:
     if output.json:
         output.details(report.as_json(), {})
         return
-    _print_facts(output, document_facts(report))
-    for signature in report.signatures:
+    words = told(report)
+    _print_facts(output, [*words.facts, (_("Meaning"), words.sentence)])
+    for signature in words.signatures:
         output.done("")
-        _print_facts(output, signature_facts(signature))
+        checks: Facts = [(f"{check.mark} {check.question}", check.text) for check in signature.checks]
+        _print_facts(output, [(signature.heading, signature.verdict.words), *signature.facts, *checks])
+        for change in signature.changes:
+            output.done(change)
 
 
 def print_summary(output: Output, reports: Sequence[Report]) -> None:
