@@ -18,6 +18,7 @@ from seals.processes import Died, in_processes
 from seals.verification import folder as verification
 from seals.verification.cli import verify
 from seals.verification.folder import FolderWork, Ledger, Row, documents_in, grounds_of, verify_folder
+from seals.verification.verification import verify_pdf
 from tests.support.pdf import add_text, updated
 from tests.support.sealing import Office
 
@@ -143,7 +144,7 @@ def rows_of(office: Office, folder: Path, workers: int = 2) -> dict[str, Row]:
 def test_a_document_that_ends_its_process_is_indeterminate_and_the_others_go_on(
     sm2_office: Office, archive: Path, monkeypatch: pytest.MonkeyPatch, fate: Callable[[], object], code: str
 ) -> None:
-    whole = verification.verify_pdf
+    whole = verify_pdf
 
     def fatal(path: Path, *arguments: object, **named: object) -> object:
         if path.name == "=plain.pdf":
