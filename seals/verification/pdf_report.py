@@ -2,15 +2,17 @@
 
 import json
 import tempfile
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import typst
 from pylopdf_fonts_zh_cn import sans_path
 
 from core.i18n import _, current_language
 from core.output import for_people
-from seals.verification.pages import Pictures
+from seals.verification.pages import PagePicture, Pictures
 from seals.verification.presentation import Facts, mark_of, told
 from seals.verification.report import Report
 
@@ -20,10 +22,15 @@ SEAL_KEYWORD = "印信 YINXIN"
 
 def pdf_report(report: Report, pictures: Pictures | None, *, to_be_sealed: bool = False) -> bytes:
     """The PDF. What nobody will seal says so in a line that cannot be missed."""
+    return typeset(pdf_words(report, pictures), pictures.pages if pictures else (), to_be_sealed)
+
+
+def pdf_words(report: Report, pictures: Pictures | None) -> dict[str, Any]:
+    """What the PDF says, as JSON values."""
     words = told(report)
     pages = pictures.pages if pictures else ()
     count = pictures.count if pictures else 0
-    content = {
+    return {
         "title": words.title,
         "language": current_language()[:2],
         "verdict": {"kind": words.verdict.name.lower(), "text": f"{mark_of(words.verdict)} {words.verdict.words}"},
@@ -59,6 +66,13 @@ def pdf_report(report: Report, pictures: Pictures | None, *, to_be_sealed: bool 
             }
             for page in pages
         ],
+        "at": int(report.checked_at.timestamp()),
+    }
+
+
+def typeset(words: dict[str, Any], pages: Sequence[PagePicture], to_be_sealed: bool) -> bytes:
+    """The PDF of these words, with the pictures of the pages that they speak of."""
+    standing = {
         "standing": _("Sealed by the authority that verified the document:")
         if to_be_sealed
         else _("NOT SEALED: this report was made without a seal; anybody could have written it."),
@@ -68,7 +82,7 @@ def pdf_report(report: Report, pictures: Pictures | None, *, to_be_sealed: bool 
         root = Path(folder)
         source = resources.files("seals") / "templates" / "report.typ"
         (root / "report.typ").write_bytes(source.read_bytes())
-        (root / "report.json").write_text(json.dumps(content), encoding="utf-8")
+        (root / "report.json").write_text(json.dumps(words | standing), encoding="utf-8")
         for page in pages:
             (root / f"{page.number}.jpg").write_bytes(page.jpeg)
         return typst.compile(
@@ -77,7 +91,7 @@ def pdf_report(report: Report, pictures: Pictures | None, *, to_be_sealed: bool 
             format="pdf",
             font_paths=[sans_path().parent],
             ignore_system_fonts=True,
-            timestamp=int(report.checked_at.timestamp()),
+            timestamp=words["at"],
         )
 
 
