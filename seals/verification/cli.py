@@ -34,9 +34,7 @@ from seals.verification.verification import Trust, verify_pdf
     "yinxin seals verify notice-sealed.pdf --report notice-report.html\n"
     "yinxin seals verify archive --results archive.csv --workers 2",
 )
-@click.argument(
-    "documents", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True), metavar="FILE… | FOLDER"
-)
+@click.argument("documents", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE… | FOLDER")
 @click.option(
     "--trust",
     type=click.Path(path_type=Path),
