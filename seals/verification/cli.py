@@ -12,12 +12,12 @@ from core.cli import Command, Output, output_option
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
-from seals.cli_options import FILE
+from seals.cli_options import FILE, password_option
 from seals.verification.etsi_report import unnamed_algorithms
 from seals.verification.folder import FolderWork, Ledger, Row, documents_in, grounds_of, verify_folder
 from seals.verification.printing import print_report, print_rows, print_summary
 from seals.verification.report import Report, Verdict
-from seals.verification.report_files import ReportForm, form_of, written_report
+from seals.verification.report_files import Drawable, ReportForm, form_of, written_report
 from seals.verification.report_seal import report_sealing
 from seals.verification.trust import load_trust
 from seals.verification.verification import Trust, verify_pdf
@@ -56,6 +56,7 @@ from seals.verification.verification import Trust, verify_pdf
     help=_("For a report in .pdf: the seal of the register that it is sealed with; else report_seal of [seals]."),
 )
 @click.option("--workers", type=click.IntRange(1, 256), help=_("For a FOLDER: processes; else one for each core."))
+@password_option
 @output_option
 @click.pass_obj
 def verify(
@@ -67,6 +68,7 @@ def verify(
     report: Path | None,
     seal: str | None,
     workers: int | None,
+    password: str | None,
     output: Output,
 ) -> int:
     """Verify documents."""
@@ -76,15 +78,17 @@ def verify(
             raise YinxinError(Kind.INVALID, _("a report is about one document"), remedy=_("name one file"))
     trusted = load_trust(trust or home.trust, crls)
     if any(document.is_dir() for document in documents):
-        return _verify_folder(home, _only(documents), trusted, results, workers or os.cpu_count() or 1, output)
+        return _verify_folder(
+            home, _only(documents), trusted, results, workers or os.cpu_count() or 1, password, output
+        )
     if results:
         raise YinxinError(Kind.INVALID, _("--results is for a folder"), remedy=_("name a folder"))
     reports = [
-        verify_pdf(document, trusted, home.clock, name=document.name)
+        verify_pdf(document, trusted, home.clock, name=document.name, password=password)
         for document in output.track(documents, _("Verifying"))
     ]
     if report:
-        _write_report(home, report, reports[0], documents[0], seal, output)
+        _write_report(home, report, reports[0], Drawable(files.read(documents[0]), password), seal, output)
     if len(reports) == 1:
         print_report(output, reports[0])
     else:
@@ -92,10 +96,10 @@ def verify(
     return max(report.verdict for report in reports).exit_code
 
 
-def _write_report(home: Home, path: Path, report: Report, document: Path, seal: str | None, output: Output) -> None:
+def _write_report(home: Home, path: Path, report: Report, document: Drawable, seal: str | None, output: Output) -> None:
     form = form_of(path)
     sealing = report_sealing(home, seal) if form is ReportForm.PDF else None
-    files.write(path, written_report(form, report, files.read(document), sealing))
+    files.write(path, written_report(form, report, document, sealing))
     if form is ReportForm.PDF and sealing is None:
         output.note(_("The report is not sealed: that is done at the centre, with report_seal of [seals] or --seal."))
     if form is ReportForm.XML and (unnamed := unnamed_algorithms(report)):
@@ -114,8 +118,10 @@ def _only(documents: tuple[Path, ...]) -> Path:
     return documents[0]
 
 
-def _verify_folder(home: Home, folder: Path, trust: Trust, results: Path | None, workers: int, output: Output) -> int:
-    work = FolderWork(folder, trust, home.clock, grounds_of(trust))
+def _verify_folder(
+    home: Home, folder: Path, trust: Trust, results: Path | None, workers: int, password: str | None, output: Output
+) -> int:
+    work = FolderWork(folder, trust, home.clock, grounds_of(trust), password)
     documents = documents_in(folder)
     if not documents:
         raise YinxinError(Kind.NOT_FOUND, _("no documents in this folder"), subject=str(folder))

@@ -81,6 +81,8 @@ class FolderWork:
     trust: Trust
     clock: Clock
     grounds: str
+    password: str | None = None
+    """Of those that are encrypted."""
 
     def begin(self) -> Callable[[str], Row]:
         """Judges one document after the other."""
@@ -91,7 +93,7 @@ class FolderWork:
         path = self.folder / document
         try:
             size, modified = _as_it_lies(path)
-            report = verify_pdf(path, self.trust, self.clock, name=document)
+            report = verify_pdf(path, self.trust, self.clock, name=document, password=self.password)
         except YinxinError as error:
             return Row(document, Verdict.INDETERMINATE.value, codes="unreadable-file", reasons=error.what)
         except OSError as error:

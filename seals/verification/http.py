@@ -28,7 +28,7 @@ from seals.verification.pdf_report import pdf_words, typeset
 from seals.verification.presentation import meaning
 from seals.verification.rate import Rate, client_of
 from seals.verification.report import Report
-from seals.verification.report_files import ReportForm, pictures_of, written_report
+from seals.verification.report_files import Drawable, ReportForm, pictures_of, written_report
 from seals.verification.report_seal import sealing_with
 from seals.verification.trust import load_trust
 from seals.verification.verification import verify_pdf
@@ -72,10 +72,12 @@ def add_page(app: Flask, home: Home, support: SupportSource, people: People) -> 
     @app.post("/verify")
     def verified() -> WerkzeugResponse:
         def work() -> Response:
-            name, document = _uploaded(_form(longest)[1])
+            fields, files = _form(longest)
+            name, document = _uploaded(files)
+            password = fields.get("password") or None
             with rate.one_of_few():
-                report = verify_pdf(document, load_trust(home.trust), home.clock, name=name)
-                pictures = pictures_of(report, document)
+                report = verify_pdf(document, load_trust(home.trust), home.clock, name=name, password=password)
+                pictures = pictures_of(report, Drawable(document, password))
             return _page(report, pictures, keepsake=keepsakes.keepsake(pdf_words(report, None)))
 
         return answered(work)
@@ -127,7 +129,7 @@ def _page(
 
 def _downloads(report: Report, pictures: Pictures | None) -> list[tuple[str, str, str]]:
     """Words, name of the file, `data:` URL."""
-    as_json = written_report(ReportForm.JSON, report, b"")
+    as_json = written_report(ReportForm.JSON, report, Drawable(b""))
     return [
         (_("Report for reading (HTML)"), "report.html", _address("text/html", html_report(report, pictures))),
         (_("Report for programs (JSON)"), "report.json", _address("application/json", as_json)),

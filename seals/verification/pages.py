@@ -66,9 +66,9 @@ class Pictures:
     count: int
 
 
-def draw_pages(document: bytes, places: Sequence[Sequence[Place]]) -> Pictures | None:
+def draw_pages(document: bytes, places: Sequence[Sequence[Place]], password: str | None = None) -> Pictures | None:
     """The pages with their outlines; `places`: of each signature. None if PDFium cannot draw the document."""
-    order = json.dumps([[[place.page, place.box] for place in one] for one in places])
+    order = json.dumps([password, [[[place.page, place.box] for place in one] for one in places]])
     command = [sys.executable, "-m", __name__]
     try:
         drawn = subprocess.run(
@@ -96,10 +96,10 @@ def _chosen(count: int, places: Sequence[Sequence[Any]]) -> list[int]:
     return sorted(list(dict.fromkeys([*sealed, *range(1, count + 1)]))[:MOST_PAGES])
 
 
-def _draw(order: Sequence[Sequence[Any]], document: bytes) -> dict[str, Any]:
+def _draw(password: str | None, order: Sequence[Sequence[Any]], document: bytes) -> dict[str, Any]:
     import pypdfium2
 
-    opened = pypdfium2.PdfDocument(document)
+    opened = pypdfium2.PdfDocument(document, password)
     opened.init_forms()
     count = len(opened)
     pages = [_page(opened[number - 1], number, order) for number in _chosen(count, order)]
@@ -148,8 +148,8 @@ def _device(page: Any, size: tuple[int, int], x: float, y: float) -> tuple[int, 
 def _main(source: BinaryIO, target: BinaryIO) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    order = json.loads(source.readline())
-    target.write(json.dumps(_draw(order, source.read())).encode())
+    password, order = json.loads(source.readline())
+    target.write(json.dumps(_draw(password, order, source.read())).encode())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Reports as files: what a file holds follows from its name."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -24,6 +25,14 @@ class ReportForm(StrEnum):
     XML = ".xml"
 
 
+@dataclass(frozen=True)
+class Drawable:
+    """A document whose pages may be shown, and what opens it."""
+
+    content: bytes
+    password: str | None = None
+
+
 Sealing = Callable[[bytes], bytes]
 """Seals a report in PDF."""
 
@@ -41,14 +50,14 @@ def form_of(path: Path) -> ReportForm:
         ) from None
 
 
-def pictures_of(report: Report, document: bytes) -> Pictures | None:
+def pictures_of(report: Report, document: Drawable) -> Pictures | None:
     """The pages of a PDF, if it can be drawn."""
-    if not document.startswith(b"%PDF-"):
+    if not document.content.startswith(b"%PDF-"):
         return None
-    return draw_pages(document, [one.places for one in report.signatures])
+    return draw_pages(document.content, [one.places for one in report.signatures], document.password)
 
 
-def written_report(form: ReportForm, report: Report, document: bytes, seal: Sealing | None = None) -> bytes:
+def written_report(form: ReportForm, report: Report, document: Drawable, seal: Sealing | None = None) -> bytes:
     """The report as the content of a file; `seal`: seals the PDF."""
     match form:
         case ReportForm.JSON:

@@ -156,7 +156,7 @@ def test_the_keyboard_is_enough(browser: Chrome, address: str, files: Path) -> N
         if reached[-1] == "button":
             focused.send_keys(Keys.ENTER)
             break
-    assert reached == ["a", "a", "document", "button"]
+    assert reached == ["a", "a", "document", "password", "button"]
     assert "valid" in texts(browser, "section.verdict h2")[0]
 
 

@@ -30,7 +30,7 @@ from seals.verification.facts import Claims, Place
 from seals.verification.html_report import html_report
 from seals.verification.pages import draw_pages
 from seals.verification.report import Report, Verdict
-from seals.verification.report_files import ReportForm, written_report
+from seals.verification.report_files import Drawable, ReportForm, written_report
 from seals.verification.schema import report_schema, shipped_schema
 from seals.verification.verification import verify_pdf
 from tests.support.pages import red_box
@@ -62,7 +62,7 @@ def test_the_shipped_schema_is_that_of_the_records() -> None:
 
 def test_every_report_keeps_to_the_schema(reports: list[Report]) -> None:
     for report in reports:
-        VALIDATOR.validate(json.loads(written_report(ReportForm.JSON, report, b"")))
+        VALIDATOR.validate(json.loads(written_report(ReportForm.JSON, report, Drawable(b""))))
     broken = reports[0].as_json() | {"verdict": "genuine"}
     assert not VALIDATOR.is_valid(broken)
     del broken["verdict"]
@@ -91,7 +91,7 @@ def test_strangers_words_stay_words(reports: list[Report]) -> None:
     assert "<script" not in page
     assert page.count("&lt;script&gt;") >= 3
     assert etree.fromstring(etsi_report(report)) is not None
-    assert written_report(ReportForm.PDF, report, b"").startswith(b"%PDF-")
+    assert written_report(ReportForm.PDF, report, Drawable(b"")).startswith(b"%PDF-")
 
 
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
@@ -132,7 +132,7 @@ def widget_of(document: bytes) -> tuple[float, float, float, float]:
 def test_what_cannot_be_drawn_is_told_without_pictures(sm2_office: Office) -> None:
     broken = b"%PDF-1.7\n" + bytes(2000)
     assert draw_pages(broken, []) is None
-    page = written_report(ReportForm.HTML, sm2_office.report(broken), broken).decode()
+    page = written_report(ReportForm.HTML, sm2_office.report(broken), Drawable(broken)).decode()
     assert "data:image" not in page
 
 
