@@ -20,7 +20,7 @@ from seals.verification.report import Report, Verdict
 from seals.verification.report_files import Drawable, ReportForm, form_of, written_report
 from seals.verification.report_seal import report_sealing
 from seals.verification.trust import load_trust
-from seals.verification.verification import Trust, verify_pdf
+from seals.verification.verification import verify_pdf
 
 
 @click.command(
@@ -78,9 +78,8 @@ def verify(
             raise YinxinError(Kind.INVALID, _("a report is about one document"), remedy=_("name one file"))
     trusted = load_trust(trust or home.trust, crls)
     if any(document.is_dir() for document in documents):
-        return _verify_folder(
-            home, _only(documents), trusted, results, workers or os.cpu_count() or 1, password, output
-        )
+        work = FolderWork(_only(documents), trusted, home.clock, grounds_of(trusted), password)
+        return _verify_folder(work, results, workers or os.cpu_count() or 1, output)
     if results:
         raise YinxinError(Kind.INVALID, _("--results is for a folder"), remedy=_("name a folder"))
     reports = [
@@ -118,10 +117,8 @@ def _only(documents: tuple[Path, ...]) -> Path:
     return documents[0]
 
 
-def _verify_folder(
-    home: Home, folder: Path, trust: Trust, results: Path | None, workers: int, password: str | None, output: Output
-) -> int:
-    work = FolderWork(folder, trust, home.clock, grounds_of(trust), password)
+def _verify_folder(work: FolderWork, results: Path | None, workers: int, output: Output) -> int:
+    folder = work.folder
     documents = documents_in(folder)
     if not documents:
         raise YinxinError(Kind.NOT_FOUND, _("no documents in this folder"), subject=str(folder))

@@ -131,12 +131,12 @@ def test_everybody_sees_the_verdict(
         outlines = browser.find_elements(By.CSS_SELECTOR, f"svg .outline.{kind} rect")
         colours = {one.value_of_css_property("stroke") for one in outlines}
         assert colours <= {"rgb(23, 105, 47)" if kind == "valid" else "rgb(179, 38, 30)"}
-    assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")  # type: ignore[no-untyped-call]
+    assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
     assert offences(browser) == []
     refused = [one for one in browser.get_log("browser") if "Content Security Policy" in one["message"]]  # type: ignore[no-untyped-call]
     assert all("axe" in one["message"] or "eval" in one["message"] or "inline" in one["message"] for one in refused)
     if folder := os.environ.get("YINXIN_SCREENSHOTS"):
-        height = browser.execute_script("return document.documentElement.scrollHeight")  # type: ignore[no-untyped-call]
+        height = browser.execute_script("return document.documentElement.scrollHeight")
         browser.set_window_size(size[0], min(height, 6000))
         browser.save_screenshot(f"{folder}/{document}-{language}-{size[0]}.png")
 
@@ -154,7 +154,7 @@ def test_the_keyboard_is_enough(browser: Chrome, address: str, files: Path) -> N
         if reached[-1] == "document":
             focused.send_keys(str(files / "notice.pdf"))
         if reached[-1] == "button":
-            focused.send_keys(Keys.ENTER)
+            ActionChains(browser).send_keys(Keys.ENTER).perform()
             break
     assert reached == ["a", "a", "document", "password", "button"]
     assert "valid" in texts(browser, "section.verdict h2")[0]
@@ -264,5 +264,5 @@ def test_who_a_client_is_only_the_edge_may_say(edges: tuple[str, ...], forwarded
     from werkzeug.test import EnvironBuilder
 
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
-    asking = EnvironBuilder(headers=headers, environ_base={"REMOTE_ADDR": "127.0.0.1"}).get_request()
+    asking = EnvironBuilder(headers=list(headers.items()), environ_base={"REMOTE_ADDR": "127.0.0.1"}).get_request()
     assert client_of(asking, edges) == client

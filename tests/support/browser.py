@@ -35,6 +35,7 @@ def chromium(downloads: Path) -> Iterator[webdriver.Chrome]:
     options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     browser = webdriver.Chrome(options, Service(str(shutil.which("chromedriver"))))
+    browser.implicitly_wait(30)
     try:
         yield browser
     finally:
