@@ -404,7 +404,7 @@ def test_the_page_says_the_verdict_in_the_readers_language(client: FlaskClient, 
     page = client.post("/verify", data=form, headers={"Accept-Language": "zh-CN"})
     assert page.status_code == 200
     assert '<html lang="zh-CN">' in page.text
-    assert "<h2>有效</h2>" in page.text
+    assert "有效</h2>" in page.text
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert "<script" not in page.text
 
@@ -412,7 +412,7 @@ def test_the_page_says_the_verdict_in_the_readers_language(client: FlaskClient, 
 def test_the_page_escapes_what_strangers_write(client: FlaskClient) -> None:
     form = {"document": (BytesIO(b"%PDF-1.7 none"), "<script>alert(1)</script>.pdf")}
     page = client.post("/verify", data=form, headers={"Accept-Language": "en"})
-    assert "<h2>invalid</h2>" in page.text
+    assert "invalid</h2>" in page.text
     assert "<script>" not in page.text
 
 
