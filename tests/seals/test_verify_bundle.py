@@ -120,7 +120,7 @@ def _changed(path: str) -> Change:
 
 
 def _without(path: str) -> Change:
-    return lambda files: files.pop(path) and None
+    return lambda files: files.__delitem__(path)
 
 
 def _named(path: str) -> Change:
