@@ -15,6 +15,7 @@ from seals.register.permits_cli import permits
 from seals.register.registered import list_seals
 from seals.register.use_cli import permit, uses
 from seals.stamp_cli import stamp
+from seals.verification.bundle_cli import bundle
 from seals.verification.cli import verify
 
 
@@ -50,6 +51,7 @@ def list_command(home: Home, output: Output) -> None:
 
 group.add_command(stamp)
 group.add_command(verify)
+group.add_command(bundle)
 group.add_command(register, "register")
 group.add_command(permit)
 group.add_command(permits)

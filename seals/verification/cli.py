@@ -13,13 +13,14 @@ from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
 from seals.cli_options import FILE, password_option
+from seals.verification.bundle_cli import opened_bundle
 from seals.verification.etsi_report import unnamed_algorithms
 from seals.verification.folder import FolderWork, Ledger, Row, documents_in, grounds_of, verify_folder
 from seals.verification.printing import print_report, print_rows, print_summary
 from seals.verification.report import Report, Verdict
 from seals.verification.report_files import Drawable, ReportForm, form_of, written_report
 from seals.verification.report_seal import report_sealing
-from seals.verification.trust import load_trust
+from seals.verification.trust import load_trust, with_crls
 from seals.verification.verification import verify_pdf
 
 
@@ -41,6 +42,10 @@ from seals.verification.verification import verify_pdf
     help=_("The folder of trusted certificates, with newer *.crl files; else trust in the home folder."),
 )
 @click.option("--crl", "crls", multiple=True, type=FILE, help=_("A revocation list newer than those in the document."))
+@click.option(
+    "--bundle", "bundle_file", type=FILE, help=_("An evidence bundle (yinxin seals bundle), which --trust vouches for.")
+)
+@click.option("--fingerprint", help=_("For --bundle, instead of --trust: the SHA-256 of one of its anchors."))
 @click.option(
     "--results",
     type=FILE,
@@ -64,6 +69,8 @@ def verify(
     documents: tuple[Path, ...],
     trust: Path | None,
     crls: tuple[Path, ...],
+    bundle_file: Path | None,
+    fingerprint: str | None,
     results: Path | None,
     report: Path | None,
     seal: str | None,
@@ -76,7 +83,10 @@ def verify(
         form_of(report)
         if len(documents) > 1 or documents[0].is_dir():
             raise YinxinError(Kind.INVALID, _("a report is about one document"), remedy=_("name one file"))
-    trusted = load_trust(trust or home.trust, crls)
+    if bundle_file:
+        trusted = with_crls(opened_bundle(home, bundle_file, trust, fingerprint, output).trust, crls)
+    else:
+        trusted = load_trust(trust or home.trust, crls)
     if any(document.is_dir() for document in documents):
         work = FolderWork(_only(documents), trusted, home.clock, grounds_of(trusted), password)
         return _verify_folder(work, results, workers or os.cpu_count() or 1, output)
