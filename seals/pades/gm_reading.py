@@ -1,7 +1,7 @@
 """Signatures of the GM form (`/GM.sm2seal`) as they lie in a document, ours and others', and their judgement.
 
 The order of the checks is that of GB/T 38540-2020: format, seal, signer's certificate in the seal, signature value,
-certificate at the time of signing, time stamp, original. The seal itself is checked in `seals.seal_check`.
+certificate at the time of signing, time stamp, original. The seal itself is checked in `seals.electronic.seal_check`.
 """
 
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ from core.asn1.ses_structures import Version
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
-from seals.making import seal_algorithm
+from seals.electronic.making import seal_algorithm
 from seals.pades import boundary, byte_range
 from seals.pades.assessment import Assessment, Judge, Outcome
 from seals.pades.evidence import Knowledge, in_time
 from seals.pades.policy import AllowedAlgorithms
-from seals.pades.reading import FilledField
+from seals.pades.reading import FilledField, written
 from seals.pades.signatures import Token, token_over
 from seals.pades.validator import RegistryValidator
 
@@ -108,7 +108,7 @@ class _Embedded(EmbeddedPdfSignature):
 def read_gm_signature(reader: PdfFileReader, filled: FilledField) -> StoredGmSignature:
     """The signature in the field; `YinxinError`: invalid if its shape is wrong, unsupported if we cannot judge it."""
     contents = extract_contents(filled.value)
-    problem = byte_range.problem_of(filled.value.get("/ByteRange"), contents, reader.stream)
+    problem = byte_range.problem_of(written(filled.value, "/ByteRange"), contents, reader.stream)
     if problem:
         raise YinxinError(Kind.INVALID, problem)
     try:
