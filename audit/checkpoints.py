@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 TOKENS = "tsa.tokens.give"
 """The act that a token over a checkpoint is itself."""
+RETRY = timedelta(seconds=60)
+"""After a time stamp or a copy could not be had, so long nobody is asked again."""
 LATER = 100
 """Of how many former checkpoints what is missing is made up for in one turn."""
 
@@ -54,6 +56,7 @@ class Notary:
     within: timedelta = timedelta(seconds=300)
     """Time after which one is due, if there is anything new."""
     _sequencer: Sequencer = field(init=False)
+    _failed_at: datetime | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """A sequencer of its own."""
@@ -69,7 +72,8 @@ class Notary:
         """Order what is new, sign a checkpoint if one is due, make up for what is missing; the checkpoint."""
         self._sequencer.sequence()
         made = self.sign() if self._due() else None
-        self.make_up()
+        if self._failed_at is None or abs(self.context.clock.now() - self._failed_at) >= RETRY:
+            self.make_up()
         return made
 
     def checkpoint(self) -> Made:
@@ -107,6 +111,7 @@ class Notary:
         with self.context.storage.reading() as connection:
             query = sa.select(checkpoints).where(missing).order_by(checkpoints.c.size.desc()).limit(LATER)
             rows = connection.execute(query).all()
+        self._failed_at = None
         for row in rows:
             try:
                 token = row.token or (self.stamp(row.note) if self.stamp else None)
@@ -117,6 +122,8 @@ class Notary:
             with self.context.storage.transaction() as connection:
                 changed = {"token": token, "copied": copied}
                 connection.execute(sa.update(checkpoints).where(checkpoints.c.size == row.size).values(changed))
+            if not copied or (token is None and self.stamp):
+                self._failed_at = self.context.clock.now()
             if token is None and self.stamp:
                 break  # who does not answer once will not answer a hundred times
 

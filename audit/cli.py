@@ -11,13 +11,16 @@ from types import FrameType
 import click
 
 from audit import chain, proofs
+from audit import key as audit_key
 from audit.bundle import opened
 from audit.checkpoints import Notary
 from audit.cli_options import key_of, key_options
-from audit.contracts import CHECK_TOKEN, OBJECTS, STAMP, Objects, ObjectSource, StampSource
-from audit.export import export
+from audit.contracts import CHECK_TOKEN, OBJECTS, STAMP, ObjectSource, StampSource
+from audit.export import Exported, export
 from audit.findings import Finding, is_broken
-from audit.key import NAME, fingerprint
+from audit.key import NAME
+from audit.meaning.evidence import Evidence
+from audit.meaning.judge import Judge
 from audit.notes import open_checkpoint
 from audit.reading import read_entry
 from core import files
@@ -164,19 +167,13 @@ def work(notary: Notary, stop: threading.Event) -> None:
 @click.pass_context
 def export_(context: click.Context, home: Home, file: Path, without_objects: bool, output: Output) -> None:
     """Export the log."""
-    notary = notary_of(context, home)
-    notary.checkpoint()
-    source: ObjectSource = context.meta[OBJECTS]
-    objects: Objects = {} if without_objects else source()
-    done = export(home.context, file, notary.signer.public_key_info, objects)
+    done, key = export_now(context, home, file, with_objects=not without_objects)
     output.done(
         _(
             "{count} entries under {checkpoints} checkpoints are in {file}; the audit key's fingerprint is {key}."
-        ).format(
-            count=done.size, checkpoints=done.checkpoints, file=file, key=fingerprint(notary.signer.public_key_info)
-        ),
+        ).format(count=done.size, checkpoints=done.checkpoints, file=file, key=key),
         {"origin": done.origin, "size": done.size, "checkpoints": done.checkpoints, "objects": dict(done.objects)}
-        | {"file": str(file), "key": fingerprint(notary.signer.public_key_info)},
+        | {"file": str(file), "key": key},
     )
 
 
@@ -240,8 +237,18 @@ def verify(
     with opened(file) as bundle:
         public_key = key_of(home, key, fingerprint, bundle.key_file())
         notes = [open_checkpoint(files.read(one), public_key) for path in known for one in _files_in(path)]
-        seen = chain.verify_chain(bundle, public_key, notes, check_token=context.meta[CHECK_TOKEN])
-    return _tell(seen, seen.findings, output)
+        judge = Judge(Evidence.of(bundle))
+        seen = chain.verify_chain(bundle, public_key, notes, each=judge.take, check_token=context.meta[CHECK_TOKEN])
+    return _tell(seen, [*seen.findings, *judge.finish()], output)
+
+
+def export_now(context: click.Context, home: Home, file: Path, *, with_objects: bool = True) -> tuple[Exported, str]:
+    """Everything up to now in this file; what it holds, and the fingerprint of the audit key."""
+    notary = notary_of(context, home)
+    notary.checkpoint()
+    source: ObjectSource = context.meta[OBJECTS]
+    done = export(home.context, file, notary.signer.public_key_info, source() if with_objects else {})
+    return done, audit_key.fingerprint(notary.signer.public_key_info)
 
 
 def notary_of(context: click.Context, home: Home) -> Notary:
@@ -318,3 +325,6 @@ def _tell(seen: chain.Chain, findings: list[Finding], output: Output) -> int:
         )
     )
     return 0
+
+
+group.add_later("report", "audit.cli_report:report", _("Report on a period: what was done, by whom, every finding."))
