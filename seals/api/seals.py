@@ -1,5 +1,7 @@
 """Seals over HTTP: which there are for the caller, sealing and verifying documents, what a seal was used for."""
 
+import sqlalchemy as sa
+
 from core.api.operation import Operations
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -17,9 +19,11 @@ from seals.api.models import (
     UsesQuery,
     WebhookKey,
 )
+from seals.api.passwords import HEADERS
 from seals.batches.webhooks import public_key
 from seals.register.registered import RegisteredSeal, find
 from seals.register.uses import list_own_uses
+from seals.sealing import SealedDocument
 from seals.terms import SealingTerms
 from seals.verification.trust import load_trust
 from seals.verification.verification import verify_pdf
@@ -51,6 +55,7 @@ def show_seal(desk: Desk, name: str) -> SealMaterial:
         picture=seal.picture,
         width_mm=seal.width_mm,
         structure=seal.structure,
+        form=seal.form,
     )
 
 
@@ -62,22 +67,35 @@ def list_uses_of_seal(desk: Desk, name: str, query: UsesQuery) -> UsePage:
     return UsePage(uses=[UseEntry.of(one) for one in found])
 
 
-@operations.post("/seals/{name}/stamp", "Seal a document: the sealed document comes back.", limit=LONGEST)
+@operations.post(
+    "/seals/{name}/stamp", "Seal a document: the sealed document comes back.", limit=LONGEST, headers=HEADERS
+)
 def stamp(desk: Desk, name: str, file: Pdf, query: SealingTerms) -> Pdf:
     """Seal a document."""
     desk.require_use(Scope.DOCUMENTS, name)
-    order = query.order(file.content)
-    with use.stamp(
-        desk.context, desk.keys, desk.support, desk.people, name, order, actor=desk.caller.name
-    ).file as sealed:
-        sealed.seek(0)
+    order = query.order(file.content, desk.password)
+
+    def keep(connection: sa.Connection, sealed: SealedDocument) -> None:
+        desk.keep(connection, Pdf(sealed.read()))
+
+    parts = desk.context, desk.keys, desk.support, desk.people
+    sealed = use.stamp(*parts, name, order, actor=desk.caller.name, beside=keep)
+    with sealed.file:
         return Pdf(sealed.read())
 
 
-@operations.post("/verify", "Verify a document: the report comes back.", limit=LONGEST, writes=False, is_open=True)
+@operations.post(
+    "/verify",
+    "Verify a document: the report comes back.",
+    limit=LONGEST,
+    writes=False,
+    is_open=True,
+    headers=HEADERS,
+)
 def verify(desk: Desk, file: Pdf) -> ReportModel:
     """Verify a document."""
-    report = verify_pdf(file.content, load_trust(desk.home.trust), desk.home.clock, name=file.name)
+    trust = load_trust(desk.home.trust)
+    report = verify_pdf(file.content, trust, desk.home.clock, name=file.name, password=desk.password)
     return ReportModel.of(report.as_json())
 
 

@@ -1,6 +1,7 @@
 """What verification trusts, read from a folder: certificates are anchors, CRLs beside them are used."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from asn1crypto import crl, pem
@@ -29,6 +30,11 @@ def load_trust(folder: Path, crl_files: Sequence[Path] = ()) -> Trust:
     beside = sorted(file for file in folder.iterdir() if file.suffix == CRL_SUFFIX) if folder.is_dir() else []
     crls = [_read_crl(file) for file in (*beside, *crl_files)]
     return Trust(anchors=read_certificates(folder), crls=crls)
+
+
+def with_crls(trust: Trust, crl_files: Sequence[Path]) -> Trust:
+    """The same with further revocation lists; `YinxinError` if one cannot be read."""
+    return replace(trust, crls=[*trust.crls, *map(_read_crl, crl_files)])
 
 
 def _read_crl(file: Path) -> bytes:
