@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from audit.key import fingerprint
 from audit.merkle import leaf_hash
 from audit.records import ONLY_ROW, checkpoints, log, sequence
 from audit.tiles import StoredTree
@@ -45,15 +46,15 @@ class Log:
     decided: int
 
 
-def begin(context: Context, origin: str, digest: str) -> None:
+def begin(context: Context, origin: str, digest: str, public_key_info: bytes) -> None:
     """Begin the log, unless it has begun: its name and digest never change afterwards. The first entry says so."""
     with context.storage.transaction() as connection:
         row = {"id": ONLY_ROW, "origin": f"{origin}/{secrets.token_hex(4)}", "digest": digest}
         row |= {"size": 0, "decided": 0, "begun_at": context.clock.now()}
         if insert_absent(connection, log, [row]):
             before = connection.scalar(sa.select(sa.func.count()).select_from(entries))
-            event = Event(BEGIN, "system", str(row["origin"]), {"digest": digest, "entries_before": before})
-            context.audit.append(connection, event)
+            details = {"digest": digest, "entries_before": before, "key": fingerprint(public_key_info)}
+            context.audit.append(connection, Event(BEGIN, "system", str(row["origin"]), details))
 
 
 def read_log(connection: sa.Connection, *, lock: bool = False) -> Log:

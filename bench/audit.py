@@ -103,13 +103,14 @@ def verify_million() -> list[Row]:
         storage = Storage(f"sqlite:///{folder / 'log.db'}")
         storage.migrate()
         context = Context(storage)
-        begin(context, "bench.example", "sm3")
+        signer = generate(KeyKind.SM2)
+        begin(context, "bench.example", "sm3", signer.public_key_info)
         lines = iter(town(MILLION))
         while batch := [rfc8785.dumps(one) for one, _place in zip(lines, range(50_000), strict=False)]:
             rows = [{"at": BEGAN, "act": "a", "actor": "a", "subject": "s", "entry": one} for one in batch]
             with storage.transaction() as connection:
                 connection.execute(sa.insert(entries), rows)
-        notary = Notary(context, generate(KeyKind.SM2))
+        notary = Notary(context, signer)
         start = time.process_time()
         made = notary.checkpoint()
         ordering = time.process_time() - start

@@ -55,6 +55,8 @@ OBJECTS: Objects = {
         ra.attribute_records.attribute_moves.c.statement,
         seals.records.statements.c.statement,
         seals.records.use_permissions.c.statement,
+        seals.records.use_permissions.c.withdrawal,
+        seals.records.api_key_statements.c.statement,
     ),
     "contents": _of(
         ca.records.profiles.c.document,

@@ -145,8 +145,9 @@ def _as_given(subject: str, staging: Path, path: Path, settings: Path | None) ->
 def begin_audit_log(home: Home) -> None:
     """Make the audit key and begin to order entries, as far as that is not done."""
     settings = home.configuration
-    found_key(home, settings.centre.key_kinds[0])
-    begin(home.context, settings.audit.origin or f"{urlsplit(settings.urls.ca).netloc}/audit", settings.audit.digest)
+    key = found_key(home, settings.centre.key_kinds[0]).public_key_info
+    origin = settings.audit.origin or f"{urlsplit(settings.urls.ca).netloc}/audit"
+    begin(home.context, origin, settings.audit.digest, key)
 
 
 @dataclass

@@ -27,12 +27,21 @@ ROLES: Mapping[str, frozenset[str]] = {
     **{f"ra.request.{act}": roles for act, roles in _REQUESTS.items()},
     **{f"ra.attribute.{act}": roles for act, roles in _REQUESTS.items()},
     **{f"seals.seal.{act}": roles for act, roles in _SEALS.items()},
+    **{f"seals.api-key.{act}": _MANAGE for act in ("make", "rotate", "withdraw")},
     "seals.use.permit": _USE,
+    "seals.use.withdraw": _USE,
     "ra.branch.establish": frozenset({"super"}),
 }
 """One of which whoever does it must have."""
 _ADMINISTRATORS = frozenset({"super", "audit", "business"})
-_STATED_AS = {"seals.use.permit": "allow-use"}
+_STATED_AS = {
+    "seals.use.permit": "allow-use",
+    "seals.use.withdraw": "withdraw-use",
+    "seals.api-key.make": "admit-system",
+    "seals.api-key.rotate": "rotate-key",
+    "seals.api-key.withdraw": "withdraw-system",
+}
+"""Where the statement's act is not the last word of the entry's."""
 
 
 @dataclass(frozen=True)

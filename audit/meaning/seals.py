@@ -48,6 +48,7 @@ class Seals:
             BEGIN: self._begun,
             "seals.seal.": self._moved,
             "seals.use.permit": self._permitted,
+            "seals.use.withdraw": self._withdrawn,
             "seals.document.seal": self._used,
         }
 
@@ -80,6 +81,9 @@ class Seals:
 
     def _permitted(self, entry: Entry) -> None:
         self._permissions[entry.text("number")] = entry.text("document_sha256")
+
+    def _withdrawn(self, entry: Entry) -> None:
+        self._permissions.pop(entry.text("number"), None)
 
     def _used(self, entry: Entry) -> None:
         seal = self._seals.setdefault(entry.subject, Seal())

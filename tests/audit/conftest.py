@@ -48,7 +48,7 @@ class Books:
 
 def books_on(storage: Storage, clock: FixedClock, signer: Signer, digest: str = "sm3") -> Books:
     context = Context(storage, clock)
-    begin(context, ORIGIN, digest)
+    begin(context, ORIGIN, digest, signer.public_key_info)
     return Books(context, clock, Notary(context, signer))
 
 

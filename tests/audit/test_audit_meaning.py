@@ -231,6 +231,8 @@ def test_a_seal_that_needs_permission() -> None:
     assert sealed({"approval": True}, use, before=[permit]) == set()
     assert sealed({"approval": True}, use) == {"seal"}
     assert sealed({"approval": True}, use, use, before=[permit]) == {"seal"}
+    withdrawn = entry("seals.use.withdraw", "s", "d", number="p1")
+    assert sealed({"approval": True}, use, before=[permit, withdrawn]) == {"seal"}
     assert sealed({"approval": True}, use | {"sha256_before": "d1"}, before=[permit]) == {"seal"}
 
 

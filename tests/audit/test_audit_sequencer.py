@@ -43,7 +43,7 @@ def require_whole(storage: Storage) -> None:
 
 
 def test_the_log_begins_once_and_says_so(each_books: Books) -> None:
-    begin(each_books.context, "another", "sha256")
+    begin(each_books.context, "another", "sha256", b"another key")
     with each_books.context.storage.reading() as connection:
         present = read_log(connection)
         first = connection.execute(sa.select(entries)).one()
@@ -154,7 +154,6 @@ def test_many_writers_and_many_sequencers(each_books: Books) -> None:
 KILLED = """
 import sys
 from audit.checkpoints import Notary
-from audit.sequencer import begin
 from core.algorithms import KeyKind
 from core.audit import Event
 from core.context import Context
