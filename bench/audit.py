@@ -1,6 +1,7 @@
 """What the audit log costs an issuance, and how long a million entries take to verify. Times are the processor's."""
 
 import hashlib
+import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -8,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import rfc8785
 import sqlalchemy as sa
 
 from audit import bundle as bundles
@@ -65,6 +65,11 @@ def _entry(number: int, act: str, actor: str, subject: str, **details: Any) -> d
     return {"act": act, "actor": actor, "at": at, "details": details, "subject": subject}
 
 
+def _canonical(entry: dict[str, Any]) -> bytes:
+    """As RFC 8785 has it, for ASCII and whole numbers; the library would take longer over a million than all else."""
+    return json.dumps(entry, sort_keys=True, separators=(",", ":")).encode()
+
+
 def town(count: int) -> Iterator[dict[str, Any]]:
     """What a bureau does, entry by entry: requests, approvals, certificates, groups of time stamps."""
     label = {"branch": "", "statement": "a" * 64}
@@ -106,7 +111,7 @@ def verify_million() -> list[Row]:
         signer = generate(KeyKind.SM2)
         begin(context, "bench.example", "sm3", signer.public_key_info)
         lines = iter(town(MILLION))
-        while batch := [rfc8785.dumps(one) for one, _place in zip(lines, range(50_000), strict=False)]:
+        while batch := [_canonical(one) for one, _place in zip(lines, range(50_000), strict=False)]:
             rows = [{"at": BEGAN, "act": "a", "actor": "a", "subject": "s", "entry": one} for one in batch]
             with storage.transaction() as connection:
                 connection.execute(sa.insert(entries), rows)

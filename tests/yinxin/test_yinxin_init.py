@@ -136,7 +136,7 @@ def test_no_private_key_lies_in_a_seeded_home_in_clear(seeded_home: Path) -> Non
     assert len(keys) == 2 * 9 + 8 + 4 + 1 + 1 + 1
     pins = [pin.read_bytes().strip() for pin in (seeded_home / "administrators").glob("*.pin")]
     keys += keys_in(seeded_home / "administrators", pins)
-    assert len(keys) == 2 * 9 + 8 + 4 + 1 + 1 + 2
+    assert len(keys) == 2 * 9 + 8 + 4 + 1 + 1 + 1 + 2
     assert found_in(seeded_home, map(secret_octets, keys)) == []
     folders = {"ca", "ocsp", "tsa", "seals", "ra", "staff", "operators", "administrators"}
     for file in seeded_home.rglob("*"):
