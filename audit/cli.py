@@ -15,6 +15,7 @@ from audit import key as audit_key
 from audit.bundle import opened
 from audit.checkpoints import Notary
 from audit.cli_options import key_of, key_options
+from audit.configuration import note_configuration
 from audit.contracts import CHECK_TOKEN, OBJECTS, STAMP, ObjectSource, StampSource
 from audit.export import Exported, export
 from audit.findings import Finding, is_broken
@@ -131,6 +132,7 @@ def run(context: click.Context, home: Home) -> None:
     """Run the sequencer."""
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
     notary, stop = notary_of(context, home), threading.Event()
+    note_configuration(home.context, home.configuration)
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         stop.set()
