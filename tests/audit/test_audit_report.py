@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -28,7 +29,7 @@ def gathered_of(*acts: tuple[str, str], **details: str) -> Gathered:
     """Of these moments and acts."""
     gathered = Gathered(FIRST, LAST)
     for position, (at, act) in enumerate(acts):
-        entry = {"at": at, "act": act, "actor": "<b>张三</b>", "subject": "s", "details": details}
+        entry: dict[str, Any] = {"at": at, "act": act, "actor": "<b>张三</b>", "subject": "s", "details": details}
         gathered.take(position, rfc8785.dumps(entry))
     return gathered
 
