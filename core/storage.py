@@ -4,10 +4,9 @@ SQLite runs in WAL mode with full synchronisation: what was committed survives a
 write lock at their beginning (BEGIN IMMEDIATE), so that none fails half way because another writer came first.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -155,7 +154,8 @@ class Writer:
 def driver_cursor(connection: sa.Connection) -> Iterator[DBAPICursor]:
     """A cursor of the driver itself, in the transaction of this connection; what fails, fails as in SQLAlchemy.
 
-    For what is done a thousand times a second: SQLAlchemy takes longer over such statements than the database does.
+    For what is done a thousand times a second, as `core.prepared` does it: SQLAlchemy takes longer over such statements
+    than the database does.
     """
     dialect, pooled = connection.dialect, connection.connection
     cursor = pooled.cursor()
@@ -167,25 +167,6 @@ def driver_cursor(connection: sa.Connection) -> Iterator[DBAPICursor]:
         raise sa.exc.DBAPIError.instance(None, None, error, dialect.loaded_dbapi.Error, dialect=dialect) from error
     finally:
         cursor.close()
-
-
-def insert_absent(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Insert the rows, except those whose unique key is there already; how many were inserted."""
-    return connection.execute(_insert_absent(connection.dialect.name, table), rows).rowcount
-
-
-@cache
-def _insert_absent(dialect: str, table: sa.Table) -> sa.Insert:
-    # Each has this in words of its own, and only the one in use is worth loading.
-    if dialect == "sqlite":
-        from sqlalchemy.dialects.sqlite import insert
-
-        statement: sa.Insert = insert(table).on_conflict_do_nothing()
-    else:
-        from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-
-        statement = insert_postgresql(table).on_conflict_do_nothing()
-    return statement.inline().execution_options(preserve_rowcount=True)
 
 
 def _engine(url: str, arguments: dict[str, Any]) -> sa.Engine:

@@ -99,7 +99,7 @@ def _read(data: bytes) -> AttributeCertificate:
     version, holder, issuer, inner, serial, validity, listed, extended = parts
     if version.content != b"\x01" or inner.raw != algorithm.raw:
         raise ValueError("not version 2, or signed with another algorithm than it says")
-    extensions = tuple(read_extension(one) for one in extended.children())
+    extensions = tuple(read_extension(one.raw) for one in extended.children())
     _check_extensions(extensions)
     begin, end = _validity(validity)
     attributes, unknown = _attributes(listed)
