@@ -52,20 +52,25 @@ class _Compiled:
     def __init__(self, statement: sa.UpdateBase | sa.Select[Any], dialect: sa.Dialect, names: list[str]) -> None:
         compiled: Any = statement.compile(dialect=dialect, column_keys=names)
         self.text = str(compiled)
-        self._names: list[str] | None = compiled.positiontup
-        """In the order of the question marks; None where the text itself names them."""
+        self._by_position: bool = compiled.positional
         self._fixed = {name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required}
-        processors = {
-            name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()
-        }
-        self._processors = {name: processor for name, processor in processors.items() if processor}
+        self._processors = [
+            (name, _processor(compiled.binds[name].type, dialect))
+            for name in (compiled.positiontup if self._by_position else compiled.binds)
+        ]
 
     def arguments(self, values: Values) -> Any:
         """What the driver is handed beside the text."""
-        arguments = {**self._fixed, **values}
-        for name, process in self._processors.items():
-            arguments[name] = process(arguments[name])
-        return arguments if self._names is None else [arguments[name] for name in self._names]
+        if self._fixed:
+            values = {**self._fixed, **values}
+        if self._by_position:
+            return [process(values[name]) if process else values[name] for name, process in self._processors]
+        return {name: process(values[name]) if process else values[name] for name, process in self._processors}
+
+
+def _processor(kind: Any, dialect: sa.Dialect) -> Callable[[Any], Any] | None:
+    """What makes the driver's value of ours. Both drivers take octets as they are."""
+    return None if isinstance(kind, sa.LargeBinary) else kind.dialect_impl(dialect).bind_processor(dialect)
 
 
 def insert_absent(connection: sa.Connection, table: sa.Table, rows: Sequence[Values]) -> int:

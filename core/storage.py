@@ -5,7 +5,7 @@ write lock at their beginning (BEGIN IMMEDIATE), so that none fails half way bec
 """
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -61,6 +61,7 @@ class Storage:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._spare: list[Writer] = []
         arguments: dict[str, Any] = {}
         if url.startswith("sqlite"):
             arguments["connect_args"] = {"timeout": BUSY_SECONDS}
@@ -76,8 +77,22 @@ class Storage:
 
         What is read here in order to be changed is read `with_for_update()`: PostgreSQL locks rows, SQLite everything.
         """
-        with closing(self.writer()) as writer, writer.transaction() as connection:
-            yield connection
+        try:
+            writer = self._spare.pop()
+        except IndexError:
+            writer = self.writer()
+        try:
+            with writer.transaction() as connection:
+                yield connection
+        finally:
+            self._keep(writer)
+
+    def _keep(self, writer: "Writer") -> None:
+        """One for the next transaction: in SQLite, connecting takes as long as a small transaction itself."""
+        if self._spare or self.engine.dialect.name != "sqlite":
+            writer.close()
+        else:
+            self._spare.append(writer)
 
     def writer(self) -> "Writer":
         """For write transactions one after the other, hundreds a second. To be closed."""
@@ -119,6 +134,8 @@ class Storage:
 
     def close(self) -> None:
         """Close every connection."""
+        while self._spare:
+            self._spare.pop().close()
         self.engine.dispose()
 
 

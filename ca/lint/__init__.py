@@ -1,6 +1,6 @@
 """Linting before the signature: named rules over the exact bytes. What they refuse is not signed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -37,13 +37,15 @@ def _findings_on_fixed(part: FixedPart) -> tuple[Finding, ...]:
     return tuple(_broken(_ON_FIXED, part))
 
 
-def _broken(rules: Sequence[Rule[Looked]], looked: Looked) -> Iterator[Finding]:
+def _broken(rules: Sequence[Rule[Looked]], looked: Looked) -> list[Finding]:
+    broken = []
     for rule in rules:
         try:
             for complaint in rule.check(looked):
-                yield Finding(rule.name, rule.clause, complaint)
+                broken.append(Finding(rule.name, rule.clause, complaint))
         except UNREADABLE as error:
-            yield Finding(rule.name, rule.clause, f"cannot be read: {error}")
+            broken.append(Finding(rule.name, rule.clause, f"cannot be read: {error}"))
+    return broken
 
 
 def _no_certificate(error: Exception) -> Finding:

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from ca.key_quality import examine_key
-from ca.lint.reading import Element, Examined, FixedPart, read_certificate
+from ca.lint.reading import Examined, FixedPart, read_certificate
 from ca.lint.rule import RuleBook
 from ca.profiles import KeyType
 from core.algorithms import Family
+from core.asn1.elements import Element
 from core.errors import YinxinError
 
 fixed, each = RuleBook[FixedPart](), RuleBook[Examined]()

@@ -3,9 +3,10 @@
 import unicodedata
 from collections.abc import Iterator
 
-from ca.lint.reading import Examined, read_elements
+from ca.lint.reading import Examined
 from ca.lint.rule import RuleBook
 from core.asn1 import der
+from core.asn1.elements import read_elements
 from core.asn1.names import ATTRIBUTES
 from core.subject import IDENTITY_OIDS, check_credit_code, check_resident_id
 

@@ -1,7 +1,7 @@
 """What the rules look at: the exact TBS bytes, taken apart here, and read by `cryptography`. Neither wrote them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from cryptography import x509
 from ca.certificate import SUBJECT_KEY_IDENTIFIER, IssuerFacts
 from ca.profiles import Profile
 from core.asn1 import der
+from core.asn1.elements import Element, read_elements
 from core.subject import IDENTITY_OIDS
 
 UNREADABLE = (
@@ -23,43 +24,6 @@ UNREADABLE = (
 )
 """What reading raises on bytes that are not what they should be."""
 _ABOUT_THE_HOLDER = {der.oid(dotted) for dotted in (SUBJECT_KEY_IDENTIFIER, *IDENTITY_OIDS.values())}
-
-
-class Element:
-    """One element of DER."""
-
-    __slots__ = ("_children", "content", "raw", "tag")
-
-    def __init__(self, tag: int, content: bytes, raw: bytes) -> None:
-        """`raw`: tag, length and content as they stand."""
-        self.tag, self.content, self.raw = tag, content, raw
-        self._children: list[Element] | None = None
-
-    def children(self) -> list["Element"]:
-        """The elements inside; ValueError unless they fill the content exactly."""
-        if self._children is None:  # several rules look into the same element
-            self._children = read_elements(self.content)
-        return self._children
-
-
-def read_elements(data: bytes) -> list[Element]:
-    """Elements one after the other; ValueError on lengths cut short, indefinite or not minimal (X.690 10.1)."""
-    elements, at, total = [], 0, len(data)
-    while at < total:
-        if total < at + 2 or data[at] & 0x1F == 0x1F:
-            raise ValueError("element cut short, or a tag of several octets")
-        size, start = data[at + 1], at + 2
-        if size & 0x80:
-            octets = data[start : start + (size & 0x7F)]
-            size, start = int.from_bytes(octets, "big"), start + len(octets)
-            if size < 0x80 or octets[0] == 0:
-                raise ValueError("length not minimal")
-        end = start + size
-        if end > total:
-            raise ValueError("element cut short")
-        elements.append(Element(data[at], data[start:end], data[at:end]))
-        at = end
-    return elements
 
 
 class RawExtension(NamedTuple):
@@ -91,8 +55,8 @@ class FixedPart:
     What is found about it is therefore found about each of them that has the same octets.
     """
 
-    profile: Profile
-    issuer: IssuerLimits
+    profile: Profile = field(hash=False)
+    issuer: IssuerLimits = field(hash=False)
     shard: int
     """Of the revocation lists."""
     version: bytes

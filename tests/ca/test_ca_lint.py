@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from ca.certificate import CertificateTemplate, crl_distribution_points, extension, key_identifier
 from ca.distribution import Distribution
 from ca.lint import RULES, IssuerLimits, findings, lint
-from ca.lint.reading import read_elements
 from ca.profiles import Profile, load_profile
 from core.algorithms import RSA_SHA256, SM2_SM3, KeyKind
 from core.asn1 import der
+from core.asn1.elements import read_elements
 from core.asn1.names import encode_name
 from core.errors import Kind, YinxinError
 from core.subject import IDENTITY_OIDS, Identity
