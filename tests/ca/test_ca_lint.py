@@ -383,9 +383,13 @@ def test_the_same_octets_are_judged_again_for_another_list() -> None:
     template = CertificateTemplate(profile_of("staff"), limits, URLS)
 
     def tbs(serial: int) -> bytes:
-        end = BEGIN + timedelta(days=9)
-        times = {"not_before": BEGIN, "not_after": end}
-        return template.tbs(serial=serial, subject=NAME, public_key_info=subject_key(), **times)
+        return template.tbs(
+            serial=serial,
+            not_before=BEGIN,
+            not_after=BEGIN + timedelta(days=9),
+            subject=NAME,
+            public_key_info=subject_key(),
+        )
 
     even, odd = 1 << 144, (1 << 144) + 1
     assert [findings(tbs(serial), profile_of("staff"), limits) for serial in (even, odd, even)] == [[], [], []]
