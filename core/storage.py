@@ -4,7 +4,7 @@ SQLite runs in WAL mode with full synchronisation: what was committed survives a
 write lock at their beginning (BEGIN IMMEDIATE), so that none fails half way because another writer came first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -44,6 +44,17 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
             raise TypeError("a moment without a time zone")
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], Any] | None:
+        """For SQLite the text that SQLAlchemy would write, which takes it four times as long."""
+        if dialect.name != "sqlite":
+            return super().bind_processor(dialect)
+
+        def text(value: datetime | None) -> str | None:
+            moment = self.process_bind_param(value, dialect)
+            return None if moment is None else moment.isoformat(" ", "microseconds")
+
+        return text
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """From the database."""

@@ -331,6 +331,21 @@ def test_a_writer_keeps_its_connection_until_it_fails(books: Storage) -> None:
     assert all(connection.closed for connection in used)
 
 
+@given(st.datetimes(timezones=st.timezones()) | st.just(datetime(1, 1, 2, tzinfo=UTC)))
+def test_sqlite_keeps_the_text_that_sqlalchemy_writes(moment: datetime) -> None:
+    """What earlier versions wrote is compared with it, as text."""
+    dialect = sa.create_engine("sqlite://").dialect
+    written = UtcDateTime().dialect_impl(dialect).bind_processor(dialect)
+    standard = sa.DateTime().dialect_impl(dialect).bind_processor(dialect)
+    assert written is not None
+    assert standard is not None
+    try:
+        utc = moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:  # before the year 1
+        return
+    assert written(moment) == standard(utc)
+
+
 def test_one_transaction_after_the_other_has_one_connection_in_sqlite(storage: Storage) -> None:
     used = []
     for failure in (None, None, ValueError, None):
