@@ -18,9 +18,9 @@ class Prepared:
     """One statement. Values become the driver's by the types of their columns, as in SQLAlchemy; results do not."""
 
     def __init__(self, statement: sa.UpdateBase | sa.Select[Any]) -> None:
-        """An INSERT fills the columns that it is given first. Not for RETURNING, expanding lists or defaults."""
+        """An INSERT fills the columns that the first row names. Not for RETURNING, expanding lists or defaults."""
         self._statement = statement
-        self._compiled: dict[tuple[str, str], _Compiled] = {}
+        self._compiled: dict[tuple[str, ...], _Compiled] = {}
 
     def execute(self, connection: sa.Connection, rows: Sequence[Values]) -> int:
         """Carry it out with each of these, one at least, in the caller's transaction; how many rows that concerned."""
@@ -40,7 +40,7 @@ class Prepared:
             return cursor.fetchone()
 
     def _for(self, dialect: sa.Dialect, values: Values) -> "_Compiled":
-        key = (dialect.name, dialect.driver)
+        key = (dialect.name, dialect.driver, *values)
         if key not in self._compiled:
             self._compiled[key] = _Compiled(self._statement, dialect, list(values))
         return self._compiled[key]

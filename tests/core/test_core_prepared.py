@@ -104,8 +104,11 @@ def test_what_a_column_refuses_is_refused(storage: Storage, wrong: dict[str, Any
     assert rows_in(storage) == []
 
 
-def test_a_value_that_is_missing_is_no_null(storage: Storage) -> None:
+def test_each_call_has_the_columns_of_its_first_row(storage: Storage) -> None:
     with storage.transaction() as connection:
-        INSERT.execute(connection, numbered(1))
+        INSERT.execute(connection, [{"number": 1}])
+        INSERT.execute(connection, [{"text": "here", "number": 2}])
+        INSERT.execute(connection, [{"number": 3, "text": "there"}])
         with pytest.raises(KeyError):
-            INSERT.execute(connection, [{"number": 2}])
+            INSERT.execute(connection, [{"number": 4, "text": "there"}, {"number": 5}])
+    assert [(row.number, row.text) for row in rows_in(storage)] == [(1, None), (2, "here"), (3, "there")]
