@@ -76,7 +76,7 @@ def _sealed_revisions(context: FieldComparisonContext) -> dict[int, str]:
 def _marks(context: FieldComparisonContext, sealed: dict[int, str]) -> Iterator[tuple[generic.Reference, str]]:
     """New stamp annotations that were last written together with the value of a signature field."""
     xrefs = context.new.reader.xrefs
-    for page in _pages(context.new.root["/Pages"]) if sealed else ():
+    for page in pages_of(context.new.root["/Pages"]) if sealed else ():
         for annotation in entry(page, "/Annots", ()):
             if not isinstance(annotation, generic.IndirectObject):
                 continue
@@ -85,13 +85,14 @@ def _marks(context: FieldComparisonContext, sealed: dict[int, str]) -> Iterator[
                 yield annotation.reference, sealed[revision]
 
 
-def _pages(node: generic.DictionaryObject, deepest: int = 64) -> Iterator[generic.DictionaryObject]:
+def pages_of(node: generic.DictionaryObject, deepest: int = 64) -> Iterator[generic.DictionaryObject]:
+    """The pages below a node of the page tree."""
     for reference in node["/Kids"]:
         kid = reference.get_object()
         if "/Kids" not in kid:
             yield kid
         elif deepest:
-            yield from _pages(kid, deepest - 1)
+            yield from pages_of(kid, deepest - 1)
 
 
 POLICY = StandardDiffPolicy(

@@ -15,6 +15,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.pades import hybrid
 from seals.pades.boundary import translated_errors
+from seals.pades.quick_reading import remember_references
 from seals.placement.placement import PageGeometry
 
 _DEEPEST_PAGE_TREE = 64
@@ -28,6 +29,7 @@ def open_pdf(stream: BinaryIO) -> PdfFileReader:
     stream.seek(0)
     with translated_errors():
         reader = PdfFileReader(stream)
+        remember_references(reader.xrefs)
         if reader.encrypted:
             raise YinxinError(
                 Kind.UNSUPPORTED,
@@ -55,8 +57,29 @@ class FilledField:
     name: str
     field: generic.DictionaryObject
     value: generic.DictionaryObject
+    reference: generic.Reference
+    """Of the value."""
     revision: int
     """In which revision of the file the value was last written; the first is 0."""
+
+    @property
+    def widgets(self) -> list[generic.DictionaryObject]:
+        """The annotations that show it."""
+        kids = entry(self.field, "/Kids", None)
+        return [self.field] if kids is None else [kid.get_object() for kid in kids]
+
+    @property
+    def boxes(self) -> list[tuple[float, float, float, float]]:
+        """Left, bottom, right and top of the annotations that are seen."""
+        found = []
+        for widget in self.widgets:
+            try:
+                left, bottom, right, top = rectangle(entry(widget, "/Rect", None))
+            except (YinxinError, TypeError, ValueError):
+                continue
+            if right > left and top > bottom:
+                found.append((left, bottom, right, top))
+        return found
 
 
 def filled_fields(reader: PdfFileReader) -> list[FilledField]:
@@ -70,7 +93,7 @@ def filled_fields(reader: PdfFileReader) -> list[FilledField]:
         ):
             raise YinxinError(Kind.INVALID, _("signature field {name} has no signature dictionary").format(name=name))
         revision = reader.xrefs.get_last_change(value.reference)
-        fields.append(FilledField(name, field, value.get_object(), revision))
+        fields.append(FilledField(name, field, value.get_object(), value.reference, revision))
     return sorted(fields, key=lambda field: field.revision)
 
 

@@ -6,9 +6,10 @@ from core.errors import Kind
 from core.i18n import _
 from seals.electronic.seal_check import CheckedSeal
 from seals.levels import Level
-from seals.pades.assessment import Assessment, JudgedTimestamp, Outcome
+from seals.pades.assessment import Assessment, JudgedTimestamp
+from seals.pades.certificates import Outcome
+from seals.pades.changes import Change, Changes
 from seals.pades.examination import Examined, ExaminedSignature, ExaminedTimestamp, FieldFacts, Unreadable
-from seals.pades.signatures import Change, Changes
 from seals.verification.facts import CertificateFacts, ChangeFacts, Claims, ElectronicSealFacts, TimestampFacts
 from seals.verification.report import Finding, SignatureReport, Verdict
 
@@ -81,7 +82,7 @@ def _seal(examined: ExaminedSignature) -> SignatureReport:
         changes=_change_facts(examined.changes),
         algorithm=examined.algorithm.name,
         level=_level(examined),
-        signer=CertificateFacts.of(assessment.signer),
+        signer=CertificateFacts.of(assessment.signer) if assessment.signer else None,
         chain=_subjects(assessment.chain),
         anchor=_anchor(assessment.chain),
         claimed_time=examined.claimed_time,
@@ -271,6 +272,8 @@ def _change_facts(changes: Changes) -> ChangeFacts:
         "appended-data": _("data was appended to the file after it"),
         "unsigned-field": _("an empty signature field was added after it: {detail}").format(detail=changes.detail),
         "permissions": _("the document was changed after it in a way that it does not permit"),
+        "field-locked": _("form fields that it locks were changed after it: {detail}").format(detail=changes.detail),
+        "hidden-objects": _("objects were hidden in the file after it: {detail}").format(detail=changes.detail),
         "content": _("the document was changed after it"),
     }[changes.rule]
     return ChangeFacts(changes.level.value, changes.rule, text)

@@ -13,6 +13,7 @@ from seals.pades.assessment import Judge
 from seals.pades.evidence import Knowledge
 from seals.pades.examination import ExaminedSignature, Unreadable, examine
 from seals.verification.judgement import report_of
+from seals.verification.kinds import FileKind
 from seals.verification.report import Finding, Report, SignatureReport, Verdict
 
 
@@ -44,9 +45,11 @@ def _report(stream: BinaryIO, trust: Trust, now: datetime, name: str) -> Report:
     size, sha256 = size_and_sha256(stream)
     findings: list[Finding] = []
     signatures: list[SignatureReport] = []
+    revisions = None
     try:
         judge = Judge(tuple(trust.anchors), trust.knowledge, now)
-        examined = examine(stream, judge)
+        document = examine(stream, judge)
+        examined, revisions = document.signatures, document.revisions
         if not examined:
             findings.append(Finding("no-signature", _("the document is not sealed: no signature"), Verdict.INVALID))
         elif not any(isinstance(one, ExaminedSignature | Unreadable) for one in examined):
@@ -58,4 +61,4 @@ def _report(stream: BinaryIO, trust: Trust, now: datetime, name: str) -> Report:
         verdict = Verdict.INDETERMINATE if error.kind is Kind.UNSUPPORTED else Verdict.INVALID
         findings.append(Finding("unreadable-document", error.what, verdict))
     verdict = max([Verdict.VALID, *(one.verdict for one in findings), *(one.verdict for one in signatures)])
-    return Report(name, sha256, size, now, verdict, findings, signatures)
+    return Report(name, sha256, size, now, verdict, findings, signatures, FileKind.PDF, revisions)
