@@ -16,13 +16,14 @@ from seals.pades import reading
 from seals.pades.assessment import Assessment, Judge, JudgedTimestamp
 from seals.pades.binding import bound_seal
 from seals.pades.boundary import translated_errors
-from seals.pades.certificates import Outcome
+from seals.pades.certificates import Outcome, Use
 from seals.pades.changes import Change, Changes, History
 from seals.pades.differences import field_pages
 from seals.pades.embedded import PrefixDigests
 from seals.pades.evidence import Knowledge, covers, security_store
 from seals.pades.gm import GM_SUB_FILTER
 from seals.pades.gm_reading import StoredGmSignature, read_gm_signature
+from seals.pades.picture_check import shows_picture
 from seals.pades.reading import FilledField
 from seals.pades.signatures import CADES_SUB_FILTER, StoredSignature, read_signature
 
@@ -204,11 +205,17 @@ class _Examination:
             names_its_certificate,
             has_evidence=complete and covers(self._store, certificates),
             archived=complete and any(covers(self._past_store(revision), certificates) for revision in archives),
-            seal=check_seal(
-                seal, assessment.signer, at, (self._judge.given + self._store).certificates, self._judge.anchors
-            )
-            if seal
-            else None,
+            seal=self._checked(seal, filled, stored, at) if seal else None,
+        )
+
+    def _checked(self, seal: Seal, filled: FilledField, stored: Stored, at: datetime | None) -> CheckedSeal:
+        known = self._judge.given + self._store + stored.carried
+        made = seal.structure["seal_info"]["property"]["create_date"].native
+        maker = self._judge.certificates.judge(seal.maker_certificate, known, made, Use.SIGNING)
+        checked = check_seal(seal, stored.signer, at, known.certificates, self._judge.anchors, maker.revoked_at)
+        visible = bool(filled.boxes)
+        return replace(
+            checked, is_visible=visible, picture_on_page=shows_picture(filled.widgets[0], seal) if visible else None
         )
 
     def _archive(self, revision: int) -> JudgedTimestamp | None:

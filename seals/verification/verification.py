@@ -56,7 +56,7 @@ def _report(stream: BinaryIO, trust: Trust, now: datetime, name: str) -> Report:
             findings.append(
                 Finding("no-seal", _("the document is timestamped, but nobody sealed it"), Verdict.INDETERMINATE)
             )
-        signatures = [report_of(one) for one in examined]
+        signatures = [report_of(one, now) for one in examined]
     except YinxinError as error:
         verdict = Verdict.INDETERMINATE if error.kind is Kind.UNSUPPORTED else Verdict.INVALID
         findings.append(Finding("unreadable-document", error.what, verdict))
