@@ -27,7 +27,8 @@ from seals.pades.writing import Made
 from seals.sealing import Seal, self_issued
 from seals.tokens import Token
 from seals.verification.report import Report, SignatureReport, Verdict
-from seals.verification.verification import Trust, verify_pdf
+from seals.verification.trust import Trust
+from seals.verification.verification import verify_pdf
 
 HOLDS_FOR = timedelta(hours=1)
 """So long what stays the same is not verified again."""

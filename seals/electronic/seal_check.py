@@ -43,6 +43,8 @@ def check_seal(
     candidates: Sequence[bytes],
     anchors: Sequence[bytes],
     maker_revoked_at: datetime | None = None,
+    *,
+    is_visible: bool = True,
 ) -> CheckedSeal:
     """Check a seal with which the holder of a certificate (DER) signed at that moment.
 
@@ -76,6 +78,7 @@ def check_seal(
         valid_from=begin,
         valid_until=end,
         problems=problems,
+        is_visible=is_visible,
     )
 
 

@@ -15,7 +15,7 @@ from asn1crypto import x509
 from seals.pades.certificates import CertificateJudge, Outcome, Use
 from seals.pades.evidence import Knowledge
 from seals.pades.policy import is_strong
-from seals.pades.stored import INTACT, SIG_CRYPTO_FAILURE, Stored, Token
+from seals.pades.stored import INTACT, SIG_CRYPTO_FAILURE, SIGNED_DATA_NOT_FOUND, Stored, Token
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """By how much the clock of a time-stamping authority may be ahead of ours."""
@@ -98,7 +98,9 @@ class Judge:
             revoked_at = self.certificates.judge(stored.signer, known, self.now, Use.SIGNING).revoked_at
         outcome, indication = verdict.outcome, verdict.indication
         if stored.problem != INTACT:
-            outcome, indication = Outcome.FAILED, stored.problem
+            is_missing = stored.problem == SIGNED_DATA_NOT_FOUND
+            outcome = Outcome.INDETERMINATE if is_missing else Outcome.FAILED
+            indication = stored.problem
         elif not is_strong(stored.signer, stored.algorithm) or stored.weak:
             outcome, indication = Outcome.INDETERMINATE, "CRYPTO_CONSTRAINTS_FAILURE"
         elif outcome is not Outcome.PASSED and self._is_premature(stored.signer, proof):

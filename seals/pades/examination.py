@@ -72,7 +72,8 @@ class ExaminedSignature:
     facts: FieldFacts
     algorithm: Algorithm
     whole_file: bool
-    changes: Changes
+    changes: Changes | None
+    """None outside a PDF, where nothing can be added."""
     assessment: Assessment
     claimed_time: datetime | None
     names_its_certificate: bool

@@ -7,14 +7,11 @@ certificate at the time of signing, time stamp, original. The seal itself is che
 from dataclasses import dataclass
 from datetime import datetime
 
-from asn1crypto import cms, x509
+from asn1crypto import cms, core, x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from core.algorithms import SM3, Algorithm
 from core.asn1.ses import SealSignature, parse_signature
-from core.asn1.ses_structures import Version
-from core.errors import Kind, YinxinError
-from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
 from seals.electronic.making import seal_algorithm
 from seals.pades.embedded import Embedded, PrefixDigests
@@ -51,8 +48,7 @@ class StoredGmSignature:
     @property
     def claimed_time(self) -> datetime | None:
         """When the signer says that it was made."""
-        moment = self.signature.structure["to_sign"]["time_info"].native
-        return moment if isinstance(moment, datetime) else None
+        return moment_of(self.signature)
 
     @property
     def tokens(self) -> list[Token]:
@@ -67,10 +63,19 @@ def read_gm_signature(reader: PdfFileReader, filled: FilledField, digests: Prefi
     """The signature in the field; `YinxinError`: invalid if its shape is wrong, unsupported if we cannot judge it."""
     embedded = Embedded(reader, filled, digests)
     signature = parse_signature(embedded.value)
-    if signature.version is Version.GMT_0031_2014:
-        raise YinxinError(Kind.UNSUPPORTED, _("a seal signature of GM/T 0031-2014 in a PDF is not judged"))
     algorithm = seal_algorithm(signature.algorithm)
     return StoredGmSignature(embedded, algorithm, signature, _problem(embedded, signature, algorithm))
+
+
+def moment_of(signature: SealSignature) -> datetime | None:
+    """When the signer says that it was made: a time; in version 1 UTCTime within a bit string, or nothing we read."""
+    written = signature.structure["to_sign"]["time_info"].native
+    if isinstance(written, bytes):
+        try:
+            written = core.UTCTime.load(written, strict=True).native
+        except (ValueError, TypeError):
+            return None
+    return written if isinstance(written, datetime) else None
 
 
 def _problem(embedded: Embedded, signature: SealSignature, algorithm: Algorithm) -> str:

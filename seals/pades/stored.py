@@ -1,4 +1,4 @@
-"""What every kind of signature in a document has in common once it is read, and the time-stamp tokens beside it."""
+"""What every kind of signature has in common once it is read, and the time-stamp tokens beside it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from asn1crypto import cms
 from core import cms as core_cms
 from core.algorithms import Algorithm, Digest, digest_by_oid
 from core.errors import YinxinError
-from seals.pades.embedded import Embedded
 from seals.pades.evidence import Knowledge
 from seals.tokens import TST_INFO
 
@@ -18,6 +17,7 @@ NOTHING = Knowledge()
 INTACT = ""
 """No problem with what is signed."""
 HASH_FAILURE, SIG_CRYPTO_FAILURE, FORMAT_FAILURE = "HASH_FAILURE", "SIG_CRYPTO_FAILURE", "FORMAT_FAILURE"
+SIGNED_DATA_NOT_FOUND = "SIGNED_DATA_NOT_FOUND"
 """ETSI's words (EN 319 102-1 5.1.3)."""
 
 
@@ -36,11 +36,6 @@ class Token:
 
 class Stored(Protocol):
     """A signature that can be judged: its shape is sound and its algorithms are known."""
-
-    @property
-    def embedded(self) -> Embedded:
-        """Its place in the document."""
-        ...
 
     @property
     def algorithm(self) -> Algorithm:

@@ -15,7 +15,7 @@ from seals.verification.facts import CertificateFacts, ChangeFacts
 from seals.verification.questions import Answer, Check, Question
 
 
-def of_signature(examined: ExaminedSignature, changes: ChangeFacts, now: datetime) -> list[Check]:
+def of_signature(examined: ExaminedSignature, changes: ChangeFacts | None, now: datetime) -> list[Check]:
     """The questions about an ordinary signature."""
     assessment = examined.assessment
     whole = _yes_or_no(
@@ -26,7 +26,7 @@ def of_signature(examined: ExaminedSignature, changes: ChangeFacts, now: datetim
     )
     return [
         whole,
-        later_changes(examined.changes.level, changes),
+        *([later_changes(changes)] if changes else ()),
         signer(assessment.signer, assessment.chain),
         _time(assessment, examined.claimed_time),
         _status(assessment, examined.claimed_time, now),
@@ -44,7 +44,7 @@ def of_timestamp(examined: ExaminedTimestamp, changes: ChangeFacts) -> list[Chec
             _("the document is as it was time-stamped"),
             _("the document timestamp is not over this document"),
         ),
-        later_changes(examined.changes.level, changes),
+        later_changes(changes),
         signer(stamp.authority, stamp.chain),
         time_of(stamp),
     ]
@@ -62,9 +62,10 @@ def time_of(stamp: JudgedTimestamp) -> Check:
     )
 
 
-def later_changes(level: Change, changes: ChangeFacts) -> Check:
+def later_changes(changes: ChangeFacts) -> Check:
     """Whether what was added later is permitted."""
-    return Check(Question.LATER_CHANGES, Answer.NO if level is Change.SUSPICIOUS else Answer.YES, changes.text)
+    answer = Answer.NO if changes.level == Change.SUSPICIOUS else Answer.YES
+    return Check(Question.LATER_CHANGES, answer, changes.text)
 
 
 def signer(certificate: bytes, chain: tuple[bytes, ...]) -> Check:

@@ -57,9 +57,9 @@ def _document_timestamp(examined: ExaminedTimestamp) -> SignatureReport:
             Finding("timestamp-wrong", _("the document timestamp is not over this document"), Verdict.INVALID)
         )
     elif stamp.outcome is not Outcome.PASSED:
-        findings.append(_timestamp_not_trusted(stamp))
+        findings.append(timestamp_not_trusted(stamp))
     if stamp.old_status:
-        findings.append(_old_status())
+        findings.append(old_status())
     return SignatureReport(
         examined.facts.name,
         "document-timestamp",
@@ -85,9 +85,9 @@ def _document_timestamp(examined: ExaminedTimestamp) -> SignatureReport:
 
 def _seal(examined: ExaminedSignature, now: datetime) -> SignatureReport:
     assessment = examined.assessment
-    changes = change_facts(examined.changes)
+    changes = change_facts(examined.changes) if examined.changes else None
     # Where the signed octets themselves are others, what was added to them does not matter any more.
-    of_changes = _about_changes(examined.changes, changes) if assessment.intact else ()
+    of_changes = _about_changes(examined.changes, changes) if assessment.intact and examined.changes and changes else ()
     findings = [*of_changes, *_about_signature(examined)]
     stamp = assessment.timestamp
     return SignatureReport(
@@ -162,9 +162,9 @@ def _about_signature(examined: ExaminedSignature) -> Iterator[Finding]:
     if stamp and not stamp.intact:
         yield Finding("timestamp-wrong", _("the time stamp is not over this signature"), Verdict.INVALID)
     elif stamp and stamp.outcome is not Outcome.PASSED:
-        yield _timestamp_not_trusted(stamp)
+        yield timestamp_not_trusted(stamp)
     elif stamp and stamp.old_status:
-        yield _old_status()
+        yield old_status()
     if examined.seal and assessment.intact:
         yield from _about_seal(examined.seal)
     if assessment.outcome is Outcome.PASSED:
@@ -205,6 +205,11 @@ def _failure(examined: ExaminedSignature) -> Finding:
             "signature-wrong",
             _("the signature was not made with the key in its certificate"),
             Verdict.INVALID,
+        ),
+        "SIGNED_DATA_NOT_FOUND": (
+            "content-missing",
+            _("what it signs is another file; name that with --content"),
+            Verdict.INDETERMINATE,
         ),
         "FORMAT_FAILURE": ("malformed-signature", _("the signature is malformed"), Verdict.INVALID),
         "NOT_YET_VALID": (
@@ -282,7 +287,8 @@ def _moment(assessment: Assessment) -> str:
     return checks.moment_words(assessment.revoked_at) if assessment.revoked_at else "-"
 
 
-def _timestamp_not_trusted(stamp: JudgedTimestamp) -> Finding:
+def timestamp_not_trusted(stamp: JudgedTimestamp) -> Finding:
+    """Why a sound time stamp does not count."""
     if stamp.indication == "TIMESTAMP_ORDER_FAILURE":
         return Finding("timestamp-order", _("the time stamp is of a time yet to come"), Verdict.INVALID)
     if "REVOKED" in stamp.indication:
@@ -293,7 +299,8 @@ def _timestamp_not_trusted(stamp: JudgedTimestamp) -> Finding:
     return Finding("timestamp-not-trusted", text, verdict)
 
 
-def _old_status() -> Finding:
+def old_status() -> Finding:
+    """That the authority's good standing is known only as of the token's own time."""
     return Finding(
         "old-status",
         _("whether the time-stamping authority was revoked later is not known; a current revocation list would tell"),

@@ -1,7 +1,5 @@
 """Verification of sealed PDF documents, without a network: the truth about every signature, and one verdict."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
@@ -10,29 +8,11 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.documents import Document, opened, size_and_sha256
 from seals.pades.assessment import Judge
-from seals.pades.evidence import Knowledge
 from seals.pades.examination import ExaminedSignature, Unreadable, examine
 from seals.verification.judgement import report_of
 from seals.verification.kinds import FileKind
 from seals.verification.report import Finding, Report, SignatureReport, Verdict
-
-
-@dataclass(frozen=True)
-class Trust:
-    """What verification rests on beside the document, each item in DER."""
-
-    anchors: Sequence[bytes]
-    """The certificates that are trusted because they are: roots, as a rule."""
-    certificates: Sequence[bytes] = ()
-    """Issuers that documents may leave out. They are not trusted for being here."""
-    crls: Sequence[bytes] = ()
-    """Newer than those in the documents."""
-    ocsp_responses: Sequence[bytes] = ()
-
-    @property
-    def knowledge(self) -> Knowledge:
-        """What is known, without the anchors."""
-        return Knowledge(tuple(self.certificates), tuple(self.crls), tuple(self.ocsp_responses))
+from seals.verification.trust import Trust
 
 
 def verify_pdf(document: Document, trust: Trust, clock: Clock, *, name: str = "") -> Report:
