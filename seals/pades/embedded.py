@@ -10,7 +10,7 @@ from core.algorithms import DIGESTS, Digest, Hash
 from core.errors import Kind, YinxinError
 from seals.pades import byte_range
 from seals.pades.messages import without_padding
-from seals.pades.reading import FilledField
+from seals.pades.reading import FilledField, written
 
 _CHUNK = 1 << 20
 
@@ -53,7 +53,7 @@ class Embedded(EmbeddedPdfSignature):
         # pyHanko's own constructor reads CMS and nothing else.
         contents = extract_contents(filled.value)
         problem = byte_range.problem_of(
-            filled.value.get("/ByteRange"), contents, reader.stream, reader.xrefs[filled.reference]
+            written(filled.value, "/ByteRange"), contents, reader.stream, reader.xrefs[filled.reference]
         )
         if problem:
             raise YinxinError(Kind.INVALID, problem)

@@ -98,9 +98,9 @@ class ExaminedDocument:
     revisions: int
 
 
-def examine(stream: BinaryIO, judge: Judge) -> ExaminedDocument:
+def examine(stream: BinaryIO, judge: Judge, password: str | None = None) -> ExaminedDocument:
     """Every signature of a document; `YinxinError` if the document as a whole cannot be read."""
-    reader = reading.open_pdf(stream)
+    reader = reading.open_pdf(stream, password)
     with translated_errors():
         return _Examination(reader, judge).whole()
 
@@ -228,7 +228,7 @@ class _Examination:
 def _facts(filled: FilledField, pages: dict[str, int]) -> FieldFacts:
     def text(key: str) -> str | None:
         try:
-            value = filled.value.get(key)
+            value = reading.entry(filled.value, key, None)
         except Exception:  # noqa: BLE001 - a broken remark breaks nothing else
             return None
         return str(value) if isinstance(value, str) else None

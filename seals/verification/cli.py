@@ -5,37 +5,56 @@ from pathlib import Path
 import click
 
 from core.cli import Command, Output, output_option
+from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
-from seals.cli_options import FILE
+from seals.cli_options import FILE, password_option
+from seals.verification.files import verify_file
 from seals.verification.printing import print_report, print_summary
 from seals.verification.report import Verdict
 from seals.verification.trust import load_trust
-from seals.verification.verification import verify_pdf
 
 
 @click.command(
     cls=Command,
     help=_(
-        "Verify the seals of each FILE, without a network. Exit code: 0 valid, 1 valid with remarks, 2 indeterminate,"
-        " 3 invalid; of several files, the worst."
+        "Verify each FILE, without a network: sealed PDF documents, electronic seals (.esl), signatures (CMS,"
+        " SES_Signature) and time stamps. Exit code: 0 valid, 1 valid with remarks, 2 indeterminate, 3 invalid; of"
+        " several files, the worst."
     ),
-    example="yinxin seals verify notice-sealed.pdf\nyinxin seals verify *.pdf --trust demo/trust --json",
+    example="yinxin seals verify notice-sealed.pdf\nyinxin seals verify *.pdf --trust demo/trust --json\n"
+    "yinxin seals verify notice.p7s --content notice.txt",
 )
 @click.argument("documents", nargs=-1, required=True, type=FILE, metavar="FILE…")
 @click.option(
     "--trust",
     type=click.Path(path_type=Path),
-    help=_("The folder of trusted certificates, with newer *.crl files; else trust in the home folder."),
+    help=_(
+        "The folder of trusted certificates, with newer revocation lists and OCSP responses, and further issuers in"
+        " its folder issuers; else trust in the home folder."
+    ),
 )
 @click.option("--crl", "crls", multiple=True, type=FILE, help=_("A revocation list newer than those in the document."))
+@click.option("--content", type=FILE, help=_("The file that a detached signature or a time stamp is about."))
+@password_option
 @output_option
 @click.pass_obj
-def verify(home: Home, documents: tuple[Path, ...], trust: Path | None, crls: tuple[Path, ...], output: Output) -> int:
-    """Verify documents."""
+def verify(
+    home: Home,
+    /,
+    documents: tuple[Path, ...],
+    content: Path | None,
+    trust: Path | None,
+    crls: tuple[Path, ...],
+    password: str | None,
+    output: Output,
+) -> int:
+    """Verify files."""
+    if content is not None and len(documents) > 1:
+        raise YinxinError(Kind.INVALID, _("--content belongs to one signature, not to several files"))
     trusted = load_trust(trust or home.trust, crls)
     reports = [
-        verify_pdf(document, trusted, home.clock, name=document.name)
+        verify_file(document, trusted, home.clock, name=document.name, content=content, password=password)
         for document in output.track(documents, _("Verifying"))
     ]
     if len(reports) == 1:

@@ -28,16 +28,23 @@ _CHUNK = 1 << 20
 
 
 def verify_file(
-    document: Document, trust: Trust, clock: Clock, *, name: str = "", content: Document | None = None
+    document: Document,
+    trust: Trust,
+    clock: Clock,
+    *,
+    name: str = "",
+    content: Document | None = None,
+    password: str | None = None,
 ) -> Report:
     """The report on a file as of the clock's time, whatever the file is: that is recognised from its octets.
 
-    `content`: the file that a detached signature or a time stamp is about. Nothing is fetched.
+    `content`: the file that a detached signature or a time stamp is about; `password`: that opens an encrypted PDF.
+    Nothing is fetched.
     """
     with opened(document) as stream:
         stream.seek(0)
         if stream.read(5) == b"%PDF-":
-            return verify_pdf(stream, trust, clock, name=name)
+            return verify_pdf(stream, trust, clock, name=name, password=password)
         size, sha256 = size_and_sha256(stream)
         stream.seek(0)
         data = stream.read(LARGEST) if size <= LARGEST else b""

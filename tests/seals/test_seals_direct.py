@@ -50,9 +50,9 @@ def whole(monkeypatch: pytest.MonkeyPatch) -> list[Level]:
     levels: list[Level] = []
     kept = pdf_proof._require_as_anybody
 
-    def noted(copy: BinaryIO, field: str, seal: Seal, level: Level, evidence: Evidence, clock: Clock) -> None:
+    def noted(proof: pdf_proof.Proof, seal: Seal, level: Level, evidence: Evidence, clock: Clock) -> None:
         levels.append(level)
-        kept(copy, field, seal, level, evidence, clock)
+        kept(proof, seal, level, evidence, clock)
 
     monkeypatch.setattr(pdf_proof, "_require_as_anybody", noted)
     return levels
