@@ -16,7 +16,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from core.errors import YinxinError
 from seals.pades import later_seals, revision_octets
 from seals.pades.boundary import first_line, translated_errors
-from seals.pades.differences import Difference, differences, field_pages
+from seals.pades.differences import Difference, differences, field_pages, written_fields
 from seals.pades.embedded import Embedded
 from seals.pades.reading import FilledField
 
@@ -145,20 +145,21 @@ class History:
                 except SuspiciousModification as error:
                     found = tuple(differences(old, new))
                     return _Step(ModificationLevel.OTHER, rule="content", detail=first_line(error), items=found)
-                items = tuple(self._described(revision, result.changed_form_fields))
-                return _Step(result.modification_level, frozenset(map(str, result.changed_form_fields)), items=items)
+                fields = frozenset(written_fields(new, result.changed_form_fields))
+                items = tuple(self._described(revision, fields))
+                return _Step(result.modification_level, fields, items=items)
         except YinxinError as error:
             # Then at least the signature itself can be judged; often its digest tells what happened.
             return _Step(ModificationLevel.OTHER, rule="content", detail=error.what)
 
-    def _described(self, revision: int, changed: set[str]) -> Iterator[Difference]:
+    def _described(self, revision: int, changed: frozenset[str]) -> Iterator[Difference]:
         """What a permitted revision brought."""
         signatures = {filled.name: filled for filled in self._filled if filled.revision == revision}
         for name in sorted(signatures):
             is_timestamp = signatures[name].value.get("/Type") == "/DocTimeStamp"
             what = "document-timestamp" if is_timestamp else "signature"
             yield Difference(what, name, self._page(name), revision + 1, permitted=True)
-        for name in sorted({str(name) for name in changed} - signatures.keys()):
+        for name in sorted(changed - signatures.keys()):
             what = "signature-field" if name in self._unsigned else "form-field"
             yield Difference(what, name, self._page(name), revision + 1, permitted=True)
         if not signatures and not changed:

@@ -1,6 +1,6 @@
 """What is other in a later revision, told so that people find it: the page, and whether it is text, picture or form."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,24 @@ def field_pages(handler: PdfHandler) -> dict[str, int]:
             if one in pages:
                 found.setdefault(name, pages[one])
     return found
+
+
+def written_fields(new: HistoricalResolver, names: Iterable[str]) -> Iterator[str]:
+    """Those of the form fields that the revision wrote something of: pyHanko names every one that it has looked at."""
+    changed = set(new.explicit_refs_in_revision())
+    listed = dict(_fields(entry(entry(new.root, "/AcroForm", {}), "/Fields", ()), "", 32))
+    for name in map(str, names):
+        if name not in listed:
+            yield name
+            continue
+        field = listed[name].get_object()
+        parts = {listed[name].reference}
+        for part in (field, *(kid.get_object() for kid in entry(field, "/Kids", ()))):
+            for key in ("/AP", "/V"):
+                parts |= new.collect_dependencies(_raw(part, key))
+        parts |= {kid.reference for kid in entry(field, "/Kids", ()) if isinstance(kid, generic.IndirectObject)}
+        if parts & changed:
+            yield name
 
 
 def _fields(references: Any, prefix: str, deepest: int) -> Iterator[tuple[str, generic.IndirectObject]]:

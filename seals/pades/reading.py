@@ -54,6 +54,7 @@ class FilledField:
 
     name: str
     field: generic.DictionaryObject
+    """As it was in that revision: what became of it later is not the signer's."""
     value: generic.DictionaryObject
     reference: generic.Reference
     """Of the value."""
@@ -91,6 +92,8 @@ def filled_fields(reader: PdfFileReader) -> list[FilledField]:
         ):
             raise YinxinError(Kind.INVALID, _("signature field {name} has no signature dictionary").format(name=name))
         revision = reader.xrefs.get_last_change(value.reference)
+        if revision < reader.xrefs.total_revisions - 1:
+            field = reader.get_historical_resolver(revision).get_object(reference.reference)
         fields.append(FilledField(name, field, value.get_object(), value.reference, revision))
     return sorted(fields, key=lambda field: field.revision)
 
