@@ -11,9 +11,11 @@ from seals.folder_cli import stamp_folder
 from seals.pictures.cli import clean, draw
 from seals.receipt_cli import receipt
 from seals.register.cli import group as register
+from seals.register.permits_cli import permits
 from seals.register.registered import list_seals
 from seals.register.use_cli import permit, uses
 from seals.stamp_cli import stamp
+from seals.verification.bundle_cli import bundle
 from seals.verification.cli import verify
 
 
@@ -49,8 +51,10 @@ def list_command(home: Home, output: Output) -> None:
 
 group.add_command(stamp)
 group.add_command(verify)
+group.add_command(bundle)
 group.add_command(register, "register")
 group.add_command(permit)
+group.add_command(permits)
 group.add_command(uses)
 group.add_command(inspect_command)
 group.add_command(draw)

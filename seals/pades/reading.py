@@ -144,6 +144,19 @@ def _permissions(fields: list[FilledField]) -> Iterator[tuple[str, int]]:
             yield filled.name, int(locked)
 
 
+def waiting_field(reader: PdfFileReader) -> str:
+    """The name of the only empty signature field; `YinxinError` (invalid) if there is none, or more than one."""
+    names = sorted(empty_fields(reader))
+    if len(names) == 1:
+        return names[0]
+    ways = _("say it: --at X,Y, --keyword TEXT, --field NAME or --straddle EDGE")
+    if not names:
+        what = _("nobody said where the seal goes, and the document has no empty signature field that waits for it")
+        raise YinxinError(Kind.INVALID, what, remedy=ways)
+    what = _("nobody said where the seal goes, and several signature fields wait for one: {names}")
+    raise YinxinError(Kind.INVALID, what.format(names=", ".join(names)), remedy=ways)
+
+
 def empty_field(reader: PdfFileReader, name: str) -> generic.DictionaryObject:
     """The annotation of an empty signature field; `YinxinError` if there is none."""
     names = empty_fields(reader)

@@ -57,13 +57,18 @@ def load_trust(folder: Path, crl_files: Sequence[Path] = ()) -> Trust:
         )
     anchors, beside = _read_all(_files(folder))
     issuers, further = _read_all(_files(folder / ISSUERS) if folder.is_dir() else [])
-    _none, given = _read_all(crl_files)
+    given = _read_all(crl_files)[1]
     if not anchors:
         raise YinxinError(
             Kind.NOT_FOUND, _("no certificates here"), subject=str(folder), remedy=_("put PEM or DER files there")
         )
     known = Knowledge(tuple(issuers)) + beside + further + given
     return Trust(anchors, known.certificates, known.crls, known.ocsp_responses)
+
+
+def with_crls(trust: Trust, crl_files: Sequence[Path]) -> Trust:
+    """The same with further revocation lists; `YinxinError` if one cannot be read."""
+    return trust.knowing(_read_all(crl_files)[1])
 
 
 def _files(folder: Path) -> list[Path]:
