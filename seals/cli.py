@@ -12,6 +12,7 @@ from seals.folder_cli import stamp_folder
 from seals.pictures.cli import clean, draw
 from seals.receipt_cli import receipt
 from seals.register.cli import group as register
+from seals.register.permits_cli import permits
 from seals.register.registered import list_seals
 from seals.register.use_cli import permit, uses
 from seals.stamp_cli import stamp
@@ -56,6 +57,7 @@ group.add_command(code)
 group.add_command(verify_code_command)
 group.add_command(register, "register")
 group.add_command(permit)
+group.add_command(permits)
 group.add_command(uses)
 group.add_command(inspect_command)
 group.add_command(draw)

@@ -11,7 +11,7 @@ from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
 from core.path import build_path
 from seals.verification.report import Finding, Verdict
-from seals.verification.verification import Trust
+from seals.verification.trust import Trust
 
 _SIGNING = {"digital_signature", "non_repudiation"}
 _ISSUING = {"key_cert_sign", "crl_sign"}

@@ -20,7 +20,8 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.processes import Died, in_processes
 from seals.verification.report import Report, Verdict
-from seals.verification.verification import Trust, verify_pdf
+from seals.verification.trust import Trust
+from seals.verification.verification import verify_pdf
 
 SUFFIXES = frozenset({".pdf"})
 LONGEST_SECONDS = 120
