@@ -22,8 +22,7 @@ from seals.codes.use import new_code
 from seals.placement.placement import Origin
 from seals.register.bounds import Use
 from seals.verification.bundle_cli import opened_bundle
-from seals.verification.trust import load_trust, with_crls
-from seals.verification.verification import Trust
+from seals.verification.trust import Trust, load_trust, with_crls
 
 ACTOR = "command"
 _KINDS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}

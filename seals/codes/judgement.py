@@ -14,7 +14,7 @@ from core.path import build_path
 from seals.codes.statement import Code, Fields, Statement, normal, read_code
 from seals.electronic.makers import revocations
 from seals.verification.report import Finding, Verdict
-from seals.verification.verification import Trust
+from seals.verification.trust import Trust
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ from seals.contracts import PEOPLE, SUPPORT
 from seals.http import create_app
 from seals.placement.placement import Origin
 from seals.verification.report import Verdict
-from seals.verification.verification import Trust
+from seals.verification.trust import Trust
 from tests.support.seal_service import Service, service_of
 from tests.support.sealing import Office
 
