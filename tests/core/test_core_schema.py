@@ -21,7 +21,7 @@ RECORDS = (
     "ra.records",
     "ra.attribute_records",
     "tsa.records",
-    "seals.batch_records",
+    "seals.batches.records",
     "seals.records",
 )
 
