@@ -16,8 +16,8 @@ from ca.crl.keeping import forget, pieces_of
 from ca.crl.writing import CrlFacts
 from ca.lint.crl import UNREADABLE, complaints_about
 from ca.lint.list_reading import Stream, read_tbs
-from ca.lint.reading import read_elements
 from ca.records import crls
+from core.asn1.elements import read_elements
 from core.audit import Event
 from core.context import Context
 from core.errors import Kind, YinxinError
