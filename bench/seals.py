@@ -34,13 +34,13 @@ from core.asn1 import der
 from core.clock import FixedClock
 from seals.contracts import SealingSupport
 from seals.documents.pdf import seal_pdf
-from seals.ink import FULL_INK
 from seals.levels import Level
 from seals.pades.appearance import Impression, MarkStyle, read_picture
 from seals.pades.pdfa import NOT_ARCHIVAL
 from seals.pades.signer import CmsSigner
 from seals.pades.values import PadesValue
-from seals.placement import Mark
+from seals.pictures.ink import FULL_INK
+from seals.placement.placement import Mark
 from seals.sealing import Seal
 from tests.support.pki import Party
 from tests.support.sealing import PLACE, TST_INFO, Office, blank_pdf

@@ -15,6 +15,7 @@ from ca.authorities import authority_of
 from ca.history import steps_of
 from ca.state import State as CertificateState
 from core.algorithms import SM3, algorithm_by_identifier
+from core.audit import Event
 from core.certificates import serial_text
 from core.context import Context
 from core.errors import Kind, YinxinError
@@ -23,6 +24,7 @@ from core.keys.key_file import open_key_file
 from core.keys.signer import Signer
 from core.keys.verification import InvalidSignature, verify
 from core.statements import SignedStatement as SignedWords
+from core.words import in_words
 from ra import records
 from ra.appointments import Career, Credential, PersonState, Standing, needs_new_certificate, parse_appointment
 from ra.refusals import RefusedError, refusals_recorded
@@ -171,6 +173,8 @@ def open_session(context: Context, name: str, key_file: Path, pin: bytes) -> Ope
                 subject=str(key_file),
                 remedy=_("give the key file that the operator was appointed with"),
             )
+    with context.storage.transaction() as connection:
+        context.audit.append(connection, Event("ra.session.open", name, name))
     return OperatorSession(name, operator.certificate, signer)
 
 
@@ -283,7 +287,7 @@ def require_fit(context: Context, connection: sa.Connection, operator: Operator)
     if operator.state is not PersonState.ACTIVE:
         raise RefusedError(
             "suspended",
-            _("the operator is {state}").format(state=operator.state.value),
+            _("the operator is {state}").format(state=in_words(operator.state.value)),
             subject=operator.name,
             remedy=_("have the operator reinstated, or another operator do it"),
         )

@@ -10,13 +10,15 @@ from core.algorithms import ALGORITHMS, Algorithm, Digest
 from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from seals import http_models as wire
+from seals.api import models as wire
 from seals.contracts import Evidence, SealingSupport
 from seals.documents import Document, opened, size_and_sha256
 from seals.documents.pdf import seal_pdf
+from seals.forms import Form
 from seals.levels import Level
 from seals.pades.remote_value import RemoteValue
 from seals.pades.timestamper import CheckedTimeStamper
+from seals.pades.values import ByteRange
 from seals.sealing import Seal, SealedDocument
 from seals.terms import SealingTerms
 
@@ -60,9 +62,10 @@ class _Service:
     server: DigestSigner
     name: str
     order: wire.DigestToSign
+    form: Form
     signed: wire.DigestSignature | None = None
 
-    def sign(self, digest: bytes) -> bytes:
+    def sign(self, digest: bytes, byte_range: ByteRange) -> bytes:
         """The signature's value, DER."""
         if self.signed is not None:
             # Another one would be another use of the seal.
@@ -71,7 +74,10 @@ class _Service:
                 _("the signature did not fit into the space that was kept for it"),
                 remedy=_("send the document to the service instead"),
             )
-        self.signed = self.server.sign_digest(self.name, self.order.model_copy(update={"digest": digest}))
+        told: dict[str, object] = {"digest": digest}
+        if self.form is Form.GM:
+            told["byte_range"] = list(byte_range)
+        self.signed = self.server.sign_digest(self.name, self.order.model_copy(update=told))
         return self.signed.value
 
     def stamp(self, _digest: Digest, value: bytes, nonce: int | None) -> bytes:
@@ -90,9 +96,14 @@ class _Service:
 
 
 def sealed_by_digest(
-    server: DigestSigner, name: str, document: Document, terms: SealingTerms, clock: Clock
+    server: DigestSigner,
+    name: str,
+    document: Document,
+    terms: SealingTerms,
+    clock: Clock,
+    password: str | None = None,
 ) -> SealedDocument:
-    """The sealed document, verified as any other; `YinxinError` says why there is none."""
+    """The sealed document, verified as any other; `YinxinError` says why there is none. The password stays here."""
     material = server.seal(name)
     seal = _seal(material)
     with opened(document) as stream:
@@ -106,7 +117,7 @@ def sealed_by_digest(
             person=terms.person,
             type=terms.type,
         )
-        service = _Service(server, name, order)
+        service = _Service(server, name, order, seal.form)
 
         def value(seal: Seal, stamper: CheckedTimeStamper | None) -> RemoteValue:
             return RemoteValue(seal, service.sign, is_timestamped=stamper is not None)
@@ -119,6 +130,7 @@ def sealed_by_digest(
             level=terms.level,
             support=SealingSupport(service, service if terms.level >= Level.B_LT else None),
             clock=clock,
+            password=password,
             value=value,
             **arguments,
         )
@@ -137,4 +149,5 @@ def _seal(material: wire.SealMaterial) -> Seal:
         picture=material.picture,
         width_mm=material.width_mm,
         structure=material.structure,
+        form=material.form,
     )

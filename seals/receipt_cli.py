@@ -16,8 +16,8 @@ from core.keys.key_file import open_key_file
 from seals.cli_options import FILE, PIN_VARIABLE
 from seals.contracts import TIMESTAMPER, Timestamper
 from seals.receipts import ReceiptReport, sign_receipt, verify_receipt
-from seals.report import Verdict
-from seals.trust import load_trust
+from seals.verification.report import Verdict
+from seals.verification.trust import load_trust
 
 SUFFIX = ".receipt"
 _TRUST = click.option(

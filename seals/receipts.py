@@ -26,9 +26,9 @@ from core.keys.signer import Signer
 from core.keys.verification import InvalidSignature, verify
 from core.path import build_path
 from seals.contracts import Timestamper
-from seals.report import Finding, Verdict
 from seals.tokens import checked_stamp, time_of
-from seals.verification import Trust
+from seals.verification.report import Finding, Verdict
+from seals.verification.trust import Trust
 
 
 class ReceiptWords(BaseModel):

@@ -8,7 +8,7 @@ from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.client import SealServer
-from seals.placement import AtKeyword, InField, Placement, Straddling
+from seals.placement.placement import AtKeyword, InField, Placement, Straddling
 from seals.sealing import SealedDocument
 from seals.terms import SealingTerms
 from seals.use import UseOrder
@@ -39,7 +39,7 @@ def terms_of(order: UseOrder) -> SealingTerms:
             where = {"keyword": place.text, "occurrence": which, "dx_mm": place.dx_mm, "dy_mm": place.dy_mm}
             where |= {"pages": place.pages.text}
         case InField():
-            where = {"field": place.name}
+            where = {"field": place.name} if place.name else {}
         case Straddling():
             where = {"straddle": place.edge, "position_mm": place.position_mm, "group": place.group}
             where |= {"pages": place.pages.text}
@@ -57,9 +57,7 @@ def terms_of(order: UseOrder) -> SealingTerms:
     )
 
 
-def stamp_at(
-    url: str, key_file: Path | None, name: str, document: Path, terms: SealingTerms, clock: Clock
-) -> SealedDocument:
+def stamp_at(url: str, key_file: Path | None, name: str, order: UseOrder, clock: Clock) -> SealedDocument:
     """The sealed document, of which only digests have left this machine."""
     with SealServer(url, api_key_in(key_file), clock=clock) as server:
-        return server.stamp_by_digest(name, document, terms)
+        return server.stamp_by_digest(name, order.document, terms_of(order), order.password)

@@ -14,10 +14,10 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.signer import Signer
 from seals.contracts import SealingSupport
-from seals.drawing import Drawing
 from seals.forms import Form
 from seals.levels import Level
-from seals.placement import Mark
+from seals.pictures.drawing import Drawing
+from seals.placement.placement import Mark
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,20 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.documents import Document
 from seals.forms import Permission
-from seals.ink import Blending, Ink
 from seals.levels import Level
-from seals.pages import ALL_PAGES, Pages
-from seals.placement import MOST_PAGES_STRADDLED, AtKeyword, Edge, InField, Origin, Place, Placement, Straddling, Which
+from seals.pictures.ink import Blending, Ink
+from seals.placement.pages import ALL_PAGES, Pages
+from seals.placement.placement import (
+    MOST_PAGES_STRADDLED,
+    AtKeyword,
+    Edge,
+    InField,
+    Origin,
+    Place,
+    Placement,
+    Straddling,
+    Which,
+)
 from seals.use import UseOrder
 
 _WORD = "^[^\\x00-\\x1f\\x7f]*$"
@@ -22,7 +32,7 @@ Name = Annotated[str, Field(pattern=_WORD, max_length=128)]
 
 
 class SealingTerms(Model):
-    """One way of placing (coordinates, keyword, field, straddle), and what else is said of a seal."""
+    """One way of placing (coordinates, keyword, field, straddle) at most, and what else is said of a seal."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -56,9 +66,14 @@ class SealingTerms(Model):
     """Written into the signature."""
 
     def place(self) -> Place:
-        """Where the seal goes; `YinxinError` (invalid) unless it is asked in exactly one way."""
+        """Where the seal goes: where nothing is asked, in the only empty signature field of the document.
+
+        `YinxinError` (invalid) if it is asked in several ways.
+        """
         ways = (self.x_mm is not None or self.y_mm is not None, self.keyword, self.field, self.straddle)
-        if sum(map(bool, ways)) != 1:
+        if not any(ways) and self.page is None and self.pages is None:
+            return InField()
+        if sum(map(bool, ways)) > 1:
             raise YinxinError(
                 Kind.INVALID,
                 _("a seal is placed in one way: by coordinates, keyword, signature field, or straddling the pages"),
@@ -80,9 +95,9 @@ class SealingTerms(Model):
             raise YinxinError(Kind.INVALID, _("the place is not whole"), remedy=_("give page, x_mm, y_mm"))
         return Placement(self.page or pages, self.x_mm, self.y_mm, self.origin)
 
-    def order(self, document: Document) -> UseOrder:
-        """The document, to be sealed so."""
-        return UseOrder(document, **self.arguments(), level=self.level, **self.use())
+    def order(self, document: Document, password: str | None = None) -> UseOrder:
+        """The document, to be sealed so; the password opens it, if it is encrypted."""
+        return UseOrder(document, **self.arguments(), level=self.level, password=password, **self.use())
 
     def use(self) -> dict[str, Any]:
         """What the books are told."""

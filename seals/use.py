@@ -10,17 +10,17 @@ import sqlalchemy as sa
 from core.algorithms import Digest
 from core.context import Context
 from core.keys.store import KeyStore
-from seals.bounds import Use
 from seals.contracts import People, SealingSupport, SupportSource, Timestamper
 from seals.documents import Document, opened, size_and_sha256
 from seals.documents.formats import seal_document
 from seals.forms import Permission
-from seals.ink import FULL_INK, Ink
 from seals.levels import Level
-from seals.placement import Mark, Place
-from seals.registered import RegisteredSeal
+from seals.pictures.ink import FULL_INK, Ink
+from seals.placement.placement import Mark, Place
+from seals.register.bounds import Use
+from seals.register.registered import RegisteredSeal
+from seals.register.uses import Sealed, record, usable
 from seals.sealing import Seal, SealedDocument
-from seals.uses import Sealed, record, usable
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class UseOrder:
     """The natural person on whose behalf it is sealed, as the caller says."""
     document_type: str = ""
     """As the bounds of the seal have it: notice, contract …"""
+    password: str | None = field(default=None, repr=False)
+    """Of the document, if it is encrypted."""
 
 
 Beside = Callable[[sa.Connection, SealedDocument], None]
@@ -95,6 +97,7 @@ def _sealed(
         ink=order.ink,
         certify=order.certify,
         repair=order.repair,
+        password=order.password,
     )
     return document, notes.last_sha256 if notes else None
 

@@ -13,7 +13,7 @@ from core.home import Home
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-    from seals.batch_work import Worker
+    from seals.batches.work import Worker
 
 
 def build(service: str, home: Home) -> "WSGIApplication":
@@ -70,8 +70,8 @@ def seals() -> "WSGIApplication":
 
 def seal_worker(home: Home) -> "Worker":
     """What works off batches of this home."""
-    from seals.batch_work import Worker
-    from seals.webhooks import Webhooks
+    from seals.batches.webhooks import Webhooks
+    from seals.batches.work import Worker
     from yinxin.seal_people import SealPeople
     from yinxin.wiring import RemoteSupport
 

@@ -6,7 +6,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.documents import Document, opened
 from seals.documents.pdf import seal_pdf
-from seals.placement import Place
+from seals.placement.placement import Place
 from seals.sealing import Seal, SealedDocument
 
 _ZIP = b"PK\x03\x04"

@@ -14,18 +14,19 @@ from seals.documents.pdf_pages import PdfPages
 from seals.documents.pdf_proof import Proof, require_level
 from seals.documents.pdf_repair import repaired
 from seals.forms import Form, Permission
-from seals.ink import FULL_INK, Ink
 from seals.levels import Level
-from seals.marks import marks
 from seals.pades import reading, writing
 from seals.pades.appearance import read_picture
 from seals.pades.boundary import translated_errors
+from seals.pades.encryption import require_permission_to_change
 from seals.pades.gm import GmValue
 from seals.pades.order import Remarks, SignatureOrder
 from seals.pades.pdfa import archival
 from seals.pades.timestamper import CheckedTimeStamper
 from seals.pades.values import PadesValue, SignatureValue
-from seals.placement import InField, Place
+from seals.pictures.ink import FULL_INK, Ink
+from seals.placement.marks import marks
+from seals.placement.placement import InField, Place
 from seals.sealing import Seal, SealedDocument, require_support, require_usable
 
 ValueMaker = Callable[[Seal, CheckedTimeStamper | None], SignatureValue]
@@ -45,11 +46,13 @@ def seal_pdf(
     ink: Ink = FULL_INK,
     certify: Permission | None = None,
     repair: bool = False,
+    password: str | None = None,
     value: ValueMaker | None = None,
 ) -> SealedDocument:
     """The sealed document: the original bytes and one or two increments. `field` names the new signature field.
 
-    A damaged document is sealed as it was repaired if `repair` is asked for; else it is refused.
+    A damaged document is sealed as it was repaired if `repair` is asked for; else it is refused. An encrypted one stays
+    encrypted; `password` opens it, and is the owner's where its permissions forbid a seal.
 
     `YinxinError` says what is wrong with the document, the seal or its surroundings; a level that cannot be reached is
     an error, never a lower level (EN 319 142-1 for what each level holds). `value`: what makes the signature
@@ -62,15 +65,15 @@ def seal_pdf(
     with opened(document) as original, translated_errors():
         stamper = CheckedTimeStamper(support.timestamper) if support.timestamper and level >= Level.B_T else None
         made_by = value(seal, stamper) if value else _value(seal, now, stamper)
-        whole = repaired(original) if repair else None
+        whole = repaired(original, password) if repair else None
         with whole or nullcontext(original) as stream:
-            order = _order(stream, seal, place, field, remarks, ink)
+            order = _order(stream, seal, place, field, remarks, ink, password)
             begun = made_by.digest.new()
             copy = working_copy(stream, begun)
             try:
                 made = writing.sign(copy, order, made_by, begun)
-                evidence = _add_evidence(copy, seal, stamper.certificates if stamper else [], level, support)
-                proof = Proof(copy, stream, begun, order.field, made, made_by)
+                evidence = _add_evidence(copy, seal, stamper.certificates if stamper else [], level, support, password)
+                proof = Proof(copy, stream, begun, order.field, made, made_by, password)
                 require_level(proof, seal, stamper.newest if stamper else None, level, evidence, clock)
             except BaseException:
                 copy.close()
@@ -82,11 +85,19 @@ def _value(seal: Seal, now: datetime, stamper: CheckedTimeStamper | None) -> Sig
     return GmValue(seal, now, stamper) if seal.form is Form.GM else PadesValue(seal, stamper)
 
 
-def _order(stream: BinaryIO, seal: Seal, place: Place, field: str | None, remarks: Remarks, ink: Ink) -> SignatureOrder:
+def _order(
+    stream: BinaryIO,
+    seal: Seal,
+    place: Place,
+    field: str | None,
+    remarks: Remarks,
+    ink: Ink,
+    password: str | None,
+) -> SignatureOrder:
     picture = seal.drawing or read_picture(seal.picture)
     width, height = picture.size
     height_mm = seal.width_mm * height / width
-    reader = reading.open_pdf(stream)
+    reader = reading.open_pdf(stream, password)
     flattened = archival(reader).forbids_transparency
     if flattened and ink.opacity < 1:
         raise YinxinError(
@@ -95,25 +106,29 @@ def _order(stream: BinaryIO, seal: Seal, place: Place, field: str | None, remark
             remedy=_("seal it with full opacity"),
         )
     reading.require_permission_to_seal(reader, certify=remarks.certify is not None)
-    with closing(PdfPages(reader)) as pages:
+    if isinstance(place, InField) and not place.name:
+        place = InField(reading.waiting_field(reader))
+    with closing(PdfPages(reader, password)) as pages:
         on_pages = marks(place, pages, seal.width_mm, height_mm)
-    if len(on_pages) > 1:
+    is_new, is_several = not isinstance(place, InField), len(on_pages) > 1
+    require_permission_to_change(reader, password, new_field=is_new, annotations=is_several)
+    if is_several:
         reading.require_permission_to_annotate(reader)
     if isinstance(place, InField):
-        name, is_new = place.name, False
+        name = place.name
     else:
         taken = {filled.name for filled in reading.filled_fields(reader)} | reading.empty_fields(reader)
-        name, is_new = writing.free_field_name(field, taken), True
-    return SignatureOrder(name, is_new, on_pages, picture, ink, remarks, flattened)
+        name = writing.free_field_name(field, taken)
+    return SignatureOrder(name, is_new, on_pages, picture, ink, remarks, flattened, password)
 
 
 def _add_evidence(
-    copy: BinaryIO, seal: Seal, stampers: Sequence[bytes], level: Level, support: SealingSupport
+    copy: BinaryIO, seal: Seal, stampers: Sequence[bytes], level: Level, support: SealingSupport, password: str | None
 ) -> Evidence:
     if level < Level.B_LT or support.evidence is None:
         return Evidence()
     chain = [seal.certificate, *seal.chain]
     evidence = support.evidence.evidence([*chain, *stampers])
     archivist = support.timestamper if level >= Level.B_LTA else None
-    writing.add_evidence(copy, chain, evidence, seal.signer.algorithm.digest, archivist)
+    writing.add_evidence(copy, chain, evidence, seal.signer.algorithm.digest, archivist, password)
     return evidence

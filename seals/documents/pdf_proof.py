@@ -5,6 +5,7 @@ What differs between two seals below B-LT is the document, its digest, the signa
 and all that stays the same was verified within the hour, nothing is left that could differ.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -24,10 +25,11 @@ from seals.pades.binding import kept_seal
 from seals.pades.boundary import translated_errors
 from seals.pades.values import PadesValue, SignatureValue
 from seals.pades.writing import Made
-from seals.report import Report, Verdict
 from seals.sealing import Seal, self_issued
 from seals.tokens import Token
-from seals.verification import Trust, verify_pdf
+from seals.verification.report import Report, SignatureReport, Verdict
+from seals.verification.trust import Trust
+from seals.verification.verification import verify_pdf
 
 HOLDS_FOR = timedelta(hours=1)
 """So long what stays the same is not verified again."""
@@ -47,6 +49,7 @@ class Proof:
     field: str
     made: Made
     value: SignatureValue
+    password: str | None = dataclasses.field(default=None, repr=False)
 
 
 def require_level(
@@ -60,7 +63,7 @@ def require_level(
     if is_recent and level < Level.B_LT and isinstance(proof.value, PadesValue) and _is_all_there_is(proof):
         proof.value.require_good(proof.made.digest)
         return
-    _require_as_anybody(proof.copy, proof.field, seal, level, evidence, clock)
+    _require_as_anybody(proof, seal, level, evidence, clock)
     if len(_verified) >= _MOST_KEPT:
         _verified.clear()
     _verified[same] = now
@@ -90,9 +93,9 @@ def _is_all_there_is(proof: Proof) -> bool:
 
 def _names_the_gap(proof: Proof, byte_range: list[int]) -> bool:
     """Whether the only signature field of the document, found as any reader finds it, is the one that was made."""
-    reader = reading.open_pdf(proof.copy)
+    reader = reading.open_pdf(proof.copy, proof.password)
     fields = reader.root["/AcroForm"]["/Fields"]
-    if len(fields) != 1 or fields[0].get("/FT") != "/Sig" or fields[0].get("/T") != proof.field:
+    if len(fields) != 1 or fields[0].get("/FT") != "/Sig" or reading.entry(fields[0], "/T", None) != proof.field:
         return False
     if kept_seal(fields[0]) != (proof.value.bound or b""):
         return False
@@ -111,19 +114,26 @@ def _names_the_gap(proof: Proof, byte_range: list[int]) -> bool:
     return found == (byte_range, b"\0") and value.get("/Type") == "/Sig"
 
 
-def _require_as_anybody(copy: BinaryIO, field: str, seal: Seal, level: Level, evidence: Evidence, clock: Clock) -> None:
+def _require_as_anybody(proof: Proof, seal: Seal, level: Level, evidence: Evidence, clock: Clock) -> None:
     known = [*seal.chain, *evidence.certificates]
-    report = verify_pdf(copy, Trust(anchors=[der for der in known if self_issued(der)], certificates=known), clock)
-    made = next((signature for signature in report.signatures if signature.field == field), None)
+    trust = Trust(anchors=[der for der in known if self_issued(der)], certificates=known)
+    report = verify_pdf(proof.copy, trust, clock, password=proof.password)
+    made = next((signature for signature in report.signatures if signature.field == proof.field), None)
     # In a document that holds evidence already, the level may be higher than was asked.
     reached = made is not None and made.level is not None and made.level >= level
-    if made is not None and reached and made.intact and made.verdict in _acceptable(level):
+    if made is not None and reached and made.intact and _without_maker(made) in _acceptable(level):
         return
     raise YinxinError(
         Kind.UNAVAILABLE,
-        _("the seal did not reach level {level}: {reasons}").format(level=level, reasons=_reasons(report, field)),
+        _("the seal did not reach level {level}: {reasons}").format(level=level, reasons=_reasons(report, proof.field)),
         remedy=_("check the certificates, their revocation lists and the time-stamping authority; nothing was sealed"),
     )
+
+
+def _without_maker(made: SignatureReport) -> Verdict:
+    """Its verdict, but for whether the maker of the electronic seal is trusted: the level does not promise that."""
+    counted = [one.verdict for one in made.findings if one.code != "seal-maker-untrusted"]
+    return max([Verdict.VALID, *counted])
 
 
 def _acceptable(level: Level) -> set[Verdict]:

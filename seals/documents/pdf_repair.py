@@ -7,31 +7,32 @@ import pikepdf
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from seals.pades.encryption import no_password
 
 _IN_MEMORY = 8 << 20
 
 
-def repaired(stream: BinaryIO) -> BinaryIO | None:
-    """A repaired copy, the caller's to close; None if nothing is damaged.
+def repaired(stream: BinaryIO, password: str | None = None) -> BinaryIO | None:
+    """A repaired copy, encrypted as the document is, the caller's to close; None if nothing is damaged.
 
     `YinxinError`: invalid if it cannot be repaired, conflict if it holds signatures.
     """
     stream.seek(0)
     try:
-        with pikepdf.open(stream) as document:
+        with pikepdf.open(stream, password=password or "") as document:
             if not document.get_warnings() and not document.check_pdf_syntax():
                 return None
-            if _is_signed(document):
+            if is_signed(document):
                 raise YinxinError(
                     Kind.CONFLICT,
                     _("the PDF is damaged and holds signatures, which repairing it would break"),
                     remedy=_("ask for the document as it was when it was signed"),
                 )
             copy = cast(BinaryIO, SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115 - the caller's
-            document.save(copy)
+            document.save(copy, encryption=document.is_encrypted)
             return copy
     except pikepdf.PasswordError as error:
-        raise YinxinError(Kind.UNSUPPORTED, _("the PDF is encrypted")) from error
+        raise no_password(password) from error
     except pikepdf.PdfError as error:
         raise YinxinError(
             Kind.INVALID,
@@ -40,7 +41,8 @@ def repaired(stream: BinaryIO) -> BinaryIO | None:
         ) from error
 
 
-def _is_signed(document: pikepdf.Pdf) -> bool:
+def is_signed(document: pikepdf.Pdf) -> bool:
+    """Whether anything in the document looks like a signature."""
     return any(
         isinstance(one, pikepdf.Dictionary) and "/ByteRange" in one and "/Contents" in one for one in document.objects
     )

@@ -11,9 +11,9 @@ import pypdfium2.raw
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from seals.placement import Box
+from seals.placement.placement import Box
 
-_PDFIUM = Lock()
+PDFIUM = Lock()
 """PDFium may not be used by two threads at once."""
 
 Character = tuple[str, Box, int]
@@ -23,8 +23,9 @@ Character = tuple[str, Box, int]
 class PdfText:
     """The text of an open PDF."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, password: str | None = None) -> None:
         self._stream = stream
+        self._password = password
         self._document: Any = None
 
     def find(self, text: str, page: int) -> list[Box]:
@@ -47,14 +48,14 @@ class PdfText:
 
     def close(self) -> None:
         """Let go of the document."""
-        with _PDFIUM:
+        with PDFIUM:
             if self._document is not None:
                 self._document.close()
 
     def _characters(self, page: int) -> Iterator[Character]:
-        with _PDFIUM, _readable():
+        with PDFIUM, _readable():
             if self._document is None:
-                self._document = pypdfium2.PdfDocument(self._stream)
+                self._document = pypdfium2.PdfDocument(self._stream, self._password)
             leaf = self._document[page - 1]
             text = leaf.get_textpage()
             line = 0

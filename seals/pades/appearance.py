@@ -15,11 +15,11 @@ from pyhanko.stamp import BaseStampStyle
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from seals.drawing import POINTS_PER_MM, Drawing
-from seals.ink import Blending, Ink
 from seals.pades.pdfa import Archival
 from seals.pades.vector import add_form, add_samples
-from seals.placement import Mark, Part
+from seals.pictures.drawing import POINTS_PER_MM, Drawing
+from seals.pictures.ink import Blending, Ink
+from seals.placement.placement import Mark, Part
 
 MOST_PIXELS = 16_000_000
 _SEAL, _INK = pdf_name("/Seal"), pdf_name("/Ink")

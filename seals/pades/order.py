@@ -1,14 +1,15 @@
 """What is to be written for a seal, whoever writes it."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from seals.drawing import Drawing
 from seals.forms import Permission
-from seals.ink import Ink
 from seals.pades.appearance import Picture
-from seals.placement import Mark
+from seals.pictures.drawing import Drawing
+from seals.pictures.ink import Ink
+from seals.placement.placement import Mark
 
 PRODUCER = "Yinxin"
 
@@ -38,3 +39,5 @@ class SignatureOrder:
     remarks: Remarks
     flattened: bool = False
     """The document forbids transparency (PDF/A-1), so that the seal covers what is under its strokes."""
+    password: str | None = dataclasses.field(default=None, repr=False)
+    """Of the document, if it is encrypted."""

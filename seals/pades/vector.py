@@ -8,8 +8,8 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.writer import BasePdfFileWriter, PageObject, PdfFileWriter
 
-from seals.drawing import POINTS_PER_MM, Drawing, Emblem
 from seals.pades.pdfa import NOT_ARCHIVAL, Archival
+from seals.pictures.drawing import POINTS_PER_MM, Drawing, Emblem
 
 
 def add_form(writer: BasePdfFileWriter, drawing: Drawing, archival: Archival = NOT_ARCHIVAL) -> generic.IndirectObject:

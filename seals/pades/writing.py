@@ -10,7 +10,6 @@ from typing import Any, BinaryIO, TypeVar
 
 from asn1crypto import crl, ocsp, x509
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec
 from pyhanko.sign.general import SigningError
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, PdfTimeStamper
@@ -41,8 +40,8 @@ _PERMISSIONS = {
 class Increment(IncrementalPdfFileWriter):
     """An increment that says nothing about the document: its XMP and Info stay as they are (ISO 19005-1 6.7.3)."""
 
-    def __init__(self, document: BinaryIO, reader: PdfFileReader | None = None) -> None:
-        super().__init__(document, prev=reader or open_pdf(document))
+    def __init__(self, document: BinaryIO, password: str | None = None) -> None:
+        super().__init__(document, prev=open_pdf(document, password))
 
     def _update_meta(self) -> None:
         return
@@ -67,16 +66,23 @@ def sign(document: BinaryIO, order: SignatureOrder, value: SignatureValue, begun
 
 
 def add_evidence(
-    document: BinaryIO, chain: Sequence[bytes], evidence: Evidence, digest: Digest, timestamper: Timestamper | None
+    document: BinaryIO,
+    chain: Sequence[bytes],
+    evidence: Evidence,
+    digest: Digest,
+    timestamper: Timestamper | None,
+    password: str | None = None,
 ) -> None:
     """Add a security store (DSS) to the document, under a document timestamp if there is a timestamper."""
+
+    def with_evidence() -> Increment:
+        return _with_evidence(Increment(document, password), chain, evidence)
+
     if timestamper is None:
-        _with_evidence(document, chain, evidence).write_in_place()
+        with_evidence().write_in_place()
         return
     stamper = CheckedTimeStamper(timestamper)
-    _in_enough_space(
-        document, lambda reserved: _timestamp(_with_evidence(document, chain, evidence), digest, stamper, reserved)
-    )
+    _in_enough_space(document, lambda reserved: _timestamp(with_evidence(), digest, stamper, reserved))
 
 
 Written = TypeVar("Written")
@@ -122,7 +128,7 @@ async def _sign(
     document: BinaryIO, order: SignatureOrder, value: SignatureValue, begun: Hash, reserved: int | None
 ) -> Made:
     size = document.seek(0, 2)
-    writer = Increment(document)
+    writer = Increment(document, order.password)
     kept = piece_info(writer, value.bound, order.remarks.at) if value.bound else {}
     impression = Impression(writer, order.picture, order.ink, kept, archival(writer))
     if reserved is None:
@@ -203,8 +209,7 @@ def _new_field(order: SignatureOrder) -> SigFieldSpec | None:
     )
 
 
-def _with_evidence(document: BinaryIO, chain: Sequence[bytes], evidence: Evidence) -> Increment:
-    writer = Increment(document)
+def _with_evidence(writer: Increment, chain: Sequence[bytes], evidence: Evidence) -> Increment:
     DocumentSecurityStore.supply_dss_in_writer(
         writer,
         None,  # no VRI: EN 319 142-1 5.4.2.3 recommends against it

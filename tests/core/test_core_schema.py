@@ -13,6 +13,7 @@ from core.storage import Storage, metadata
 
 RECORDS = (
     "core.api.outcomes",
+    "audit.records",
     "core.audit",
     "core.service.records",
     "ca.records",
@@ -21,7 +22,7 @@ RECORDS = (
     "ra.records",
     "ra.attribute_records",
     "tsa.records",
-    "seals.batch_records",
+    "seals.batches.records",
     "seals.records",
 )
 

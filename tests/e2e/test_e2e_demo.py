@@ -14,7 +14,7 @@ from asn1crypto import pkcs12
 from core.errors import Kind, YinxinError
 from core.i18n import speaking
 from core.keys.private_key import from_pkcs8
-from seals.report import Verdict
+from seals.verification.report import Verdict
 from tests.support import processes
 from tests.support.demonstration import DOCUMENTS, LABELS, Demonstration
 from tests.support.openssl import openssl

@@ -16,13 +16,13 @@ from core.errors import YinxinError
 from core.home import Home
 from core.keys.private_key import generate
 from core.storage import Storage
-from seals.bounds import Bounds
 from seals.cli import group
 from seals.levels import Level
-from seals.permissions import permit
 from seals.receipts import sign_receipt
-from seals.report import Verdict
+from seals.register.bounds import Bounds
+from seals.register.permissions import permit
 from seals.terms import SealingTerms
+from seals.verification.report import Verdict
 from tests.support.seal_people import CUSTODIAN
 from tests.support.seal_service import service_of
 from tests.support.sealing import Office

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from core.errors import Kind, YinxinError
-from seals.artwork import cleaned
-from seals.picture import RoundSeal
-from seals.picture_cli import clean, draw
+from seals.pictures.artwork import cleaned
+from seals.pictures.cli import clean, draw
+from seals.pictures.picture import RoundSeal
 
 OFFICE = "宝鸡市人民政府办公室"
 DPI = 300

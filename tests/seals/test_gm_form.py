@@ -19,13 +19,13 @@ from core.sm2 import curve
 from core.sm2.fallback import GmsslEngine
 from seals.contracts import SealingSupport
 from seals.documents.pdf import seal_pdf
+from seals.electronic.making import Maker
 from seals.forms import Form
 from seals.levels import Level
-from seals.making import Maker
 from seals.pades import binding
-from seals.placement import Straddling
-from seals.report import Report, SignatureReport, Verdict
+from seals.placement.placement import Straddling
 from seals.sealing import Seal
+from seals.verification.report import Report, SignatureReport, Verdict
 from tests.support import pdf
 from tests.support.sealing import NAME, PLACE, Office
 

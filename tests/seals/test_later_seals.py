@@ -14,10 +14,11 @@ from seals.contracts import SealingSupport
 from seals.documents.pdf import seal_pdf
 from seals.forms import Permission
 from seals.levels import Level
-from seals.pages import ALL_PAGES
-from seals.placement import AtKeyword, Place, Placement, Straddling, Which
-from seals.report import Verdict
-from seals.verification import Trust, verify_pdf
+from seals.placement.pages import ALL_PAGES
+from seals.placement.placement import AtKeyword, Place, Placement, Straddling, Which
+from seals.verification.report import Verdict
+from seals.verification.trust import Trust
+from seals.verification.verification import verify_pdf
 from tests.support import pdf
 from tests.support.sealing import Office, blank_pdf
 

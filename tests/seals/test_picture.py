@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 from core.errors import Kind, YinxinError
-from seals.designs import Inscription, design_of
-from seals.drawing import Drawing
-from seals.kinds import SealKind
-from seals.lettering import Face, glyph
 from seals.pades import vector
-from seals.picture import (
+from seals.pictures.designs import Inscription, design_of
+from seals.pictures.drawing import Drawing
+from seals.pictures.lettering import Face, glyph
+from seals.pictures.picture import (
     LONGEST_NAME,
     LONGEST_OVAL_NAME,
     LONGEST_SQUARE_NAME,
@@ -26,6 +25,7 @@ from seals.picture import (
     RoundSeal,
     SquareSeal,
 )
+from seals.register.kinds import SealKind
 
 OFFICE = "宝鸡市人民政府办公室"
 LONG = "中国共产党陕西省宝鸡市渭滨区人民代表大会常务委员会办公室机关事务管理服务中心综合保障"[:LONGEST_NAME]

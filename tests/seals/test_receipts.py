@@ -15,8 +15,8 @@ from core.clock import FixedClock
 from core.errors import YinxinError
 from core.keys.private_key import generate
 from seals.receipts import ReceiptReport, sign_receipt, verify_receipt
-from seals.report import Verdict
-from seals.verification import Trust
+from seals.verification.report import Verdict
+from seals.verification.trust import Trust
 from tests.support.openssl import openssl
 from tests.support.pki import Party
 from tests.support.sealing import Office

@@ -10,12 +10,12 @@ from core.asn1.ses_structures import CertificateListKind, Version
 from core.context import Context
 from core.storage import Storage
 from seals import use
-from seals.applications import parse_application
 from seals.forms import Form
 from seals.levels import Level
-from seals.orders import application_of
-from seals.placement import Straddling
-from seals.report import Verdict
+from seals.placement.placement import Straddling
+from seals.register.applications import parse_application
+from seals.register.orders import application_of
+from seals.verification.report import Verdict
 from tests.support import pdf
 from tests.support.seal_people import Bureau, bureau_of, order_of
 from tests.support.sealing import Office, blank_pdf

@@ -22,15 +22,16 @@ from core.clock import FixedClock
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.storage import Storage
-from seals import api_keys, records
-from seals.batch_work import LEASE, Worker
+from seals import records
+from seals.api import api_keys
+from seals.batches.webhooks import MOST_ATTEMPTS, verify_notice
+from seals.batches.work import LEASE, Worker
 from seals.client import SealServer
 from seals.contracts import SealingSupport, SupportSource
 from seals.levels import Level
 from seals.pades import values
-from seals.report import Verdict
 from seals.terms import SealingTerms
-from seals.webhooks import MOST_ATTEMPTS, verify_notice
+from seals.verification.report import Verdict
 from tests.support.seal_people import Crew, OfficeSupport, bureau_of
 from tests.support.seal_service import Service, service_of
 from tests.support.sealing import Office
@@ -255,7 +256,7 @@ def test_dying_between_the_signature_and_the_books(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("seals.batch_work.finish", die)
+        patch.setattr("seals.batches.work.finish", die)
         service.worker().step()
     assert uses(service) == []
     advance(service, LEASE + timedelta(seconds=1))
@@ -298,7 +299,7 @@ def test_many_workers_at_once(each_storage: Storage, tmp_path: Path, moving_offi
 
 
 def test_documents_are_forgotten_after_a_time(service: Service, server: SealServer, plain: bytes) -> None:
-    from seals.batches import clear
+    from seals.batches.batches import clear
 
     number = started(server, [plain])
     service.work()
@@ -369,7 +370,7 @@ def test_a_webhook_that_never_listens_is_given_up(service: Service, server: Seal
 
 
 def test_a_real_web_server_is_told(service: Service) -> None:
-    from seals.webhooks import post
+    from seals.batches.webhooks import post
     from tests.support.office_server import serving
 
     heard: list[Any] = []

@@ -19,12 +19,13 @@ from core.errors import Kind, YinxinError
 from core.sm2 import curve
 from core.sm2.fallback import GmsslEngine
 from core.storage import Storage
-from seals import api_keys, digests, records
-from seals import http_models as wire
+from seals import digests, records
+from seals.api import api_keys
+from seals.api import models as wire
 from seals.client import SealServer
 from seals.levels import Level
-from seals.report import Verdict
 from seals.terms import SealingTerms
+from seals.verification.report import Verdict
 from tests.support.pdf import contents, signed_octets
 from tests.support.seal_people import Crew
 from tests.support.seal_service import Overheard, Service, service_of

@@ -24,14 +24,14 @@ from core.sm2.fallback import GmsslEngine
 from seals.contracts import Evidence
 from seals.documents import pdf_proof
 from seals.documents.pdf import seal_pdf
-from seals.ink import FULL_INK, Ink
 from seals.levels import Level
 from seals.pades import direct, writing
 from seals.pades.writing import Made
-from seals.pages import Pages
-from seals.placement import Edge, Place, Placement, Straddling
-from seals.report import Verdict
+from seals.pictures.ink import FULL_INK, Ink
+from seals.placement.pages import Pages
+from seals.placement.placement import Edge, Place, Placement, Straddling
 from seals.sealing import Seal
+from seals.verification.report import Verdict
 from tests.support.pdf import contents, signed_octets
 from tests.support.sealing import PLACE, Office, blank_pdf
 
@@ -50,9 +50,9 @@ def whole(monkeypatch: pytest.MonkeyPatch) -> list[Level]:
     levels: list[Level] = []
     kept = pdf_proof._require_as_anybody
 
-    def noted(copy: BinaryIO, field: str, seal: Seal, level: Level, evidence: Evidence, clock: Clock) -> None:
+    def noted(proof: pdf_proof.Proof, seal: Seal, level: Level, evidence: Evidence, clock: Clock) -> None:
         levels.append(level)
-        kept(copy, field, seal, level, evidence, clock)
+        kept(proof, seal, level, evidence, clock)
 
     monkeypatch.setattr(pdf_proof, "_require_as_anybody", noted)
     return levels

@@ -23,8 +23,8 @@ from seals.contracts import SealingSupport
 from seals.documents import Document
 from seals.documents.pdf import seal_pdf
 from seals.levels import Level
-from seals.placement import POINTS_PER_MM, PageGeometry, Placement
-from seals.report import Verdict
+from seals.placement.placement import POINTS_PER_MM, PageGeometry, Placement
+from seals.verification.report import Verdict
 from tests.support import pdf
 from tests.support.sealing import PLACE, Office, blank_pdf
 

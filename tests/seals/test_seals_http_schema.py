@@ -29,7 +29,9 @@ def service(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, sm2
 
 
 def table() -> list[Operation]:
-    from seals import http_batches, http_digests, http_seals
+    from seals.api import digests as http_digests
+    from seals.api import seals as http_seals
+    from seals.batches import http as http_batches
 
     return [*http_seals.operations, *http_digests.operations, *http_batches.operations]
 

@@ -19,10 +19,10 @@ from core.cli import run
 from core.errors import YinxinError
 from core.home import Home
 from seals.cli import group
-from seals.inspection import Inspection, inspect
-from seals.making import Maker, make_seal
-from seals.report import Verdict
-from seals.verification import Trust
+from seals.electronic.inspection import Inspection, inspect
+from seals.electronic.making import Maker, make_seal
+from seals.verification.report import Verdict
+from seals.verification.trust import Trust
 from tests.interop.test_others_seals import SEALS
 from tests.support import pki
 from tests.support.sealing import NAME, Office, picture

@@ -23,16 +23,18 @@ from core.sm2 import curve
 from core.sm2.fallback import GmsslEngine
 from core.statements import sign_statement
 from core.storage import Storage
-from seals import api_keys, records, register, registered
-from seals.applications import parse_application
-from seals.designs import Inscription, design_of
-from seals.dossiers import read_dossier, sign
-from seals.kinds import SealKind
-from seals.life import State
-from seals.making import Maker, check_maker_signature
-from seals.orders import application_of
-from seals.statements import Act, Statement, verify_statement
-from seals.submissions import submit, submit_application, submit_made
+from seals import records
+from seals.api import api_keys
+from seals.electronic.making import Maker, check_maker_signature
+from seals.pictures.designs import Inscription, design_of
+from seals.register import register, registered
+from seals.register.applications import parse_application
+from seals.register.dossiers import read_dossier, sign
+from seals.register.kinds import SealKind
+from seals.register.life import State
+from seals.register.orders import application_of
+from seals.register.statements import Act, Statement, verify_statement
+from seals.register.submissions import submit, submit_application, submit_made
 from seals.tokens import time_of
 from tests.support.seal_people import (
     AUDITOR,

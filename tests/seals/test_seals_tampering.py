@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from seals.contracts import SealingSupport
 from seals.documents.pdf import seal_pdf
 from seals.levels import Level
-from seals.report import Report, Verdict
-from seals.verification import Trust, verify_pdf
+from seals.verification.report import Report, Verdict
+from seals.verification.trust import Trust
+from seals.verification.verification import verify_pdf
 from tests.support import pdf
 from tests.support.sealing import PLACE, Office, blank_pdf
 

@@ -21,9 +21,9 @@ from core.errors import YinxinError
 from core.storage import Storage
 from seals import records
 from seals.contracts import Duty
-from seals.dossiers import read_dossier
-from seals.life import History, State, Version
-from seals.statements import Act, Statement
+from seals.register.dossiers import read_dossier
+from seals.register.life import History, State, Version
+from seals.register.statements import Act, Statement
 from tests.support.seal_people import AUDITOR, CUSTODIAN, DUTIES, MANAGERS, Bureau, Crew, bureau_of, order_of
 from tests.support.sealing import Office
 

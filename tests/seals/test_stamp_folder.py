@@ -16,7 +16,7 @@ from core.storage import Storage
 from seals import records
 from seals.cli import group
 from seals.contracts import PEOPLE, SUPPORT
-from seals.report import Verdict
+from seals.verification.report import Verdict
 from tests.support.office_server import serving
 from tests.support.seal_service import Service, service_of
 from tests.support.sealing import Office

@@ -8,7 +8,7 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter
 
-from seals.placement import POINTS_PER_MM
+from seals.placement.placement import POINTS_PER_MM
 
 SCALE = 2
 """Pixels to the point."""

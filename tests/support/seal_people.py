@@ -14,13 +14,13 @@ from core.keys.signer import Signer
 from core.keys.store import KeyStore
 from core.refusals import RefusedError
 from core.statements import SignedStatement
-from seals import register
 from seals.contracts import Duty, Official, SealingSupport, Session
-from seals.kinds import SealKind
-from seals.life import State
-from seals.making import Maker
-from seals.orders import SealOrder
-from seals.statements import Act
+from seals.electronic.making import Maker
+from seals.register import register
+from seals.register.kinds import SealKind
+from seals.register.life import State
+from seals.register.orders import SealOrder
+from seals.register.statements import Act
 from tests.support import pki
 from tests.support.sealing import NAME, Office, picture
 
@@ -49,6 +49,7 @@ class Crew:
 
     office: Office
     suspended: set[str] = field(default_factory=set)
+    revoked: set[bytes] = field(default_factory=set)
     branches: dict[str, str] = field(default_factory=dict)
     asked: int = 0
     """How often it was asked what somebody was."""
@@ -85,6 +86,10 @@ class Crew:
         if name in self.suspended:
             raise RefusedError("suspended", f"{name} is suspended")
         return Official(self._duties(name), self.branches.get(name, ""))
+
+    def require_standing(self, _connection: sa.Connection, certificate: bytes) -> None:
+        if certificate in self.revoked:
+            raise RefusedError("certificate", "the certificate is revoked")
 
     def duties_when_signing(
         self, connection: sa.Connection, signed: SignedStatement[Any], branch: str

@@ -15,13 +15,13 @@ from core.home import Home
 from core.keys.signer import Signer
 from core.keys.store import KeyStore
 from core.storage import Storage
-from seals import api_keys
-from seals.api_keys import Scope, Terms
-from seals.batch_work import Worker
+from seals.api import api_keys
+from seals.api.api_keys import Scope, Terms
+from seals.batches.webhooks import Webhooks
+from seals.batches.work import Worker
 from seals.client import SealServer
 from seals.contracts import SupportSource
 from seals.http import create_app
-from seals.webhooks import Webhooks
 from tests.support.seal_people import Bureau, Crew, OfficeSupport, bureau_of
 from tests.support.sealing import Office
 

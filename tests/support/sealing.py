@@ -19,13 +19,14 @@ from core.asn1.ses_writing import OwnerKind, SealInfo, SealPicture
 from core.clock import Clock, FixedClock
 from seals.contracts import Evidence, SealingSupport
 from seals.documents.pdf import seal_pdf
+from seals.electronic.making import Maker, make_seal
 from seals.levels import Level
-from seals.making import Maker, make_seal
-from seals.picture import RoundSeal
-from seals.placement import Placement
-from seals.report import Report
+from seals.pictures.picture import RoundSeal
+from seals.placement.placement import Placement
 from seals.sealing import Seal
-from seals.verification import Trust, verify_pdf
+from seals.verification.report import Report
+from seals.verification.trust import Trust
+from seals.verification.verification import verify_pdf
 from tests.support import pki
 
 NAME = "宝鸡市人民政府办公室"

@@ -23,14 +23,14 @@ from core.storage import Storage
 from ra import identities, issuance, requests
 from ra.operators import open_session
 from ra.records import certificate_identities, request_certificates
-from seals import registered
 from seals.contracts import SealingSupport
 from seals.levels import Level
-from seals.life import State
-from seals.placement import Placement
-from seals.trust import load_trust
+from seals.placement.placement import Placement
+from seals.register import registered
+from seals.register.life import State
 from seals.use import UseOrder, stamp
-from seals.verification import verify_pdf
+from seals.verification.trust import load_trust
+from seals.verification.verification import verify_pdf
 from tests.support.sealing import blank_pdf
 from tests.yinxin.conftest import Yinxin
 from yinxin import upgrade

@@ -5,11 +5,11 @@ from pathlib import Path
 from core.clock import Clock
 from core.home import Home
 from seals.levels import Level
-from seals.placement import Placement
-from seals.report import Report
-from seals.trust import load_trust
+from seals.placement.placement import Placement
 from seals.use import UseOrder, stamp
-from seals.verification import verify_pdf
+from seals.verification.report import Report
+from seals.verification.trust import load_trust
+from seals.verification.verification import verify_pdf
 from yinxin.demo.seeding import seal_name
 from yinxin.sample import SEAL_PLACE
 from yinxin.seal_people import SealPeople

@@ -28,12 +28,12 @@ from ra.moves import State
 from ra.operators import OperatorSession, open_session
 from ra.roles import Role
 from ra.statements import Act as RequestAct
-from seals import register
-from seals.designs import Inscription, design_of
-from seals.kinds import SealKind
-from seals.making import Maker
-from seals.orders import SealOrder
-from seals.statements import Act
+from seals.electronic.making import Maker
+from seals.pictures.designs import Inscription, design_of
+from seals.register import register
+from seals.register.kinds import SealKind
+from seals.register.orders import SealOrder
+from seals.register.statements import Act
 from yinxin import installation
 from yinxin.demo import cast
 from yinxin.installation import ACTOR, ADMINISTRATORS, administrator_key, hierarchy_label, pin_of

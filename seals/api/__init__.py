@@ -1,0 +1,1 @@
+"""`/api/seals/v1`: who calls, what goes over the wire, and each group of operations."""

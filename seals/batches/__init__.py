@@ -1,0 +1,1 @@
+"""Batches: many documents sealed while the calling system does something else."""

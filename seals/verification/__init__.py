@@ -1,0 +1,1 @@
+"""The truth about a sealed document: facts, judgement, and how it is told."""
