@@ -27,8 +27,9 @@ from seals.pades.values import PadesValue, SignatureValue
 from seals.pades.writing import Made
 from seals.sealing import Seal, self_issued
 from seals.tokens import Token
-from seals.verification.report import Report, Verdict
-from seals.verification.verification import Trust, verify_pdf
+from seals.verification.report import Report, SignatureReport, Verdict
+from seals.verification.trust import Trust
+from seals.verification.verification import verify_pdf
 
 HOLDS_FOR = timedelta(hours=1)
 """So long what stays the same is not verified again."""
@@ -120,13 +121,19 @@ def _require_as_anybody(proof: Proof, seal: Seal, level: Level, evidence: Eviden
     made = next((signature for signature in report.signatures if signature.field == proof.field), None)
     # In a document that holds evidence already, the level may be higher than was asked.
     reached = made is not None and made.level is not None and made.level >= level
-    if made is not None and reached and made.intact and made.verdict in _acceptable(level):
+    if made is not None and reached and made.intact and _without_maker(made) in _acceptable(level):
         return
     raise YinxinError(
         Kind.UNAVAILABLE,
         _("the seal did not reach level {level}: {reasons}").format(level=level, reasons=_reasons(report, proof.field)),
         remedy=_("check the certificates, their revocation lists and the time-stamping authority; nothing was sealed"),
     )
+
+
+def _without_maker(made: SignatureReport) -> Verdict:
+    """Its verdict, but for whether the maker of the electronic seal is trusted: the level does not promise that."""
+    counted = [one.verdict for one in made.findings if one.code != "seal-maker-untrusted"]
+    return max([Verdict.VALID, *counted])
 
 
 def _acceptable(level: Level) -> set[Verdict]:

@@ -13,8 +13,9 @@ from pyhanko.sign.validation.pdf_embedded import _extract_docmdp_for_sig as docm
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from seals.pades import encryption, hybrid
+from seals.pades import encryption, hybrid, tolerance  # noqa: F401 - pyHanko learns tolerance
 from seals.pades.boundary import translated_errors
+from seals.pades.quick_reading import remember_references
 from seals.placement.placement import PageGeometry
 
 _DEEPEST_PAGE_TREE = 64
@@ -31,6 +32,7 @@ def open_pdf(stream: BinaryIO, password: str | None = None) -> PdfFileReader:
     stream.seek(0)
     with translated_errors():
         reader = PdfFileReader(stream)
+        remember_references(reader.xrefs)
         encryption.unlock(reader, password)
         if reader.xrefs.hybrid_xrefs_present:
             if not hybrid.is_unambiguous(reader.xrefs):
@@ -52,9 +54,31 @@ class FilledField:
 
     name: str
     field: generic.DictionaryObject
+    """As it was in that revision: what became of it later is not the signer's."""
     value: generic.DictionaryObject
+    reference: generic.Reference
+    """Of the value."""
     revision: int
     """In which revision of the file the value was last written; the first is 0."""
+
+    @property
+    def widgets(self) -> list[generic.DictionaryObject]:
+        """The annotations that show it."""
+        kids = entry(self.field, "/Kids", None)
+        return [self.field] if kids is None else [kid.get_object() for kid in kids]
+
+    @property
+    def boxes(self) -> list[tuple[float, float, float, float]]:
+        """Left, bottom, right and top of the annotations that are seen."""
+        found = []
+        for widget in self.widgets:
+            try:
+                left, bottom, right, top = rectangle(entry(widget, "/Rect", None))
+            except (YinxinError, TypeError, ValueError):
+                continue
+            if right > left and top > bottom:
+                found.append((left, bottom, right, top))
+        return found
 
 
 def filled_fields(reader: PdfFileReader) -> list[FilledField]:
@@ -68,7 +92,9 @@ def filled_fields(reader: PdfFileReader) -> list[FilledField]:
         ):
             raise YinxinError(Kind.INVALID, _("signature field {name} has no signature dictionary").format(name=name))
         revision = reader.xrefs.get_last_change(value.reference)
-        fields.append(FilledField(name, field, value.get_object(), revision))
+        if revision < reader.xrefs.total_revisions - 1:
+            field = reader.get_historical_resolver(revision).get_object(reference.reference)
+        fields.append(FilledField(name, field, value.get_object(), value.reference, revision))
     return sorted(fields, key=lambda field: field.revision)
 
 

@@ -34,7 +34,7 @@ from seals.contracts import Timestamper
 from seals.electronic.makers import judge_maker
 from seals.tokens import checked_stamp, time_of
 from seals.verification.report import Verdict
-from seals.verification.verification import Trust
+from seals.verification.trust import Trust
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.p7s"
 _PATH = "^[a-z]{1,16}/[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"

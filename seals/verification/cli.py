@@ -15,23 +15,25 @@ from core.i18n import _
 from seals.cli_options import FILE, password_option
 from seals.verification.bundle_cli import opened_bundle
 from seals.verification.etsi_report import unnamed_algorithms
+from seals.verification.files import verify_file
 from seals.verification.folder import FolderWork, Ledger, Row, documents_in, grounds_of, verify_folder
 from seals.verification.printing import print_report, print_rows, print_summary
 from seals.verification.report import Report, Verdict
 from seals.verification.report_files import Drawable, ReportForm, form_of, written_report
 from seals.verification.report_seal import report_sealing
 from seals.verification.trust import load_trust, with_crls
-from seals.verification.verification import verify_pdf
 
 
 @click.command(
     cls=Command,
     help=_(
-        "Verify the seals of each FILE, or of every document in a FOLDER, without a network. Exit code: 0 valid,"
-        " 1 valid with remarks, 2 indeterminate, 3 invalid; of several documents, the worst."
+        "Verify each FILE, or every document in a FOLDER, without a network: sealed PDF documents, electronic seals"
+        " (.esl), signatures (CMS, SES_Signature) and time stamps. Exit code: 0 valid, 1 valid with remarks,"
+        " 2 indeterminate, 3 invalid; of several, the worst."
     ),
     example="yinxin seals verify notice-sealed.pdf\n"
     "yinxin seals verify *.pdf --trust demo/trust --json\n"
+    "yinxin seals verify notice.p7s --content notice.txt\n"
     "yinxin seals verify notice-sealed.pdf --report notice-report.html\n"
     "yinxin seals verify archive --results archive.csv --workers 2",
 )
@@ -39,13 +41,17 @@ from seals.verification.verification import verify_pdf
 @click.option(
     "--trust",
     type=click.Path(path_type=Path),
-    help=_("The folder of trusted certificates, with newer *.crl files; else trust in the home folder."),
+    help=_(
+        "The folder of trusted certificates, with newer revocation lists and OCSP responses, and further issuers in"
+        " its folder issuers; else trust in the home folder."
+    ),
 )
 @click.option("--crl", "crls", multiple=True, type=FILE, help=_("A revocation list newer than those in the document."))
 @click.option(
     "--bundle", "bundle_file", type=FILE, help=_("An evidence bundle (yinxin seals bundle), which --trust vouches for.")
 )
 @click.option("--fingerprint", help=_("For --bundle, instead of --trust: the SHA-256 of one of its anchors."))
+@click.option("--content", type=FILE, help=_("For one FILE: what a detached signature or a time stamp is about."))
 @click.option(
     "--results",
     type=FILE,
@@ -71,6 +77,7 @@ def verify(
     crls: tuple[Path, ...],
     bundle_file: Path | None,
     fingerprint: str | None,
+    content: Path | None,
     results: Path | None,
     report: Path | None,
     seal: str | None,
@@ -79,6 +86,8 @@ def verify(
     output: Output,
 ) -> int:
     """Verify documents."""
+    if content and (len(documents) > 1 or documents[0].is_dir()):
+        raise YinxinError(Kind.INVALID, _("--content belongs to one signature"), remedy=_("name one file"))
     if report:
         form_of(report)
         if len(documents) > 1 or documents[0].is_dir():
@@ -93,7 +102,7 @@ def verify(
     if results:
         raise YinxinError(Kind.INVALID, _("--results is for a folder"), remedy=_("name a folder"))
     reports = [
-        verify_pdf(document, trusted, home.clock, name=document.name, password=password)
+        verify_file(document, trusted, home.clock, name=document.name, content=content, password=password)
         for document in output.track(documents, _("Verifying"))
     ]
     if report:
