@@ -93,14 +93,15 @@ def sign_digest(
         )
     expected = seal.signer.algorithm.digest
     _require_digest(order.digest, expected)
-    stamper = CheckedTimeStamper(supported.timestamper) if supported.timestamper and order.level >= Level.B_T else None
+    stamper = None
+    if supported.timestamper and order.level >= Level.B_T:
+        stamper = CheckedTimeStamper(supported.timestamper, seal.certificate)
     with boundary.translated_errors():
-        value = boundary.run(PadesValue(seal, stamper).over(order.digest, (0, 0, 0, 0)))
+        value = PadesValue(seal, stamper).over(order.digest, (0, 0, 0, 0))
         evidence = Evidence()
         if order.level >= Level.B_LT and supported.evidence is not None:
-            evidence = supported.evidence.evidence(
-                [seal.certificate, *seal.chain, *(stamper.certificates if stamper else ())]
-            )
+            carried = [one for token in (stamper.taken() if stamper else ()) for one in token.certificates]
+            evidence = supported.evidence.evidence([seal.certificate, *seal.chain, *carried])
     number = secrets.token_hex(16)
     token = tokens.last_sha256 if tokens else None
     # What the document will be, nobody here knows; the caller tells when it is finished.

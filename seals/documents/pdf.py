@@ -1,17 +1,21 @@
 """Sealing of PDF documents: one signature, seen wherever the seal was asked for, at the level asked or not at all."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from datetime import datetime
 from typing import BinaryIO
+
+from pyhanko.pdf_utils.reader import PdfFileReader
 
 from core.clock import Clock, FixedClock
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from seals.contracts import Evidence, SealingSupport
+from seals.contracts import Evidence, EvidenceSource, SealingSupport
 from seals.documents import Document, opened, working_copy
+from seals.documents.pdf_made import Work
 from seals.documents.pdf_pages import PdfPages
-from seals.documents.pdf_proof import Proof, require_level
+from seals.documents.pdf_proof import require_level
 from seals.documents.pdf_repair import repaired
 from seals.forms import Form, Permission
 from seals.levels import Level
@@ -60,35 +64,40 @@ def seal_pdf(
     require_support(level, support)
     remarks = Remarks(seal.name, reason, location, now, certify)
     with opened(document) as original, translated_errors():
-        stamper = CheckedTimeStamper(support.timestamper) if support.timestamper and level >= Level.B_T else None
+        stamper = None
+        if support.timestamper and level >= Level.B_T:
+            stamper = CheckedTimeStamper(support.timestamper, seal.certificate)
         made_by = value(seal, stamper) if value else _value(seal, now, stamper)
         whole = repaired(original) if repair else None
         with whole or nullcontext(original) as stream:
-            order = _order(stream, seal, place, field, remarks, ink)
             begun = made_by.digest.new()
             copy = working_copy(stream, begun)
             try:
-                made = writing.sign(copy, order, made_by, begun)
-                evidence = _add_evidence(copy, seal, stamper.certificates if stamper else [], level, support)
-                proof = Proof(copy, stream, begun, order.field, made, made_by)
-                require_level(proof, seal, stamper.newest if stamper else None, level, evidence, clock)
+                reader = reading.open_pdf(copy)
+                order = _order(reader, seal, place, field, remarks, ink)
+                made = writing.sign(copy, order, made_by, begun, reader)
+                work = Work(stream, begun, made_by, made, stamper.taken() if stamper else [])
+                if level >= Level.B_LT and support.evidence is not None:
+                    work = _with_evidence(copy, work, seal, stamper, level, support.evidence)
+                require_level(copy, work, seal, level, clock)
             except BaseException:
                 copy.close()
                 raise
-    return SealedDocument(copy, order.field, order.marks, whole is not None, order.flattened)
+    return SealedDocument(copy, order.field, order.marks, whole is not None, order.archival.forbids_transparency)
 
 
 def _value(seal: Seal, now: datetime, stamper: CheckedTimeStamper | None) -> SignatureValue:
     return GmValue(seal, now, stamper) if seal.form is Form.GM else PadesValue(seal, stamper)
 
 
-def _order(stream: BinaryIO, seal: Seal, place: Place, field: str | None, remarks: Remarks, ink: Ink) -> SignatureOrder:
+def _order(
+    reader: PdfFileReader, seal: Seal, place: Place, field: str | None, remarks: Remarks, ink: Ink
+) -> SignatureOrder:
     picture = seal.drawing or read_picture(seal.picture)
     width, height = picture.size
     height_mm = seal.width_mm * height / width
-    reader = reading.open_pdf(stream)
-    flattened = archival(reader).forbids_transparency
-    if flattened and ink.opacity < 1:
+    asks = archival(reader)
+    if asks.forbids_transparency and ink.opacity < 1:
         raise YinxinError(
             Kind.UNSUPPORTED,
             _("the document is PDF/A-1, which knows no transparency: the seal cannot be paler"),
@@ -104,16 +113,25 @@ def _order(stream: BinaryIO, seal: Seal, place: Place, field: str | None, remark
     else:
         taken = {filled.name for filled in reading.filled_fields(reader)} | reading.empty_fields(reader)
         name, is_new = writing.free_field_name(field, taken), True
-    return SignatureOrder(name, is_new, on_pages, picture, ink, remarks, flattened)
+    return SignatureOrder(name, is_new, on_pages, picture, ink, remarks, asks)
 
 
-def _add_evidence(
-    copy: BinaryIO, seal: Seal, stampers: Sequence[bytes], level: Level, support: SealingSupport
-) -> Evidence:
-    if level < Level.B_LT or support.evidence is None:
-        return Evidence()
+def _with_evidence(
+    copy: BinaryIO, work: Work, seal: Seal, stamper: CheckedTimeStamper | None, level: Level, source: EvidenceSource
+) -> Work:
+    """What B-LT and above need is added to the document."""
     chain = [seal.certificate, *seal.chain]
-    evidence = support.evidence.evidence([*chain, *stampers])
-    archivist = support.timestamper if level >= Level.B_LTA else None
-    writing.add_evidence(copy, chain, evidence, seal.signer.algorithm.digest, archivist)
-    return evidence
+    found = source.evidence([*chain, *(one for token in work.tokens for one in token.certificates)])
+    evidence = Evidence(
+        tuple(dict.fromkeys([*chain, *found.certificates])),
+        tuple(dict.fromkeys(found.crls)),
+        tuple(dict.fromkeys(found.ocsp_responses)),
+    )
+    if level < Level.B_LTA or stamper is None:
+        writing.add_evidence(copy, evidence)
+        return replace(work, evidence=evidence)
+    hashing = work.begun.copy()
+    copy.seek(work.original.seek(0, 2))
+    hashing.update(copy.read())
+    archive = writing.add_archive(copy, evidence, seal.signer.algorithm.digest, stamper, hashing)
+    return replace(work, evidence=evidence, archive=archive, tokens=[*work.tokens, *stamper.taken()])

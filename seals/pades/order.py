@@ -6,6 +6,7 @@ from datetime import datetime
 
 from seals.forms import Permission
 from seals.pades.appearance import Picture
+from seals.pades.pdfa import NOT_ARCHIVAL, Archival
 from seals.pictures.drawing import Drawing
 from seals.pictures.ink import Ink
 from seals.placement.placement import Mark
@@ -36,5 +37,5 @@ class SignatureOrder:
     picture: Picture | Drawing
     ink: Ink
     remarks: Remarks
-    flattened: bool = False
-    """The document forbids transparency (PDF/A-1), so that the seal covers what is under its strokes."""
+    archival: Archival = NOT_ARCHIVAL
+    """Where the document forbids transparency (PDF/A-1), the seal covers what is under its strokes."""

@@ -3,33 +3,30 @@
 The document is a working copy, and every function adds an increment to its end.
 """
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
 from asn1crypto import crl, ocsp, x509
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec
-from pyhanko.sign.general import SigningError
-from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, PdfTimeStamper
+from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
 from pyhanko.sign.signers.pdf_byterange import BuildProps, PdfSignedData
 from pyhanko.sign.validation import DocumentSecurityStore
 
 from core.algorithms import Digest, Hash
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from seals.contracts import Evidence, Timestamper
+from seals.contracts import Evidence
 from seals.forms import Permission
-from seals.pades import boundary, direct
+from seals.pades import direct
 from seals.pades.appearance import Impression, MarkStyle
 from seals.pades.binding import piece_info
 from seals.pades.order import PRODUCER, SignatureOrder
-from seals.pades.pdfa import archival
 from seals.pades.reading import PageTree, open_pdf
 from seals.pades.timestamper import CheckedTimeStamper
-from seals.pades.values import SignatureValue
+from seals.pades.values import ByteRange, SignatureValue, even
 
 _PERMISSIONS = {
     Permission.NOTHING: MDPPerm.NO_CHANGES,
@@ -52,31 +49,49 @@ class Increment(IncrementalPdfFileWriter):
 class Made:
     """A signature as it was made."""
 
+    field: str
     digest: bytes
     """Of the byte range."""
     start: int
     """Where the value is left out of the byte range, with its brackets."""
     stop: int
+    end: int
+    """Of the byte range, and of the revision."""
     value: bytes
     """DER."""
 
 
-def sign(document: BinaryIO, order: SignatureOrder, value: SignatureValue, begun: Hash) -> Made:
-    """Add the signature to the document; `begun` has taken in the document as it is."""
-    return _in_enough_space(document, lambda reserved: _sign(document, order, value, begun, reserved))
-
-
-def add_evidence(
-    document: BinaryIO, chain: Sequence[bytes], evidence: Evidence, digest: Digest, timestamper: Timestamper | None
-) -> None:
-    """Add a security store (DSS) to the document, under a document timestamp if there is a timestamper."""
-    if timestamper is None:
-        _with_evidence(document, chain, evidence).write_in_place()
-        return
-    stamper = CheckedTimeStamper(timestamper)
-    _in_enough_space(
-        document, lambda reserved: _timestamp(_with_evidence(document, chain, evidence), digest, stamper, reserved)
+def sign(
+    document: BinaryIO, order: SignatureOrder, value: SignatureValue, begun: Hash, reader: PdfFileReader | None = None
+) -> Made:
+    """Add the signature to the document; `begun` has taken in the document as it is, and `reader` has it open."""
+    readers = iter([reader] if reader else [])
+    # What was read is changed when it is written, so that a second attempt begins with reading.
+    return _in_enough_space(
+        document,
+        lambda reserved: _sign(Increment(document, next(readers, None)), document, order, value, begun, reserved),
     )
+
+
+def add_evidence(document: BinaryIO, evidence: Evidence) -> None:
+    """Add a security store (DSS) to the document."""
+    _with_evidence(document, evidence).write_in_place()
+
+
+def add_archive(
+    document: BinaryIO, evidence: Evidence, digest: Digest, stamper: CheckedTimeStamper, begun: Hash
+) -> Made:
+    """Add a security store to the document, under a document timestamp; `begun` has taken in the document as it is."""
+
+    def write(reserved: int | None) -> Made:
+        size, writer = document.seek(0, 2), _with_evidence(document, evidence)
+        # Hexadecimal, and half as much again.
+        field, signature = direct.add_timestamp(writer, reserved or even(3 * stamper.octets(digest)))
+        return _fill(
+            document, size, writer, field, signature, begun.copy(), lambda value, _range: stamper.stamp(digest, value)
+        )
+
+    return _in_enough_space(document, write)
 
 
 Written = TypeVar("Written")
@@ -88,18 +103,18 @@ class _SpaceTooSmallError(Exception):
         self.reserved = reserved
 
 
-def _in_enough_space(document: BinaryIO, write: Callable[[int | None], Coroutine[Any, Any, Written]]) -> Written:
+def _in_enough_space(document: BinaryIO, write: Callable[[int | None], Written]) -> Written:
     """Write into the space that a dry run measured; once more into twice as much; else `YinxinError`.
 
     Tokens of an authority may differ in length from the one of the dry run.
     """
     size = document.seek(0, 2)
     try:
-        return boundary.run(write(None))
+        return write(None)
     except _SpaceTooSmallError as first:
         document.truncate(size)
         try:
-            return boundary.run(write(2 * first.reserved))
+            return write(2 * first.reserved)
         except _SpaceTooSmallError as second:
             raise YinxinError(
                 Kind.UNAVAILABLE,
@@ -108,25 +123,19 @@ def _in_enough_space(document: BinaryIO, write: Callable[[int | None], Coroutine
             ) from second
 
 
-@contextmanager
-def _noticing_lack_of_space(reserved: int) -> Iterator[None]:
-    try:
-        yield
-    except SigningError as error:
-        if "larger than expected" in str(error):
-            raise _SpaceTooSmallError(reserved) from error
-        raise
-
-
-async def _sign(
-    document: BinaryIO, order: SignatureOrder, value: SignatureValue, begun: Hash, reserved: int | None
+def _sign(
+    writer: Increment,
+    document: BinaryIO,
+    order: SignatureOrder,
+    value: SignatureValue,
+    begun: Hash,
+    reserved: int | None,
 ) -> Made:
     size = document.seek(0, 2)
-    writer = Increment(document)
     kept = piece_info(writer, value.bound, order.remarks.at) if value.bound else {}
-    impression = Impression(writer, order.picture, order.ink, kept, archival(writer))
+    impression = Impression(writer, order.picture, order.ink, kept, order.archival)
     if reserved is None:
-        reserved = await value.reserve()
+        reserved = value.reserve()
     signature: PdfSignedData
     if direct.suffices(writer, order):
         signature = direct.add_signature(writer, order, value, impression, reserved)
@@ -138,7 +147,7 @@ async def _sign(
         stamp = impression.stamp(mark, page, order.remarks.name, f"{order.field}.{number}")
         writer.register_annotation(page, writer.add_object(stamp))
     value.complete(signature)
-    return await _fill(document, size, writer, signature, value, begun.copy())
+    return _fill(document, size, writer, order.field, signature, begun.copy(), value.over)
 
 
 def _signature_by_pyhanko(
@@ -154,10 +163,19 @@ def _signature_by_pyhanko(
     return signature
 
 
-async def _fill(
-    document: BinaryIO, size: int, writer: Increment, signature: PdfSignedData, value: SignatureValue, hashing: Hash
+def _fill(
+    document: BinaryIO,
+    size: int,
+    writer: Increment,
+    field: str,
+    signature: PdfSignedData,
+    hashing: Hash,
+    over: Callable[[bytes, ByteRange], bytes],
 ) -> Made:
-    """Write the increment behind the document's octets, which `hashing` has taken in; then the value into its gap."""
+    """Write the increment behind the document's octets, which `hashing` has taken in; then the value into its gap.
+
+    `over` makes the value of digest and byte range.
+    """
     writer.digest_aware_write = True
     writer.write_in_place()
     end = document.tell()
@@ -168,7 +186,7 @@ async def _fill(
     document.seek(stop)
     hashing.update(document.read())
     digest = hashing.digest()
-    made = Made(digest, start, stop, await value.over(digest, (0, start, stop, end - stop)))
+    made = Made(field, digest, start, stop, end, over(digest, (0, start, stop, end - stop)))
     written = made.value.hex().upper().encode()
     if len(written) > stop - start - len("<>"):
         raise _SpaceTooSmallError(stop - start - len("<>"))
@@ -203,25 +221,19 @@ def _new_field(order: SignatureOrder) -> SigFieldSpec | None:
     )
 
 
-def _with_evidence(document: BinaryIO, chain: Sequence[bytes], evidence: Evidence) -> Increment:
+def _with_evidence(document: BinaryIO, evidence: Evidence) -> Increment:
     writer = Increment(document)
+    if "/DSS" not in writer.root:
+        direct.add_store(writer, evidence)
+        return writer
     DocumentSecurityStore.supply_dss_in_writer(
         writer,
         None,  # no VRI: EN 319 142-1 5.4.2.3 recommends against it
-        certs=[x509.Certificate.load(der) for der in dict.fromkeys((*chain, *evidence.certificates))],
-        crls=[crl.CertificateList.load(der) for der in dict.fromkeys(evidence.crls)],
-        ocsps=[ocsp.OCSPResponse.load(der) for der in dict.fromkeys(evidence.ocsp_responses)],
+        certs=[x509.Certificate.load(der) for der in evidence.certificates],
+        crls=[crl.CertificateList.load(der) for der in evidence.crls],
+        ocsps=[ocsp.OCSPResponse.load(der) for der in evidence.ocsp_responses],
     )
     return writer
-
-
-async def _timestamp(writer: Increment, digest: Digest, stamper: CheckedTimeStamper, reserved: int | None) -> None:
-    if reserved is None:
-        sample = await stamper.async_dummy_response(digest.name)
-        reserved = 3 * len(sample.dump())  # hexadecimal, and half as much again
-        reserved += reserved % 2
-    with _noticing_lack_of_space(reserved):
-        await PdfTimeStamper(stamper).async_timestamp_pdf(writer, digest.name, bytes_reserved=reserved, in_place=True)
 
 
 def free_field_name(wanted: str | None, taken: set[str]) -> str:

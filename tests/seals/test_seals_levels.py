@@ -188,7 +188,7 @@ def test_a_token_by_somebody_who_is_no_timestamping_authority_is_an_error(sm2_of
 @pytest.fixture
 def no_token_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody knows yet how long tokens are."""
-    monkeypatch.setattr("seals.pades.values.token_octets", {})
+    monkeypatch.setattr("seals.pades.timestamper.token_octets", {})
 
 
 @pytest.mark.usefixtures("no_token_seen")
