@@ -5,7 +5,8 @@ The document is a working copy, and every function adds an increment to its end.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO, TypeVar
+from operator import itemgetter
+from typing import Any, BinaryIO, TypeVar
 
 from asn1crypto import crl, ocsp, x509
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -20,7 +21,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.contracts import Evidence
 from seals.forms import Permission
-from seals.pades import direct
+from seals.pades import direct, serial
 from seals.pades.appearance import Impression, MarkStyle
 from seals.pades.binding import piece_info
 from seals.pades.order import PRODUCER, SignatureOrder
@@ -43,6 +44,16 @@ class Increment(IncrementalPdfFileWriter):
 
     def _update_meta(self) -> None:
         return
+
+    def _write_objects(self, stream: BinaryIO, object_position_dict: dict[tuple[int, int], Any]) -> None:
+        if self.security_handler is not None or self.object_streams:
+            super()._write_objects(stream, object_position_dict)
+            return
+        for (generation, number), written in sorted(self.objects.items(), key=itemgetter(0)):
+            object_position_dict[(generation, number)] = stream.tell()
+            stream.write(b"%d %d obj\n" % (number, generation))
+            serial.write(stream, written)
+            stream.write(b"\nendobj\n")
 
 
 @dataclass(frozen=True)
