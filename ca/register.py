@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 import sqlalchemy as sa
+from asn1crypto import x509
 
 from ca.history import Step, last_event_of_issued, steps_of
 from ca.records import authorities, certificates, events, profiles
@@ -126,6 +127,24 @@ def find(storage: Storage, serial: str, authority: str | None = None) -> Certifi
             remedy=_("check the serial number and the authority"),
         )
     return records[0]
+
+
+_ISSUED = (
+    sa.select(certificates.c.authority_id, certificates.c.certificate)
+    .join(authorities, authorities.c.id == certificates.c.authority_id)
+    .where(certificates.c.serial == sa.bindparam("number"), authorities.c.subject == sa.bindparam("issuer"))
+)
+
+
+def state_of(connection: sa.Connection, certificate: bytes) -> State | None:
+    """What a certificate (DER) is now; None if it is not of these books."""
+    read = x509.Certificate.load(certificate)
+    sought = {"number": read.serial_number, "issuer": read.issuer.dump()}
+    for authority_id, issued in connection.execute(_ISSUED, sought).all():
+        if issued == certificate:
+            steps = steps_of(connection, authority_id, read.serial_number)
+            return steps[-1].state if steps else None
+    return None
 
 
 def history_of(storage: Storage, record: CertificateRecord) -> list[Step]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from core.i18n import _
-from core.words import in_words
+from core.words import all_in_words
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -47,13 +47,13 @@ def for_people(value: object) -> str:
             return one_line(str(value))
 
 
-_OUR_WORDS = frozenset({"state", "stage", "standing", "reason", "move", "act", "roles"})
+_OUR_WORDS = frozenset({"state", "stage", "standing", "reason", "move", "act", "roles", "kind"})
 """Fields that hold words of ours (`core.words`), and not somebody's name that reads the same."""
 
 
 def _cell(field: str, value: object) -> str:
     words = for_people(value)
-    return ", ".join(map(in_words, words.split(", "))) if field in _OUR_WORDS else words
+    return all_in_words(words.split(", ")) if field in _OUR_WORDS else words
 
 
 class Output:

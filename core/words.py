@@ -3,6 +3,8 @@
 People read them in tables beside their translation.
 """
 
+from collections.abc import Iterable
+
 from core.i18n import translated
 
 
@@ -74,6 +76,14 @@ WORDS = frozenset(
         N_("query"),
         N_("seal-administrator"),
         N_("seal-custodian"),
+        # What a seal is for.
+        N_("official"),
+        N_("finance"),
+        N_("contract"),
+        N_("personnel"),
+        N_("legal-representative"),
+        N_("invoice"),
+        N_("personal"),
         # CRLReason (RFC 5280 5.3.1).
         N_("unspecified"),
         N_("keyCompromise"),
@@ -93,3 +103,8 @@ def in_words(word: str) -> str:
     """The word, with its translation before it where the reader's language has one: `已录入 entered`."""
     said = translated(word) if word in WORDS else word
     return word if said == word else f"{said} {word}"
+
+
+def all_in_words(words: Iterable[str]) -> str:
+    """Several of them, as `in_words` tells each."""
+    return ", ".join(map(in_words, words))

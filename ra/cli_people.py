@@ -1,6 +1,6 @@
 """`yinxin ra operator`: administrators appoint people and decide on them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from core.home import Home
 from core.i18n import _
 from core.keys.key_file import create_key_file
 from core.subject import Subject
+from core.words import all_in_words
 from ra import personnel
 from ra.cli_options import FILE, acting_operator, asking_anybody, here_only, kind_option, obtain_pin
 from ra.office import RegistrationOffice
@@ -108,7 +109,7 @@ def add_operator(
             organization=organization,
             branch=branch,
         )
-    output.done(_("{name} is appointed: {roles}.").format(name=name, roles=", ".join(sorted(roles))), _facts(appointed))
+    output.done(_appointed(name, roles), _facts(appointed))
 
 
 @operator_group.command(
@@ -184,7 +185,7 @@ def found(
     except BaseException:
         new_key.unlink(missing_ok=True)
         raise
-    output.done(_("{name} is appointed: {roles}.").format(name=name, roles=role), {"operator": name, "roles": [role]})
+    output.done(_appointed(name, [role]), {"operator": name, "roles": [role]})
 
 
 @operator_group.command(
@@ -216,7 +217,7 @@ def list_operators(office: RegistrationOffice, branch: str | None, output: Outpu
 def change(office: RegistrationOffice, name: str, roles: tuple[str, ...], output: Output) -> None:
     """Change somebody's roles."""
     changed = office.change_roles(name, {Role(role) for role in roles})
-    output.done(_("{name} is appointed: {roles}.").format(name=name, roles=", ".join(sorted(roles))), _facts(changed))
+    output.done(_appointed(name, roles), _facts(changed))
 
 
 _why_option = click.option("--why", default="", help=_("The reason, for the record."))
@@ -259,6 +260,10 @@ def reinstate(office: RegistrationOffice, name: str, why: str, output: Output) -
 def remove(office: RegistrationOffice, name: str, why: str, output: Output) -> None:
     """Remove somebody."""
     output.done(_("{name} is removed.").format(name=name), _facts(office.remove(name, why)))
+
+
+def _appointed(name: str, roles: Iterable[str]) -> str:
+    return _("{name} is appointed: {roles}.").format(name=name, roles=all_in_words(sorted(roles)))
 
 
 def _facts(operator: Operator) -> dict[str, object]:

@@ -23,6 +23,7 @@ from core.keys.key_file import open_key_file
 from core.keys.signer import Signer
 from core.keys.verification import InvalidSignature, verify
 from core.statements import SignedStatement as SignedWords
+from core.words import in_words
 from ra import records
 from ra.appointments import Career, Credential, PersonState, Standing, needs_new_certificate, parse_appointment
 from ra.refusals import RefusedError, refusals_recorded
@@ -283,7 +284,7 @@ def require_fit(context: Context, connection: sa.Connection, operator: Operator)
     if operator.state is not PersonState.ACTIVE:
         raise RefusedError(
             "suspended",
-            _("the operator is {state}").format(state=operator.state.value),
+            _("the operator is {state}").format(state=in_words(operator.state.value)),
             subject=operator.name,
             remedy=_("have the operator reinstated, or another operator do it"),
         )

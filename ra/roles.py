@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.words import all_in_words
 from ra.refusals import RefusedError
 
 
@@ -95,11 +96,12 @@ def require_authority_over(administrator: Set[Role], branch: str, roles: Set[Rol
         raise RefusedError(
             "not-their-administrator",
             _("this is not decided by an administrator with the role {roles}").format(
-                roles=", ".join(sorted(administrator))
+                roles=all_in_words(sorted(administrator))
             ),
             subject=name,
             remedy=_("have it done by: {roles}").format(
-                roles=", ".join(above.value for above, below in APPOINTS.items() if roles <= below) or _("the ceremony")
+                roles=all_in_words(above.value for above, below in APPOINTS.items() if roles <= below)
+                or _("the ceremony")
             ),
         )
     if not administrator & FOUNDERS and branch != of_branch:

@@ -90,9 +90,14 @@ class _Service:
 
 
 def sealed_by_digest(
-    server: DigestSigner, name: str, document: Document, terms: SealingTerms, clock: Clock
+    server: DigestSigner,
+    name: str,
+    document: Document,
+    terms: SealingTerms,
+    clock: Clock,
+    password: str | None = None,
 ) -> SealedDocument:
-    """The sealed document, verified as any other; `YinxinError` says why there is none."""
+    """The sealed document, verified as any other; `YinxinError` says why there is none. The password stays here."""
     material = server.seal(name)
     seal = _seal(material)
     with opened(document) as stream:
@@ -119,6 +124,7 @@ def sealed_by_digest(
             level=terms.level,
             support=SealingSupport(service, service if terms.level >= Level.B_LT else None),
             clock=clock,
+            password=password,
             value=value,
             **arguments,
         )

@@ -39,6 +39,32 @@ def acting_person(function: Function) -> Function:
     return decorated
 
 
+def password_option(function: Function) -> Function:
+    """Give the command `--password-file` and the parameter `password`, a text or None."""
+
+    @functools.wraps(function)
+    def with_password(*arguments: Any, password_file: Path | None, **options: Any) -> Any:
+        password = None if password_file is None else _password_in(password_file)
+        return function(*arguments, password=password, **options)
+
+    option = click.option(
+        "--password-file",
+        type=FILE,
+        help=_("For encrypted documents: file with the password, mode 0600; the owner's if others may not seal."),
+    )
+    decorated: Function = option(with_password)
+    return decorated
+
+
+def _password_in(file: Path) -> str:
+    try:
+        return passphrase.from_file(file).decode()
+    except UnicodeDecodeError:
+        raise YinxinError(
+            Kind.INVALID, _("the password is not a text in UTF-8"), subject=str(file), remedy=_("save it as UTF-8")
+        ) from None
+
+
 def people_of(home: Home) -> People:
     """Who people are; `YinxinError` where nobody handed that in."""
     source: Callable[[Home], People] | None = click.get_current_context().meta.get(PEOPLE)

@@ -23,6 +23,7 @@ from core.clock import Clock, SystemClock
 from core.errors import Kind, YinxinError
 from core.i18n import _, current_language
 from seals.api import models as wire
+from seals.api.passwords import as_header
 from seals.by_digest import sealed_by_digest
 from seals.documents import Document, opened
 from seals.sealing import SealedDocument
@@ -76,17 +77,20 @@ class SealServer:
         query = {"limit": limit} | ({} if before is None else {"before": before})
         return self._get(f"/seals/{_segment(name)}/uses", wire.UsePage, query).uses
 
-    def stamp(self, name: str, document: Document, terms: SealingTerms) -> bytes:
-        """The sealed document. However often the connection breaks, it is sealed once."""
-        return self._send(f"/seals/{_segment(name)}/stamp", _octets(document), PDF, _query(terms)).content
+    def stamp(self, name: str, document: Document, terms: SealingTerms, password: str | None = None) -> bytes:
+        """The sealed document. However often the connection breaks, it is sealed once. `password`: if encrypted."""
+        path = f"/seals/{_segment(name)}/stamp"
+        return self._send(path, _octets(document), PDF, _query(terms), as_header(password)).content
 
-    def stamp_by_digest(self, name: str, document: Document, terms: SealingTerms) -> SealedDocument:
+    def stamp_by_digest(
+        self, name: str, document: Document, terms: SealingTerms, password: str | None = None
+    ) -> SealedDocument:
         """The sealed document, of which only digests leave this machine."""
-        return sealed_by_digest(self, name, document, terms, self._clock)
+        return sealed_by_digest(self, name, document, terms, self._clock, password)
 
-    def verify(self, document: Document) -> dict[str, Any]:
+    def verify(self, document: Document, password: str | None = None) -> dict[str, Any]:
         """The report on a document (yinxin-seal-report/1)."""
-        report: dict[str, Any] = self._send("/verify", _octets(document), PDF, {}).json()
+        report: dict[str, Any] = self._send("/verify", _octets(document), PDF, {}, as_header(password)).json()
         return report
 
     def sign_digest(self, name: str, order: wire.DigestToSign) -> wire.DigestSignature:
@@ -105,9 +109,10 @@ class SealServer:
         """A batch of documents to be sealed alike."""
         return self._post("/batches", wire.BatchToOpen(seal=name, terms=terms), wire.BatchEntry)
 
-    def add(self, batch: str, document: Document, name: str = "") -> int:
+    def add(self, batch: str, document: Document, name: str = "", password: str | None = None) -> int:
         """Put a document into the batch; its position."""
-        reply = self._send(f"/batches/{_segment(batch)}/documents", _octets(document), PDF, {"name": name})
+        path, query = f"/batches/{_segment(batch)}/documents", {"name": name}
+        reply = self._send(path, _octets(document), PDF, query, as_header(password))
         return self._read(reply, wire.Added).position
 
     def start(self, batch: str) -> wire.BatchEntry:
@@ -144,9 +149,16 @@ class SealServer:
         content = body.model_dump_json(exclude_unset=True).encode()
         return self._read(self._send(path, content, "application/json", {}), reply)
 
-    def _send(self, path: str, body: bytes, media_type: str | None, query: dict[str, Any]) -> httpx.Response:
-        headers = {"Idempotency-Key": secrets.token_hex(16)} | ({"Content-Type": media_type} if media_type else {})
-        return self._ask("POST", path, body, query, headers)
+    def _send(
+        self,
+        path: str,
+        body: bytes,
+        media_type: str | None,
+        query: dict[str, Any],
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        usual = {"Idempotency-Key": secrets.token_hex(16)} | ({"Content-Type": media_type} if media_type else {})
+        return self._ask("POST", path, body, query, usual | (headers or {}))
 
     def _ask(
         self, method: str, path: str, body: bytes, query: dict[str, Any], headers: dict[str, str]

@@ -122,6 +122,13 @@ class People(Protocol):
         """Who wants to look something up, if they may act; `RefusedError` otherwise."""
         ...
 
+    def require_standing(self, connection: "sa.Connection", certificate: bytes) -> None:
+        """Return unless the books say that the certificate (DER) of a seal's owner is held or revoked; `RefusedError`.
+
+        Of another authority's certificates they say nothing.
+        """
+        ...
+
     def duties_when_signing(
         self, connection: "sa.Connection", signed: "SignedStatement[Any]", branch: str
     ) -> frozenset[Duty]:

@@ -14,7 +14,7 @@ from core import files
 from core.cli import Command, Output, output_option
 from core.home import Home
 from core.i18n import _
-from seals.cli_options import people_of, support_of
+from seals.cli_options import password_option, people_of, support_of
 from seals.folder import Outcome, Sealer, documents_in, seal_folder
 from seals.levels import Level
 from seals.placement.placing import asked_place
@@ -46,6 +46,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     show_default=True,
     help=_("The PAdES level."),
 )
+@password_option
 @click.option("--purpose", default="", help=_("For the books."))
 @click.option("--person", default="", help=_("On whose behalf it is sealed."))
 @click.option("--type", "document_type", default="", help=_("The type of the document, where the seal asks for it."))
@@ -60,6 +61,7 @@ def stamp_folder(
     report: Path | None,
     workers: int | None,
     level: str,
+    password: str | None,
     purpose: str,
     person: str,
     document_type: str,
@@ -76,6 +78,7 @@ def stamp_folder(
         "purpose": purpose,
         "person": person,
         "document_type": document_type,
+        "password": password,
     }
     documents = documents_in(folder, out)
     sealer = Sealer(home, support, people, name, terms, ACTOR)

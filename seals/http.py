@@ -16,6 +16,7 @@ from seals.api import digests as http_digests
 from seals.api import seals as http_seals
 from seals.api.access import calling_system
 from seals.api.desk import Desk
+from seals.api.passwords import in_header
 from seals.batches import http as http_batches
 from seals.contracts import People, SupportSource
 from seals.verification.presentation import document_facts, signature_facts
@@ -56,7 +57,8 @@ def create_app(home: Home, support: SupportSource, people: People) -> Flask:
     def admit(asking: Request, _body: bytes, operation: Operation) -> Desk:
         edges = home.configuration.seals.edge_addresses
         system = None if operation.open else calling_system(home.context, asking, edges)
-        return Desk(home, keys, support, people, system)
+        password = in_header(asking) if operation.headers else None
+        return Desk(home, keys, support, people, system, password)
 
     add_operations(app, home.context, "seals", PREFIX, table, INTERFACE, admit)
 
@@ -78,7 +80,8 @@ def create_app(home: Home, support: SupportSource, people: People) -> Flask:
     def verified() -> Response:
         try:
             document, name = _uploaded()
-            return _page(verify_pdf(document, load_trust(home.trust), home.clock, name=name))
+            password = request.form.get("password") or None
+            return _page(verify_pdf(document, load_trust(home.trust), home.clock, name=name, password=password))
         except YinxinError as error:
             return _page(error=error)
 

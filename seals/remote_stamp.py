@@ -57,9 +57,7 @@ def terms_of(order: UseOrder) -> SealingTerms:
     )
 
 
-def stamp_at(
-    url: str, key_file: Path | None, name: str, document: Path, terms: SealingTerms, clock: Clock
-) -> SealedDocument:
+def stamp_at(url: str, key_file: Path | None, name: str, order: UseOrder, clock: Clock) -> SealedDocument:
     """The sealed document, of which only digests have left this machine."""
     with SealServer(url, api_key_in(key_file), clock=clock) as server:
-        return server.stamp_by_digest(name, document, terms)
+        return server.stamp_by_digest(name, order.document, terms_of(order), order.password)

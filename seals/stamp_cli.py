@@ -13,7 +13,7 @@ from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
 from seals import use
-from seals.cli_options import people_of, support_of
+from seals.cli_options import password_option, people_of, support_of
 from seals.forms import Permission
 from seals.levels import Level
 from seals.pictures.ink import Blending, Ink
@@ -102,6 +102,7 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--repair", is_flag=True, help=_("Repair the document if it is damaged; else it is refused."))
 @click.option("--level", type=_words(Level), default=Level.B_LTA.value, show_default=True, help=_("The PAdES level."))
+@password_option
 @click.option("--out", type=_FILE, help=_("Where to write; else FILE with -sealed in its name."))
 @click.option("--reason", help=_("Written into the signature."))
 @click.option("--location", help=_("Written into the signature."))
@@ -122,6 +123,7 @@ def stamp(
     certify: str | None,
     repair: bool,
     level: str,
+    password: str | None,
     out: Path | None,
     reason: str | None,
     location: str | None,
@@ -146,6 +148,7 @@ def stamp(
         repair=repair,
         person=person,
         document_type=document_type,
+        password=password,
     )
     out = out or file.with_name(f"{file.stem}-sealed{file.suffix}")
     if out.exists():
@@ -154,9 +157,9 @@ def stamp(
         )
     try:
         if server:
-            from seals.remote_stamp import stamp_at, terms_of
+            from seals.remote_stamp import stamp_at
 
-            sealed = stamp_at(server, api_key_file, name, file, terms_of(order), home.clock)
+            sealed = stamp_at(server, api_key_file, name, order, home.clock)
         else:
             keys = home.key_store("seals")
             sealed = use.stamp(home.context, keys, support_of(home), people_of(home), name, order, actor=ACTOR)

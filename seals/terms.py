@@ -90,9 +90,9 @@ class SealingTerms(Model):
             raise YinxinError(Kind.INVALID, _("the place is not whole"), remedy=_("give page, x_mm, y_mm"))
         return Placement(self.page or pages, self.x_mm, self.y_mm, self.origin)
 
-    def order(self, document: Document) -> UseOrder:
-        """The document, to be sealed so."""
-        return UseOrder(document, **self.arguments(), level=self.level, **self.use())
+    def order(self, document: Document, password: str | None = None) -> UseOrder:
+        """The document, to be sealed so; the password opens it, if it is encrypted."""
+        return UseOrder(document, **self.arguments(), level=self.level, password=password, **self.use())
 
     def use(self) -> dict[str, Any]:
         """What the books are told."""

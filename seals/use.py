@@ -45,6 +45,8 @@ class UseOrder:
     """The natural person on whose behalf it is sealed, as the caller says."""
     document_type: str = ""
     """As the bounds of the seal have it: notice, contract …"""
+    password: str | None = field(default=None, repr=False)
+    """Of the document, if it is encrypted."""
 
 
 Beside = Callable[[sa.Connection, SealedDocument], None]
@@ -95,6 +97,7 @@ def _sealed(
         ink=order.ink,
         certify=order.certify,
         repair=order.repair,
+        password=order.password,
     )
     return document, notes.last_sha256 if notes else None
 

@@ -6,11 +6,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ca import register
+from ca.state import State
 from core.algorithms import SM3
 from core.context import Context
 from core.errors import YinxinError
+from core.i18n import _
 from core.refusals import RefusedError
 from core.statements import SignedStatement
+from core.words import in_words
 from ra import operators
 from ra.operators import Roster
 from ra.roles import Role
@@ -52,6 +56,16 @@ class SealPeople:
         if session.certificate != operator.certificate:
             raise operators.replaced_certificate(session.name)
         return Official(_duties(operator.roles), operator.branch)
+
+    def require_standing(self, connection: sa.Connection, certificate: bytes) -> None:
+        """Return unless the certificate is one of ours, and held or revoked."""
+        state = register.state_of(connection, certificate)
+        if state in (State.HELD, State.REVOKED):
+            raise RefusedError(
+                "certificate",
+                _("the certificate of the seal is {state}").format(state=in_words(state.value)),
+                remedy=_("have the certificate resumed, or apply for another version of the seal with a new one"),
+            )
 
     def duties_when_signing(
         self, connection: sa.Connection, signed: SignedStatement[Any], branch: str

@@ -121,7 +121,7 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
 
 
 def _header_parameters(one: Operation) -> list[dict[str, Any]]:
-    if not one.writes:
-        return []
-    key = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
-    return [{"name": "Idempotency-Key", "in": "header", "required": False, "schema": key}]
+    headers = dict(one.headers)
+    if one.writes:
+        headers["Idempotency-Key"] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
+    return [{"name": name, "in": "header", "required": False, "schema": schema} for name, schema in headers.items()]

@@ -5,7 +5,7 @@ declares, and what it returns is what the description promises. A verb more is o
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import UnionType
 from typing import Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
@@ -56,6 +56,8 @@ class Operation:
     reply: type[BaseModel] | type[File]
     open: bool = False
     """To everybody: nobody is asked who they are."""
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    """That whoever admits callers reads besides, each with its JSON schema."""
 
     @property
     def name(self) -> str:
@@ -100,13 +102,28 @@ class Operations(list[Operation]):
         return self._add("GET", path, summary, writes=False, limit=0, is_open=is_open)
 
     def post(
-        self, path: str, summary: str, *, writes: bool = True, limit: int = SMALL, is_open: bool = False
+        self,
+        path: str,
+        summary: str,
+        *,
+        writes: bool = True,
+        limit: int = SMALL,
+        is_open: bool = False,
+        headers: Mapping[str, Any] | None = None,
     ) -> Callable[[Handler], Handler]:
         """Takes what is handed in."""
-        return self._add("POST", path, summary, writes=writes, limit=limit, is_open=is_open)
+        return self._add("POST", path, summary, writes=writes, limit=limit, is_open=is_open, headers=headers)
 
     def _add(
-        self, method: str, path: str, summary: str, *, writes: bool, limit: int, is_open: bool = False
+        self,
+        method: str,
+        path: str,
+        summary: str,
+        *,
+        writes: bool,
+        limit: int,
+        is_open: bool = False,
+        headers: Mapping[str, Any] | None = None,
     ) -> Callable[[Handler], Handler]:
         def add(function: Handler) -> Handler:
             hints = get_type_hints(function)
@@ -125,6 +142,7 @@ class Operations(list[Operation]):
                     file=hints.get("file"),
                     reply=hints["return"],
                     open=is_open,
+                    headers=headers or {},
                 )
             )
             return function

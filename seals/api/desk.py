@@ -20,6 +20,8 @@ class Desk:
     support: SupportSource
     people: People
     system: CallingSystem | None
+    password: str | None = field(default=None, repr=False)
+    """Of the document that was handed in, if it is encrypted."""
     if_match: ETags = field(default_factory=ETags)
     etag: str = ""
 

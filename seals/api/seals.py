@@ -17,6 +17,7 @@ from seals.api.models import (
     UsesQuery,
     WebhookKey,
 )
+from seals.api.passwords import HEADERS
 from seals.batches.webhooks import public_key
 from seals.register.registered import RegisteredSeal, find
 from seals.register.uses import list_own_uses
@@ -62,11 +63,13 @@ def list_uses_of_seal(desk: Desk, name: str, query: UsesQuery) -> UsePage:
     return UsePage(uses=[UseEntry.of(one) for one in found])
 
 
-@operations.post("/seals/{name}/stamp", "Seal a document: the sealed document comes back.", limit=LONGEST)
+@operations.post(
+    "/seals/{name}/stamp", "Seal a document: the sealed document comes back.", limit=LONGEST, headers=HEADERS
+)
 def stamp(desk: Desk, name: str, file: Pdf, query: SealingTerms) -> Pdf:
     """Seal a document."""
     desk.require_use(Scope.DOCUMENTS, name)
-    order = query.order(file.content)
+    order = query.order(file.content, desk.password)
     with use.stamp(
         desk.context, desk.keys, desk.support, desk.people, name, order, actor=desk.caller.name
     ).file as sealed:
@@ -74,10 +77,18 @@ def stamp(desk: Desk, name: str, file: Pdf, query: SealingTerms) -> Pdf:
         return Pdf(sealed.read())
 
 
-@operations.post("/verify", "Verify a document: the report comes back.", limit=LONGEST, writes=False, is_open=True)
+@operations.post(
+    "/verify",
+    "Verify a document: the report comes back.",
+    limit=LONGEST,
+    writes=False,
+    is_open=True,
+    headers=HEADERS,
+)
 def verify(desk: Desk, file: Pdf) -> ReportModel:
     """Verify a document."""
-    report = verify_pdf(file.content, load_trust(desk.home.trust), desk.home.clock, name=file.name)
+    trust = load_trust(desk.home.trust)
+    report = verify_pdf(file.content, trust, desk.home.clock, name=file.name, password=desk.password)
     return ReportModel.of(report.as_json())
 
 

@@ -89,8 +89,13 @@ def open_batch(context: Context, system: CallingSystem, seal: str, terms: Sealin
     return number
 
 
-def add_document(context: Context, system: CallingSystem, number: str, name: str, content: bytes) -> int:
-    """Put a document into a batch that is not started yet; its position, the first is 1."""
+def add_document(
+    context: Context, system: CallingSystem, number: str, name: str, content: bytes, password: bytes | None = None
+) -> int:
+    """Put a document into a batch that is not started yet; its position, the first is 1.
+
+    `password`: of an encrypted document, as `seals.batches.passwords` conceals it.
+    """
     with context.storage.transaction() as connection:
         row = _locked(connection, system, number, State.OPEN)
         count = sa.select(sa.func.count()).where(batch_documents.c.batch_id == row.id)
@@ -109,6 +114,7 @@ def add_document(context: Context, system: CallingSystem, number: str, name: str
             "state": DocumentState.WAITING.value,
             "sha256_before": sha256(content).hexdigest(),
             "content": content,
+            "password": password,
             "due_at": context.clock.now(),
         }
         connection.execute(sa.insert(batch_documents).values(document))
@@ -132,7 +138,7 @@ def cancel(context: Context, system: CallingSystem, number: str) -> None:
     with context.storage.transaction() as connection:
         row = _locked(connection, system, number, State.OPEN, State.STARTED, State.CANCELLED)
         waiting = batch_documents.c.batch_id == row.id, batch_documents.c.state == DocumentState.WAITING.value
-        gone = {"state": DocumentState.CANCELLED.value, "content": None, "claim": None}
+        gone = {"state": DocumentState.CANCELLED.value, "content": None, "password": None, "claim": None}
         connection.execute(sa.update(batch_documents).where(*waiting).values(gone))
         finish(connection, row.id, context.clock.now(), State.CANCELLED)
         context.audit.append(connection, Event("seals.batch.cancel", system.name, number, _counts(connection, row.id)))
@@ -156,7 +162,7 @@ def documents_of(
     context: Context, system: CallingSystem, number: str, *, after: int = 0, limit: int = 100
 ) -> Sequence[BatchDocument]:
     """What became of the documents, in their order, after a position."""
-    columns = [column for column in batch_documents.c if column.name not in ("content", "sealed")]
+    columns = [column for column in batch_documents.c if column.name not in ("content", "sealed", "password")]
     with context.storage.reading() as connection:
         row = _found(connection, system, number)
         query = (

@@ -14,9 +14,11 @@ from seals.api.models import (
     DocumentsQuery,
     Pdf,
 )
+from seals.api.passwords import HEADERS
 from seals.api.seals import LONGEST
 from seals.batches import batches
 from seals.batches.batches import Batch
+from seals.batches.passwords import concealed
 
 operations = Operations()
 
@@ -27,11 +29,12 @@ def open_batch(desk: Desk, body: BatchToOpen) -> BatchEntry:
     return _state(desk, batches.open_batch(desk.context, desk.caller, body.seal, body.terms))
 
 
-@operations.post("/batches/{number}/documents", "Put a document into the batch.", limit=LONGEST)
+@operations.post("/batches/{number}/documents", "Put a document into the batch.", limit=LONGEST, headers=HEADERS)
 def add_document(desk: Desk, number: str, file: Pdf, query: DocumentQuery) -> Added:
     """Add a document."""
     name = query.name or file.name
-    return Added(position=batches.add_document(desk.context, desk.caller, number, name, file.content))
+    password = concealed(desk.keys, desk.password) if desk.password is not None else None
+    return Added(position=batches.add_document(desk.context, desk.caller, number, name, file.content, password))
 
 
 @operations.post("/batches/{number}/start", "Have the documents of the batch sealed.")

@@ -31,6 +31,8 @@ batch_documents = sa.Table(
     # The document and the sealed one, as long as they are kept.
     sa.Column("content", sa.LargeBinary),
     sa.Column("sealed", sa.LargeBinary),
+    # Of an encrypted document that waits, concealed.
+    sa.Column("password", sa.LargeBinary),
     # JSON: kind, what, subject, remedy.
     sa.Column("problem", sa.LargeBinary),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),

@@ -24,6 +24,7 @@ from seals import use
 from seals.api import api_keys
 from seals.api.api_keys import Scope
 from seals.batches.batches import DocumentState, State, clear, finish
+from seals.batches.passwords import revealed
 from seals.batches.pauses import pause_before
 from seals.batches.records import batch_documents, batches
 from seals.batches.webhooks import Webhooks
@@ -126,10 +127,13 @@ class Worker:
         # What a calling system may do can have changed since it started the batch.
         api_keys.require_use(api_keys.named(self.context, row.caller), Scope.BATCHES, ordered["seal"])
 
+        password = revealed(self.keys, row.password) if row.password is not None else None
+
         def beside(connection: sa.Connection, sealed: SealedDocument) -> None:
             done = {
                 "state": DocumentState.SEALED.value,
                 "content": None,
+                "password": None,
                 "sealed": sealed.read(),
                 "sha256_after": size_and_sha256(sealed.file)[1],
             }
@@ -141,7 +145,7 @@ class Worker:
             self.support,
             self.people,
             ordered["seal"],
-            terms.order(row.content),
+            terms.order(row.content, password),
             actor=row.caller,
             beside=beside,
         )
@@ -156,7 +160,7 @@ class Worker:
                     again = {"attempts": attempts, "due_at": self.context.clock.now() + pause_before(attempts)}
                     self._update(connection, row, claim, again | {"claim": None, "claimed_until": None})
                     return
-                failed = {"state": DocumentState.FAILED.value, "attempts": attempts, "content": None}
+                failed = {"state": DocumentState.FAILED.value, "attempts": attempts, "content": None, "password": None}
                 self._settle(connection, row, claim, failed | {"problem": json.dumps(problem).encode()})
                 details = {"position": row.position, "kind": error.kind.value}
                 self.context.audit.append(connection, Event("seals.batch.fail", row.caller, row.sha256_before, details))

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from datetime import datetime
-from typing import BinaryIO
 
 from pyhanko.pdf_utils.reader import PdfFileReader
 
@@ -22,6 +21,7 @@ from seals.levels import Level
 from seals.pades import reading, writing
 from seals.pades.appearance import read_picture
 from seals.pades.boundary import translated_errors
+from seals.pades.encryption import require_permission_to_change
 from seals.pades.gm import GmValue
 from seals.pades.order import Remarks, SignatureOrder
 from seals.pades.pdfa import archival
@@ -49,11 +49,13 @@ def seal_pdf(
     ink: Ink = FULL_INK,
     certify: Permission | None = None,
     repair: bool = False,
+    password: str | None = None,
     value: ValueMaker | None = None,
 ) -> SealedDocument:
     """The sealed document: the original bytes and one or two increments. `field` names the new signature field.
 
-    A damaged document is sealed as it was repaired if `repair` is asked for; else it is refused.
+    A damaged document is sealed as it was repaired if `repair` is asked for; else it is refused. An encrypted one stays
+    encrypted; `password` opens it, and is the owner's where its permissions forbid a seal.
 
     `YinxinError` says what is wrong with the document, the seal or its surroundings; a level that cannot be reached is
     an error, never a lower level (EN 319 142-1 for what each level holds). `value`: what makes the signature
@@ -68,18 +70,18 @@ def seal_pdf(
         if support.timestamper and level >= Level.B_T:
             stamper = CheckedTimeStamper(support.timestamper, seal.certificate)
         made_by = value(seal, stamper) if value else _value(seal, now, stamper)
-        whole = repaired(original) if repair else None
+        whole = repaired(original, password) if repair else None
         with whole or nullcontext(original) as stream:
             begun = made_by.digest.new()
             copy = working_copy(stream, begun)
             try:
-                reader = reading.open_pdf(copy)
-                order = _order(reader, seal, place, field, remarks, ink)
+                reader = reading.open_pdf(copy, password)
+                order = _order(reader, seal, place, field, remarks, ink, password)
                 made = writing.sign(copy, order, made_by, begun, reader)
-                work = Work(stream, begun, made_by, made, stamper.taken() if stamper else [])
+                work = Work(copy, stream, begun, made_by, made, stamper.taken() if stamper else [], password=password)
                 if level >= Level.B_LT and support.evidence is not None:
-                    work = _with_evidence(copy, work, seal, stamper, level, support.evidence)
-                require_level(copy, work, seal, level, clock)
+                    work = _with_evidence(work, seal, stamper, level, support.evidence)
+                require_level(work, seal, level, clock)
             except BaseException:
                 copy.close()
                 raise
@@ -91,7 +93,13 @@ def _value(seal: Seal, now: datetime, stamper: CheckedTimeStamper | None) -> Sig
 
 
 def _order(
-    reader: PdfFileReader, seal: Seal, place: Place, field: str | None, remarks: Remarks, ink: Ink
+    reader: PdfFileReader,
+    seal: Seal,
+    place: Place,
+    field: str | None,
+    remarks: Remarks,
+    ink: Ink,
+    password: str | None,
 ) -> SignatureOrder:
     picture = seal.drawing or read_picture(seal.picture)
     width, height = picture.size
@@ -104,22 +112,25 @@ def _order(
             remedy=_("seal it with full opacity"),
         )
     reading.require_permission_to_seal(reader, certify=remarks.certify is not None)
-    with closing(PdfPages(reader)) as pages:
+    with closing(PdfPages(reader, password)) as pages:
         on_pages = marks(place, pages, seal.width_mm, height_mm)
-    if len(on_pages) > 1:
+    is_new, is_several = not isinstance(place, InField), len(on_pages) > 1
+    require_permission_to_change(reader, password, new_field=is_new, annotations=is_several)
+    if is_several:
         reading.require_permission_to_annotate(reader)
     if isinstance(place, InField):
-        name, is_new = place.name, False
+        name = place.name
     else:
         taken = {filled.name for filled in reading.filled_fields(reader)} | reading.empty_fields(reader)
-        name, is_new = writing.free_field_name(field, taken), True
-    return SignatureOrder(name, is_new, on_pages, picture, ink, remarks, asks)
+        name = writing.free_field_name(field, taken)
+    return SignatureOrder(name, is_new, on_pages, picture, ink, remarks, asks, password)
 
 
 def _with_evidence(
-    copy: BinaryIO, work: Work, seal: Seal, stamper: CheckedTimeStamper | None, level: Level, source: EvidenceSource
+    work: Work, seal: Seal, stamper: CheckedTimeStamper | None, level: Level, source: EvidenceSource
 ) -> Work:
     """What B-LT and above need is added to the document."""
+    copy = work.copy
     chain = [seal.certificate, *seal.chain]
     found = source.evidence([*chain, *(one for token in work.tokens for one in token.certificates)])
     evidence = Evidence(
@@ -128,10 +139,10 @@ def _with_evidence(
         tuple(dict.fromkeys(found.ocsp_responses)),
     )
     if level < Level.B_LTA or stamper is None:
-        writing.add_evidence(copy, evidence)
+        writing.add_evidence(copy, evidence, work.password)
         return replace(work, evidence=evidence)
     hashing = work.begun.copy()
     copy.seek(work.original.seek(0, 2))
     hashing.update(copy.read())
-    archive = writing.add_archive(copy, evidence, seal.signer.algorithm.digest, stamper, hashing)
+    archive = writing.add_archive(copy, evidence, seal.signer.algorithm.digest, stamper, hashing, work.password)
     return replace(work, evidence=evidence, archive=archive, tokens=[*work.tokens, *stamper.taken()])

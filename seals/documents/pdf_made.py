@@ -6,8 +6,8 @@ of a library that has no part in sealing (`pdf_witness`).
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import dataclass, field
+from typing import BinaryIO, cast
 
 from core.algorithms import Hash
 from seals.contracts import Evidence
@@ -22,6 +22,8 @@ from seals.tokens import Token
 class Work:
     """What was done to a document."""
 
+    copy: BinaryIO
+    """The sealed document."""
     original: BinaryIO
     begun: Hash
     """Has taken in the original."""
@@ -33,6 +35,8 @@ class Work:
     """The security store that was added, if one was."""
     archive: Made | None = None
     """The document timestamp over that, if there is one."""
+    password: str | None = field(default=None, repr=False)
+    """Of the document, if it is encrypted."""
 
     @property
     def signatures(self) -> list[Made]:
@@ -40,11 +44,12 @@ class Work:
         return [self.made, self.archive] if self.archive else [self.made]
 
 
-def is_as_made(copy: BinaryIO, work: Work) -> bool:
+def is_as_made(work: Work) -> bool:
     """Whether the document holds what it should and nothing else; if it cannot be told in this way, False.
 
     That the signatures are good and the tokens true is not asked here, but what they are about is.
     """
+    copy = work.copy
     size, end = work.original.seek(0, 2), copy.seek(0, 2)
     if work.made.start <= size or not begins_with(copy, work.original):
         return False
@@ -57,8 +62,8 @@ def is_as_made(copy: BinaryIO, work: Work) -> bool:
     if (last.end == end) is not reaches_the_end:
         return False
     try:
-        with witnessed(copy) as witness:
-            return _agrees(witness, work, size) and _has_evidence(witness, copy, work)
+        with witnessed(copy, work.password) as witness:
+            return _agrees(witness, work, size) and _has_evidence(witness, work)
     except NotFound:
         return False
 
@@ -96,7 +101,7 @@ def _agrees(witness: Witness, work: Work, size: int) -> bool:
     return found == expected
 
 
-def _has_evidence(witness: Witness, copy: BinaryIO, work: Work) -> bool:
+def _has_evidence(witness: Witness, work: Work) -> bool:
     """Whether the security store is what was added, if anything was, and nothing else was changed by adding it."""
     evidence = work.evidence or Evidence()
     kinds = {"/Certs": evidence.certificates, "/CRLs": evidence.crls, "/OCSPs": evidence.ocsp_responses}
@@ -104,7 +109,7 @@ def _has_evidence(witness: Witness, copy: BinaryIO, work: Work) -> bool:
         return False
     if work.evidence is None:
         return True
-    with witnessed(_Beginning(copy, work.made.end)) as earlier:
+    with witnessed(cast(BinaryIO, _Beginning(work.copy, work.made.end)), work.password) as earlier:
         return witness.only_adds_evidence(earlier, work.made.end)
 
 

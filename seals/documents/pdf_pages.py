@@ -10,10 +10,10 @@ from seals.placement.placement import Box, PageGeometry
 class PdfPages:
     """An open PDF as `marks.PagedDocument`."""
 
-    def __init__(self, reader: PdfFileReader) -> None:
+    def __init__(self, reader: PdfFileReader, password: str | None = None) -> None:
         self._reader = reader
         self._tree = reading.PageTree(reader)
-        self._text = PdfText(reader.stream)
+        self._text = PdfText(reader.stream, password)
 
     @property
     def page_count(self) -> int:

@@ -5,8 +5,6 @@ What differs between two documents of one seal is their octets, the digests, the
 are good, and all that stays the same was verified within the hour (`proven`), nothing is left that could differ.
 """
 
-from typing import BinaryIO
-
 from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -20,28 +18,31 @@ from seals.verification.report import Report, Verdict
 from seals.verification.verification import Trust, verify_pdf
 
 
-def require_level(copy: BinaryIO, work: Work, seal: Seal, level: Level, clock: Clock) -> None:
+def require_level(work: Work, seal: Seal, level: Level, clock: Clock) -> None:
     """Return if the new seal has the level that was asked; else `YinxinError`."""
     now, tokens, evidence = clock.now(), work.tokens, work.evidence or Evidence()
     same = proven.same_in_every_document(seal, tokens, level, evidence)
-    if proven.is_proven(same, tokens, now) and isinstance(work.value, PadesValue) and is_as_made(copy, work):
+    if proven.is_proven(same, tokens, now) and isinstance(work.value, PadesValue) and is_as_made(work):
         work.value.require_good(work.made.digest)
         return
-    _require_as_anybody(copy, work.made.field, seal, level, evidence, clock)
+    _require_as_anybody(work, seal, level, evidence, clock)
     proven.note(same, seal, tokens, evidence, now)
 
 
-def _require_as_anybody(copy: BinaryIO, field: str, seal: Seal, level: Level, evidence: Evidence, clock: Clock) -> None:
+def _require_as_anybody(work: Work, seal: Seal, level: Level, evidence: Evidence, clock: Clock) -> None:
     known = [*seal.chain, *evidence.certificates]
-    report = verify_pdf(copy, Trust(anchors=[der for der in known if self_issued(der)], certificates=known), clock)
-    made = next((signature for signature in report.signatures if signature.field == field), None)
+    trust = Trust(anchors=[der for der in known if self_issued(der)], certificates=known)
+    report = verify_pdf(work.copy, trust, clock, password=work.password)
+    made = next((signature for signature in report.signatures if signature.field == work.made.field), None)
     # In a document that holds evidence already, the level may be higher than was asked.
     reached = made is not None and made.level is not None and made.level >= level
     if made is not None and reached and made.intact and made.verdict in _acceptable(level):
         return
     raise YinxinError(
         Kind.UNAVAILABLE,
-        _("the seal did not reach level {level}: {reasons}").format(level=level, reasons=_reasons(report, field)),
+        _("the seal did not reach level {level}: {reasons}").format(
+            level=level, reasons=_reasons(report, work.made.field)
+        ),
         remedy=_("check the certificates, their revocation lists and the time-stamping authority; nothing was sealed"),
     )
 

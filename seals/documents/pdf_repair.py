@@ -7,18 +7,19 @@ import pikepdf
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from seals.pades.encryption import no_password
 
 _IN_MEMORY = 8 << 20
 
 
-def repaired(stream: BinaryIO) -> BinaryIO | None:
-    """A repaired copy, the caller's to close; None if nothing is damaged.
+def repaired(stream: BinaryIO, password: str | None = None) -> BinaryIO | None:
+    """A repaired copy, encrypted as the document is, the caller's to close; None if nothing is damaged.
 
     `YinxinError`: invalid if it cannot be repaired, conflict if it holds signatures.
     """
     stream.seek(0)
     try:
-        with pikepdf.open(stream) as document:
+        with pikepdf.open(stream, password=password or "") as document:
             if not document.get_warnings() and not document.check_pdf_syntax():
                 return None
             if _is_signed(document):
@@ -28,10 +29,10 @@ def repaired(stream: BinaryIO) -> BinaryIO | None:
                     remedy=_("ask for the document as it was when it was signed"),
                 )
             copy = cast(BinaryIO, SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115 - the caller's
-            document.save(copy)
+            document.save(copy, encryption=document.is_encrypted)
             return copy
     except pikepdf.PasswordError as error:
-        raise YinxinError(Kind.UNSUPPORTED, _("the PDF is encrypted")) from error
+        raise no_password(password) from error
     except pikepdf.PdfError as error:
         raise YinxinError(
             Kind.INVALID,

@@ -23,8 +23,9 @@ Character = tuple[str, Box, int]
 class PdfText:
     """The text of an open PDF."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, password: str | None = None) -> None:
         self._stream = stream
+        self._password = password
         self._document: Any = None
 
     def find(self, text: str, page: int) -> list[Box]:
@@ -54,7 +55,7 @@ class PdfText:
     def _characters(self, page: int) -> Iterator[Character]:
         with _PDFIUM, _readable():
             if self._document is None:
-                self._document = pypdfium2.PdfDocument(self._stream)
+                self._document = pypdfium2.PdfDocument(self._stream, self._password)
             leaf = self._document[page - 1]
             text = leaf.get_textpage()
             line = 0

@@ -38,7 +38,7 @@ class Witness:
 
     def __init__(self, document: pikepdf.Pdf) -> None:
         self._document = document
-        self._root = document.Root
+        self._root: Any = document.Root
         self._places = document.get_xref_table()
 
     def signatures(self) -> list[FoundSignature]:
@@ -61,14 +61,14 @@ class Witness:
             now = self._places[number]
             if _place(now) == _place(before):
                 continue
-            if number not in grown or now.type != 1 or now.offset < size:
+            if number not in grown or now.offset is None or now.offset < size:
                 return False
             old, later = (one._document.get_object(number) for one in (earlier, self))
             if not _is_grown(old, later, grown[number], added):
                 return False
         return True
 
-    def _signature(self, field: pikepdf.Object) -> FoundSignature:
+    def _signature(self, field: Any) -> FoundSignature:
         if pikepdf.Name.Sig != field.FT:
             raise ValueError("not a signature field")
         value = field.V
@@ -80,16 +80,17 @@ class Witness:
             str(value.SubFilter),
             tuple(map(int, value.ByteRange)),
             bytes(value.Contents),
-            self._places[value.objgen].offset,
+            self._places[value.objgen].offset or 0,
             b"" if kept is None else kept.Yinxin.Private.read_bytes(),
         )
 
 
 @contextmanager
-def witnessed(document: BinaryIO) -> Iterator[Witness]:
+def witnessed(document: BinaryIO, password: str | None = None) -> Iterator[Witness]:
     """The document as qpdf reads it; one of `NotFound` if it does not vouch for it."""
     document.seek(0)
-    with closing(pikepdf.open(document, attempt_recovery=False, inherit_page_attributes=False)) as opened:
+    opening = pikepdf.open(document, password=password or "", attempt_recovery=False, inherit_page_attributes=False)
+    with closing(opening) as opened:
         yield Witness(opened)
         if opened.get_warnings():
             raise ValueError("not quite in order")

@@ -90,14 +90,10 @@ def add_timestamp(writer: IncrementalPdfFileWriter, reserved: int) -> tuple[str,
     form = writer.root.raw_get("/AcroForm")
     fields = form.get_object().raw_get("/Fields")
     fields.get_object().append(reference)
-    _mark(writer, fields, form, writer.root_ref)
+    holders = (one for one in (fields, form) if isinstance(one, generic.IndirectObject))
+    writer.mark_update(next(holders, writer.root_ref))
     _declare(writer)
     return name, timestamp
-
-
-def _mark(writer: IncrementalPdfFileWriter, *holders: generic.PdfObject) -> None:
-    """The innermost object that has a number of its own is to be written again."""
-    writer.mark_update(next(one for one in holders if isinstance(one, generic.IndirectObject | generic.Reference)))
 
 
 def _declare(writer: IncrementalPdfFileWriter) -> None:

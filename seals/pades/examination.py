@@ -76,9 +76,9 @@ class ExaminedSignature:
 Examined = Unreadable | ExaminedTimestamp | ExaminedSignature
 
 
-def examine(stream: BinaryIO, judge: Judge) -> list[Examined]:
+def examine(stream: BinaryIO, judge: Judge, password: str | None = None) -> list[Examined]:
     """Every signature in the order of signing; `YinxinError` if the document as a whole cannot be read."""
-    reader = reading.open_pdf(stream)
+    reader = reading.open_pdf(stream, password)
     with translated_errors():
         fields = reading.filled_fields(reader)
         unsigned = reading.empty_fields(reader)
@@ -182,7 +182,7 @@ class _Examination:
 def _facts(filled: FilledField) -> FieldFacts:
     def text(key: str) -> str | None:
         try:
-            value = filled.value.get(key)
+            value = reading.entry(filled.value, key, None)
         except Exception:  # noqa: BLE001 - a broken remark breaks nothing else
             return None
         return str(value) if isinstance(value, str) else None

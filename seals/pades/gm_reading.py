@@ -34,7 +34,7 @@ from seals.pades import boundary, byte_range
 from seals.pades.assessment import Assessment, Judge, Outcome
 from seals.pades.evidence import Knowledge, in_time
 from seals.pades.policy import AllowedAlgorithms
-from seals.pades.reading import FilledField
+from seals.pades.reading import FilledField, written
 from seals.pades.signatures import Token, token_over
 from seals.pades.validator import RegistryValidator
 
@@ -108,7 +108,7 @@ class _Embedded(EmbeddedPdfSignature):
 def read_gm_signature(reader: PdfFileReader, filled: FilledField) -> StoredGmSignature:
     """The signature in the field; `YinxinError`: invalid if its shape is wrong, unsupported if we cannot judge it."""
     contents = extract_contents(filled.value)
-    problem = byte_range.problem_of(filled.value.get("/ByteRange"), contents, reader.stream)
+    problem = byte_range.problem_of(written(filled.value, "/ByteRange"), contents, reader.stream)
     if problem:
         raise YinxinError(Kind.INVALID, problem)
     try:

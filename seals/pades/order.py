@@ -1,5 +1,6 @@
 """What is to be written for a seal, whoever writes it."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,3 +40,5 @@ class SignatureOrder:
     remarks: Remarks
     archival: Archival = NOT_ARCHIVAL
     """Where the document forbids transparency (PDF/A-1), the seal covers what is under its strokes."""
+    password: str | None = dataclasses.field(default=None, repr=False)
+    """Of the document, if it is encrypted."""

@@ -13,27 +13,25 @@ from pyhanko.sign.validation.pdf_embedded import _extract_docmdp_for_sig as docm
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from seals.pades import hybrid
+from seals.pades import encryption, hybrid
 from seals.pades.boundary import translated_errors
 from seals.placement.placement import PageGeometry
 
 _DEEPEST_PAGE_TREE = 64
 
 
-def open_pdf(stream: BinaryIO) -> PdfFileReader:
-    """The document, read strictly; `YinxinError` if it is no PDF, damaged, encrypted, or not the same to everybody."""
+def open_pdf(stream: BinaryIO, password: str | None = None) -> PdfFileReader:
+    """The document, read strictly, whose objects can be read.
+
+    `YinxinError` if it is no PDF, damaged, encrypted with another password, or not the same to everybody.
+    """
     stream.seek(0)
     if not stream.read(5).startswith(b"%PDF-"):
         raise YinxinError(Kind.INVALID, _("not a PDF document"), remedy=_("check the file"))
     stream.seek(0)
     with translated_errors():
         reader = PdfFileReader(stream)
-        if reader.encrypted:
-            raise YinxinError(
-                Kind.UNSUPPORTED,
-                _("the PDF is encrypted"),
-                remedy=_("remove the encryption first, for example with: qpdf --decrypt"),
-            )
+        encryption.unlock(reader, password)
         if reader.xrefs.hybrid_xrefs_present:
             if not hybrid.is_unambiguous(reader.xrefs):
                 raise YinxinError(
@@ -178,6 +176,11 @@ def entry(dictionary: Any, key: str, default: Any) -> Any:
         return dictionary[key]
     except KeyError:
         return default
+
+
+def written(dictionary: generic.DictionaryObject, key: str) -> Any:
+    """The value of a key as it stands in the dictionary itself, or None: `get` does not decrypt."""
+    return dictionary.raw_get(key) if key in dictionary else None
 
 
 def _leaves(node: generic.DictionaryObject, depth: int) -> Iterator[generic.IndirectObject]:

@@ -22,7 +22,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.pades import byte_range, later_seals
 from seals.pades.boundary import first_line, translated_errors
-from seals.pades.reading import FilledField
+from seals.pades.reading import FilledField, written
 from seals.tokens import TST_INFO
 
 TIMESTAMP_SUB_FILTER = "/ETSI.RFC3161"
@@ -91,7 +91,7 @@ def read_signature(reader: PdfFileReader, filled: FilledField) -> StoredSignatur
             _("unsupported kind of signature: SubFilter {sub_filter}").format(sub_filter=sub_filter or "-"),
         )
     contents = extract_contents(filled.value)
-    problem = byte_range.problem_of(filled.value.get("/ByteRange"), contents, reader.stream)
+    problem = byte_range.problem_of(written(filled.value, "/ByteRange"), contents, reader.stream)
     if problem:
         raise YinxinError(Kind.INVALID, problem)
     algorithm = _algorithm(_signer_info(contents, is_timestamp))

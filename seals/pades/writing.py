@@ -39,8 +39,8 @@ _PERMISSIONS = {
 class Increment(IncrementalPdfFileWriter):
     """An increment that says nothing about the document: its XMP and Info stay as they are (ISO 19005-1 6.7.3)."""
 
-    def __init__(self, document: BinaryIO, reader: PdfFileReader | None = None) -> None:
-        super().__init__(document, prev=reader or open_pdf(document))
+    def __init__(self, document: BinaryIO, password: str | None = None, reader: PdfFileReader | None = None) -> None:
+        super().__init__(document, prev=reader or open_pdf(document, password))
 
     def _update_meta(self) -> None:
         return
@@ -76,31 +76,35 @@ def sign(
     document: BinaryIO, order: SignatureOrder, value: SignatureValue, begun: Hash, reader: PdfFileReader | None = None
 ) -> Made:
     """Add the signature to the document; `begun` has taken in the document as it is, and `reader` has it open."""
-    readers = iter([reader] if reader else [])
     # What was read is changed when it is written, so that a second attempt begins with reading.
-    return _in_enough_space(
-        document,
-        lambda reserved: _sign(Increment(document, next(readers, None)), document, order, value, begun, reserved),
-    )
+    readers = iter([reader])
+
+    def write(reserved: int | None) -> Made:
+        return _sign(Increment(document, order.password, next(readers, None)), order, value, begun, reserved)
+
+    return _in_enough_space(document, write)
 
 
-def add_evidence(document: BinaryIO, evidence: Evidence) -> None:
+def add_evidence(document: BinaryIO, evidence: Evidence, password: str | None) -> None:
     """Add a security store (DSS) to the document."""
-    _with_evidence(document, evidence).write_in_place()
+    _with_evidence(document, evidence, password).write_in_place()
 
 
 def add_archive(
-    document: BinaryIO, evidence: Evidence, digest: Digest, stamper: CheckedTimeStamper, begun: Hash
+    document: BinaryIO,
+    evidence: Evidence,
+    digest: Digest,
+    stamper: CheckedTimeStamper,
+    begun: Hash,
+    password: str | None,
 ) -> Made:
     """Add a security store to the document, under a document timestamp; `begun` has taken in the document as it is."""
 
     def write(reserved: int | None) -> Made:
-        size, writer = document.seek(0, 2), _with_evidence(document, evidence)
+        writer = _with_evidence(document, evidence, password)
         # Hexadecimal, and half as much again.
         field, signature = direct.add_timestamp(writer, reserved or even(3 * stamper.octets(digest)))
-        return _fill(
-            document, size, writer, field, signature, begun.copy(), lambda value, _range: stamper.stamp(digest, value)
-        )
+        return _fill(writer, field, signature, begun.copy(), lambda value, _range: stamper.stamp(digest, value))
 
     return _in_enough_space(document, write)
 
@@ -136,13 +140,11 @@ def _in_enough_space(document: BinaryIO, write: Callable[[int | None], Written])
 
 def _sign(
     writer: Increment,
-    document: BinaryIO,
     order: SignatureOrder,
     value: SignatureValue,
     begun: Hash,
     reserved: int | None,
 ) -> Made:
-    size = document.seek(0, 2)
     kept = piece_info(writer, value.bound, order.remarks.at) if value.bound else {}
     impression = Impression(writer, order.picture, order.ink, kept, order.archival)
     if reserved is None:
@@ -158,7 +160,7 @@ def _sign(
         stamp = impression.stamp(mark, page, order.remarks.name, f"{order.field}.{number}")
         writer.register_annotation(page, writer.add_object(stamp))
     value.complete(signature)
-    return _fill(document, size, writer, order.field, signature, begun.copy(), value.over)
+    return _fill(writer, order.field, signature, begun.copy(), value.over)
 
 
 def _signature_by_pyhanko(
@@ -175,8 +177,6 @@ def _signature_by_pyhanko(
 
 
 def _fill(
-    document: BinaryIO,
-    size: int,
     writer: Increment,
     field: str,
     signature: PdfSignedData,
@@ -187,6 +187,8 @@ def _fill(
 
     `over` makes the value of digest and byte range.
     """
+    document = writer.input_stream
+    size = document.seek(0, 2)
     writer.digest_aware_write = True
     writer.write_in_place()
     end = document.tell()
@@ -232,8 +234,8 @@ def _new_field(order: SignatureOrder) -> SigFieldSpec | None:
     )
 
 
-def _with_evidence(document: BinaryIO, evidence: Evidence) -> Increment:
-    writer = Increment(document)
+def _with_evidence(document: BinaryIO, evidence: Evidence, password: str | None) -> Increment:
+    writer = Increment(document, password)
     if "/DSS" not in writer.root:
         direct.add_store(writer, evidence)
         return writer

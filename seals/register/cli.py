@@ -122,7 +122,7 @@ def _decision(verb: str, act: Act, help_text: str, sentence: Callable[[], str], 
 
     @group.command(verb, help=help_text, example=example)
     @click.argument("name")
-    @click.option("--reason", required=reason, default=None if reason else "", help=_("For the books."))
+    @click.option("--reason", **({"required": True} if reason else {"default": ""}), help=_("For the books."))
     @click.option("--digest", default="", help=_("Of the version that is meant, as show prints it; else the present."))
     @output_option
     @acting_person

@@ -10,7 +10,7 @@ from enum import StrEnum
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.refusals import OvertakenError, RefusedError
-from core.words import in_words
+from core.words import all_in_words, in_words
 from seals.contracts import Duty
 from seals.register.statements import Act, Statement
 
@@ -167,7 +167,7 @@ class History:
             raise RefusedError(
                 "duty",
                 _("this is not for {operator} to decide, but for: {duties}").format(
-                    operator=statement.operator, duties=", ".join(sorted(move.duties))
+                    operator=statement.operator, duties=all_in_words(sorted(move.duties))
                 ),
                 subject=self.name,
             )

@@ -161,6 +161,7 @@ def _require(
         raise YinxinError(
             Kind.CONFLICT, _("the seal is no longer valid"), subject=seal.name, remedy=_("have it renewed")
         )
+    people.require_standing(connection, seal.certificate)
     in_all = _count(connection, seal.id)
     today = in_all - _count(connection, seal.id, before=day_of(now)) if seal.bounds.per_day else 0
     require_within(seal.bounds, use, now, today=today, in_all=in_all, seal=seal.name)

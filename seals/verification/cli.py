@@ -7,7 +7,7 @@ import click
 from core.cli import Command, Output, output_option
 from core.home import Home
 from core.i18n import _
-from seals.cli_options import FILE
+from seals.cli_options import FILE, password_option
 from seals.verification.printing import print_report, print_summary
 from seals.verification.report import Verdict
 from seals.verification.trust import load_trust
@@ -29,13 +29,22 @@ from seals.verification.verification import verify_pdf
     help=_("The folder of trusted certificates, with newer *.crl files; else trust in the home folder."),
 )
 @click.option("--crl", "crls", multiple=True, type=FILE, help=_("A revocation list newer than those in the document."))
+@password_option
 @output_option
 @click.pass_obj
-def verify(home: Home, documents: tuple[Path, ...], trust: Path | None, crls: tuple[Path, ...], output: Output) -> int:
+def verify(
+    home: Home,
+    /,
+    documents: tuple[Path, ...],
+    trust: Path | None,
+    crls: tuple[Path, ...],
+    password: str | None,
+    output: Output,
+) -> int:
     """Verify documents."""
     trusted = load_trust(trust or home.trust, crls)
     reports = [
-        verify_pdf(document, trusted, home.clock, name=document.name)
+        verify_pdf(document, trusted, home.clock, name=document.name, password=password)
         for document in output.track(documents, _("Verifying"))
     ]
     if len(reports) == 1:

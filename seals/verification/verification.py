@@ -34,19 +34,24 @@ class Trust:
         return Knowledge(tuple(self.certificates), tuple(self.crls), tuple(self.ocsp_responses))
 
 
-def verify_pdf(document: Document, trust: Trust, clock: Clock, *, name: str = "") -> Report:
-    """The report on the document as of the clock's time, whatever the document is. Nothing is fetched."""
+def verify_pdf(
+    document: Document, trust: Trust, clock: Clock, *, name: str = "", password: str | None = None
+) -> Report:
+    """The report on the document as of the clock's time, whatever the document is. Nothing is fetched.
+
+    `password`: that opens it, if it is encrypted.
+    """
     with opened(document) as stream:
-        return _report(stream, trust, clock.now(), name)
+        return _report(stream, trust, clock.now(), name, password)
 
 
-def _report(stream: BinaryIO, trust: Trust, now: datetime, name: str) -> Report:
+def _report(stream: BinaryIO, trust: Trust, now: datetime, name: str, password: str | None) -> Report:
     size, sha256 = size_and_sha256(stream)
     findings: list[Finding] = []
     signatures: list[SignatureReport] = []
     try:
         judge = Judge(tuple(trust.anchors), trust.knowledge, now)
-        examined = examine(stream, judge)
+        examined = examine(stream, judge, password)
         if not examined:
             findings.append(Finding("no-signature", _("the document is not sealed: no signature"), Verdict.INVALID))
         elif not any(isinstance(one, ExaminedSignature | Unreadable) for one in examined):
@@ -55,7 +60,9 @@ def _report(stream: BinaryIO, trust: Trust, now: datetime, name: str) -> Report:
             )
         signatures = [report_of(one) for one in examined]
     except YinxinError as error:
-        verdict = Verdict.INDETERMINATE if error.kind is Kind.UNSUPPORTED else Verdict.INVALID
+        # What cannot be opened may be sealed well: another kind of document, or another password.
+        unread = error.kind in (Kind.UNSUPPORTED, Kind.FORBIDDEN)
+        verdict = Verdict.INDETERMINATE if unread else Verdict.INVALID
         findings.append(Finding("unreadable-document", error.what, verdict))
     verdict = max([Verdict.VALID, *(one.verdict for one in findings), *(one.verdict for one in signatures)])
     return Report(name, sha256, size, now, verdict, findings, signatures)

@@ -26,7 +26,7 @@ def test_only_fields_of_ours_are_translated(capsys: pytest.CaptureFixture[str]) 
         Output().details(row, headings)
         Output(json=True).table([row], headings)
     table, *_more = capsys.readouterr().out.split("[\n")
-    assert table.count("make") == 2 and "制证员" not in table
+    assert table.count("make") == 2 and "制作" not in table
     assert table.count("已挂起 held") == table.count("录入 enter, 审核员 review") == 2
     assert "已挂起" not in _more[0]
 
@@ -37,8 +37,9 @@ def test_the_lists_of_words_hold_every_state_reason_and_role() -> None:
     from ra.moves import MOVES
     from ra.moves import State as RequestState
     from ra.roles import Role
+    from seals.register.kinds import SealKind
     from seals.register.life import State as SealState
     from seals.register.statements import Act
 
-    for kind in (State, Reason, PersonState, RequestState, Role, Move, MOVES, SealState, Act):
+    for kind in (State, Reason, PersonState, RequestState, Role, Move, MOVES, SealState, Act, SealKind):
         assert {str(one) for one in kind} <= WORDS

@@ -146,15 +146,6 @@ def test_what_cannot_be_repaired(sm2_office: Office, document: bytes, words: str
         seal_it(sm2_office, document, repair=True)
 
 
-def test_encrypted_documents_are_refused_with_or_without_repair(sm2_office: Office) -> None:
-    output = BytesIO()
-    with pikepdf.open(BytesIO(blank_pdf())) as document:
-        document.save(output, encryption=pikepdf.Encryption(owner="owner", user=""))
-    for repair in (False, True):
-        with pytest.raises(YinxinError, match="encrypted"):
-            seal_it(sm2_office, output.getvalue(), repair=repair)
-
-
 def test_an_ofd_document_is_told_from_a_damaged_one(sm2_office: Office) -> None:
     with pytest.raises(YinxinError, match="OFD is not sealed yet") as caught:
         seal_document(

@@ -208,7 +208,7 @@ def test_tokens_that_grow_and_grow_are_an_error(sm2_office: Office) -> None:
 
 @pytest.mark.usefixtures("no_token_seen")
 def test_a_document_timestamp_that_grows_gets_more_space_as_well(sm2_office: Office) -> None:
-    growing = TestTimestamper(sm2_office.tsa, sm2_office.clock, ballast=[0, 0, 0, 6000])
+    growing = TestTimestamper(sm2_office.tsa, sm2_office.clock, ballast=[0, 0, 6000])
     sealed = seal_with(sm2_office, SealingSupport(growing, sm2_office))
     assert sm2_office.report(sealed).verdict is Verdict.VALID
 

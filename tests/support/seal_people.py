@@ -49,6 +49,7 @@ class Crew:
 
     office: Office
     suspended: set[str] = field(default_factory=set)
+    revoked: set[bytes] = field(default_factory=set)
     branches: dict[str, str] = field(default_factory=dict)
     asked: int = 0
     """How often it was asked what somebody was."""
@@ -85,6 +86,10 @@ class Crew:
         if name in self.suspended:
             raise RefusedError("suspended", f"{name} is suspended")
         return Official(self._duties(name), self.branches.get(name, ""))
+
+    def require_standing(self, _connection: sa.Connection, certificate: bytes) -> None:
+        if certificate in self.revoked:
+            raise RefusedError("certificate", "the certificate is revoked")
 
     def duties_when_signing(
         self, connection: sa.Connection, signed: SignedStatement[Any], branch: str

@@ -76,6 +76,16 @@ def test_the_example_is_of_this_command_with_options_that_exist(path: CommandPat
         assert required <= given, line
 
 
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_what_is_required_has_no_default_that_would_stand_in_for_it(path: CommandPath) -> None:
+    command = LEAVES[path]
+    for parameter in command.params:
+        if parameter.required and isinstance(parameter, click.Option):
+            context = click.Context(command)
+            with pytest.raises(click.MissingParameter):
+                parameter.process_value(context, parameter.consume_value(context, {})[0])
+
+
 def test_groups_are_told_apart_from_commands() -> None:
     for path, command in COMMANDS.items():
         assert isinstance(command, Group) == (path not in LEAVES)

@@ -4,7 +4,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from asn1crypto import x509
 
+from ca import revocation
+from ca.state import Reason
+from core.algorithms import KeyKind
 from core.clock import FixedClock
 from core.context import Context
 from core.errors import YinxinError
@@ -15,8 +19,11 @@ from ra import personnel
 from ra.operators import OperatorSession, open_session
 from ra.roles import Role
 from seals.register import register, registered
+from seals.register.bounds import Use
 from seals.register.life import State
 from seals.register.statements import Act
+from seals.register.uses import Sealed, record, usable
+from tests.support.tsa import make_hierarchy
 from yinxin.demo import cast
 from yinxin.seal_people import SealPeople
 
@@ -114,3 +121,33 @@ def test_what_somebody_was_is_looked_up_once(house: House, monkeypatch: pytest.M
     registered.find(house.context, house.people, SEAL)
     monkeypatch.setattr("yinxin.seal_people.Roster", None)
     assert registered.find(house.context, house.people, SEAL).state is State.ACTIVE
+
+
+def test_a_held_or_revoked_certificate_seals_nothing_whatever_the_level(house: House) -> None:
+    seal = registered.find(house.context, house.people, SEAL)
+    certificate = x509.Certificate.load(seal.certificate)
+    ours = "sm2-issuing", certificate.serial_number
+    the_use, digest = Use("oa"), "0" * 64
+    sealed = Sealed(digest, "1" * 64, "B-B", 1, "100, 100 mm")
+
+    def may_be_used() -> bool:
+        try:
+            usable(house.context, house.people, SEAL, the_use, digest)
+        except RefusedError as error:
+            assert error.rule == "certificate"
+            return False
+        return True
+
+    assert may_be_used()
+    revocation.hold(house.context, *ours, actor="test")
+    assert not may_be_used()
+    # Held between the question and the entry: what was signed meanwhile is not handed out.
+    with pytest.raises(RefusedError, match="the certificate of the seal is held"):
+        record(house.context, house.people, SEAL, the_use, sealed, digest=seal.digest)
+    revocation.resume(house.context, *ours, actor="test")
+    assert may_be_used()
+    revocation.revoke(house.context, *ours, Reason.SUPERSEDED, actor="test")
+    assert not may_be_used()
+    # Another authority's: these books say nothing of it.
+    with house.context.storage.reading() as connection:
+        house.people.require_standing(connection, make_hierarchy(KeyKind.SM2).tsa.certificate)
