@@ -13,7 +13,7 @@ import pikepdf
 
 ObjectNumber = tuple[int, int]
 
-NotFound = (pikepdf.PdfError, AttributeError, KeyError, IndexError, TypeError, ValueError)
+NotFound = (pikepdf.PdfError, pikepdf.PasswordError, AttributeError, KeyError, IndexError, TypeError, ValueError)
 """What comes of asking for what is not there."""
 
 
