@@ -139,8 +139,7 @@ def _with_evidence(
         tuple(dict.fromkeys(found.ocsp_responses)),
     )
     if level < Level.B_LTA or stamper is None:
-        writing.add_evidence(copy, evidence, work.password)
-        return replace(work, evidence=evidence)
+        return replace(work, evidence=evidence, unsigned=writing.add_evidence(copy, evidence, work.password))
     hashing = work.begun.copy()
     copy.seek(work.original.seek(0, 2))
     hashing.update(copy.read())

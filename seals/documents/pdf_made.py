@@ -33,6 +33,8 @@ class Work:
     """The time stamps; each was checked when it came."""
     evidence: Evidence | None = None
     """The security store that was added, if one was."""
+    unsigned: bytes = b""
+    """What was written after the last signature: the security store of B-LT."""
     archive: Made | None = None
     """The document timestamp over that, if there is one."""
     password: str | None = field(default=None, repr=False)
@@ -50,7 +52,7 @@ def is_as_made(work: Work) -> bool:
     That the signatures are good and the tokens true is not asked here, but what they are about is.
     """
     copy = work.copy
-    size, end = work.original.seek(0, 2), copy.seek(0, 2)
+    size = work.original.seek(0, 2)
     if work.made.start <= size or not begins_with(copy, work.original):
         return False
     copy.seek(size)
@@ -58,8 +60,7 @@ def is_as_made(work: Work) -> bool:
     if not all(_is_there(one, work.begun.copy(), added, size) for one in work.signatures):
         return False
     last = work.archive or work.made
-    reaches_the_end = work.evidence is None or work.archive is not None
-    if (last.end == end) is not reaches_the_end:
+    if added[last.end - size :] != work.unsigned:
         return False
     try:
         with witnessed(copy, work.password) as witness:
@@ -77,8 +78,7 @@ def _is_there(one: Made, hashing: Hash, added: bytes, size: int) -> bool:
     return (
         start < stop < end <= len(added)
         and hashing.digest() == one.digest
-        and gap[:1] + gap[-1:] == b"<>"
-        and bytes.fromhex(gap[1:-1].decode("ascii")) == _padded(one)
+        and gap == b"<%s>" % _padded(one).hex().upper().encode()
     )
 
 

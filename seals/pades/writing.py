@@ -85,9 +85,12 @@ def sign(
     return _in_enough_space(document, write)
 
 
-def add_evidence(document: BinaryIO, evidence: Evidence, password: str | None) -> None:
-    """Add a security store (DSS) to the document."""
+def add_evidence(document: BinaryIO, evidence: Evidence, password: str | None) -> bytes:
+    """Add a security store (DSS) to the document; what was added."""
+    size = document.seek(0, 2)
     _with_evidence(document, evidence, password).write_in_place()
+    document.seek(size)
+    return document.read()
 
 
 def add_archive(
