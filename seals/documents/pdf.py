@@ -139,9 +139,12 @@ def _with_evidence(
         tuple(dict.fromkeys(found.ocsp_responses)),
     )
     if level < Level.B_LTA or stamper is None:
-        return replace(work, evidence=evidence, unsigned=writing.add_evidence(copy, evidence, work.password))
+        unsigned = writing.add_evidence(copy, evidence, work.password, work.made.reader)
+        return replace(work, evidence=evidence, unsigned=unsigned)
     hashing = work.begun.copy()
     copy.seek(work.original.seek(0, 2))
     hashing.update(copy.read())
-    archive = writing.add_archive(copy, evidence, seal.signer.algorithm.digest, stamper, hashing, work.password)
+    archive = writing.add_archive(
+        copy, evidence, seal.signer.algorithm.digest, stamper, hashing, work.password, work.made.reader
+    )
     return replace(work, evidence=evidence, archive=archive, tokens=[*work.tokens, *stamper.taken()])

@@ -3,13 +3,12 @@
 The document is a working copy, and every function adds an increment to its end.
 """
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
-from operator import itemgetter
-from typing import Any, BinaryIO, TypeVar
+from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 from asn1crypto import crl, ocsp, x509
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
@@ -21,11 +20,12 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.contracts import Evidence
 from seals.forms import Permission
-from seals.pades import direct, serial
+from seals.pades import direct
 from seals.pades.appearance import Impression, MarkStyle
 from seals.pades.binding import piece_info
+from seals.pades.increment import Increment
 from seals.pades.order import PRODUCER, SignatureOrder
-from seals.pades.reading import PageTree, open_pdf
+from seals.pades.reading import PageTree
 from seals.pades.timestamper import CheckedTimeStamper
 from seals.pades.values import ByteRange, SignatureValue, even
 
@@ -34,26 +34,6 @@ _PERMISSIONS = {
     Permission.FORMS: MDPPerm.FILL_FORMS,
     Permission.ANNOTATIONS: MDPPerm.ANNOTATE,
 }
-
-
-class Increment(IncrementalPdfFileWriter):
-    """An increment that says nothing about the document: its XMP and Info stay as they are (ISO 19005-1 6.7.3)."""
-
-    def __init__(self, document: BinaryIO, password: str | None = None, reader: PdfFileReader | None = None) -> None:
-        super().__init__(document, prev=reader or open_pdf(document, password))
-
-    def _update_meta(self) -> None:
-        return
-
-    def _write_objects(self, stream: BinaryIO, object_position_dict: dict[tuple[int, int], Any]) -> None:
-        if self.security_handler is not None or self.object_streams:
-            super()._write_objects(stream, object_position_dict)
-            return
-        for (generation, number), written in sorted(self.objects.items(), key=itemgetter(0)):
-            object_position_dict[(generation, number)] = stream.tell()
-            stream.write(b"%d %d obj\n" % (number, generation))
-            serial.write(stream, written)
-            stream.write(b"\nendobj\n")
 
 
 @dataclass(frozen=True)
@@ -70,25 +50,27 @@ class Made:
     """Of the byte range, and of the revision."""
     value: bytes
     """DER."""
+    reader: PdfFileReader | None = dataclasses.field(default=None, repr=False, compare=False)
+    """Has the document open as it is with the signature, if it need not be read again."""
 
 
 def sign(
     document: BinaryIO, order: SignatureOrder, value: SignatureValue, begun: Hash, reader: PdfFileReader | None = None
 ) -> Made:
     """Add the signature to the document; `begun` has taken in the document as it is, and `reader` has it open."""
-    # What was read is changed when it is written, so that a second attempt begins with reading.
-    readers = iter([reader])
+    return _in_enough_space(
+        document,
+        reader,
+        order.password,
+        lambda writer, reserved: _sign(writer, order, value, begun, reserved),
+    )
 
-    def write(reserved: int | None) -> Made:
-        return _sign(Increment(document, order.password, next(readers, None)), order, value, begun, reserved)
 
-    return _in_enough_space(document, write)
-
-
-def add_evidence(document: BinaryIO, evidence: Evidence, password: str | None) -> bytes:
+def add_evidence(document: BinaryIO, evidence: Evidence, password: str | None, reader: PdfFileReader | None) -> bytes:
     """Add a security store (DSS) to the document; what was added."""
-    size = document.seek(0, 2)
-    _with_evidence(document, evidence, password).write_in_place()
+    size, writer = document.seek(0, 2), Increment(document, password, reader)
+    _add_store(writer, evidence)
+    writer.write_in_place()
     document.seek(size)
     return document.read()
 
@@ -100,19 +82,17 @@ def add_archive(
     stamper: CheckedTimeStamper,
     begun: Hash,
     password: str | None,
+    reader: PdfFileReader | None,
 ) -> Made:
     """Add a security store to the document, under a document timestamp; `begun` has taken in the document as it is."""
 
-    def write(reserved: int | None) -> Made:
-        writer = _with_evidence(document, evidence, password)
+    def write(writer: Increment, reserved: int | None) -> Made:
+        _add_store(writer, evidence)
         # Hexadecimal, and half as much again.
         field, signature = direct.add_timestamp(writer, reserved or even(3 * stamper.octets(digest)))
         return _fill(writer, field, signature, begun.copy(), lambda value, _range: stamper.stamp(digest, value))
 
-    return _in_enough_space(document, write)
-
-
-Written = TypeVar("Written")
+    return _in_enough_space(document, reader, password, write)
 
 
 class _SpaceTooSmallError(Exception):
@@ -121,18 +101,23 @@ class _SpaceTooSmallError(Exception):
         self.reserved = reserved
 
 
-def _in_enough_space(document: BinaryIO, write: Callable[[int | None], Written]) -> Written:
+def _in_enough_space(
+    document: BinaryIO,
+    reader: PdfFileReader | None,
+    password: str | None,
+    write: Callable[[Increment, int | None], Made],
+) -> Made:
     """Write into the space that a dry run measured; once more into twice as much; else `YinxinError`.
 
     Tokens of an authority may differ in length from the one of the dry run.
     """
     size = document.seek(0, 2)
     try:
-        return write(None)
+        return write(Increment(document, password, reader), None)
     except _SpaceTooSmallError as first:
         document.truncate(size)
         try:
-            return write(2 * first.reserved)
+            return write(Increment(document, password), 2 * first.reserved)
         except _SpaceTooSmallError as second:
             raise YinxinError(
                 Kind.UNAVAILABLE,
@@ -208,7 +193,7 @@ def _fill(
         raise _SpaceTooSmallError(stop - start - len("<>"))
     document.seek(start + len("<"))
     document.write(written)
-    return made
+    return replace(made, reader=writer.known())
 
 
 def _metadata(order: SignatureOrder, value: SignatureValue) -> PdfSignatureMetadata:
@@ -237,11 +222,10 @@ def _new_field(order: SignatureOrder) -> SigFieldSpec | None:
     )
 
 
-def _with_evidence(document: BinaryIO, evidence: Evidence, password: str | None) -> Increment:
-    writer = Increment(document, password)
+def _add_store(writer: Increment, evidence: Evidence) -> None:
     if "/DSS" not in writer.root:
         direct.add_store(writer, evidence)
-        return writer
+        return
     DocumentSecurityStore.supply_dss_in_writer(
         writer,
         None,  # no VRI: EN 319 142-1 5.4.2.3 recommends against it
@@ -249,7 +233,6 @@ def _with_evidence(document: BinaryIO, evidence: Evidence, password: str | None)
         crls=[crl.CertificateList.load(der) for der in evidence.crls],
         ocsps=[ocsp.OCSPResponse.load(der) for der in evidence.ocsp_responses],
     )
-    return writer
 
 
 def free_field_name(wanted: str | None, taken: set[str]) -> str:
