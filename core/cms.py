@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from asn1crypto import cms as asn1_cms
+from asn1crypto import core as asn1
 from asn1crypto import x509
 
 from core.algorithms import ALGORITHMS, SHA1, SHA256, SM2_SM3, Algorithm, Digest, algorithm_by_identifier, digest_by_oid
@@ -290,10 +291,10 @@ def _check(message: bytes, certificates: Sequence[bytes]) -> Signed:
     embedded = [choice.chosen.dump() for choice in body["certificates"] or () if choice.name == "certificate"]
     digest = digest_by_oid(signer_info["digest_algorithm"]["algorithm"].dotted)
     algorithm = algorithm_of(signer_info["signature_algorithm"].dump(), digest)
-    attributes = _attributes(signer_info["signed_attrs"])
+    attributes = attributes_of(signer_info["signed_attrs"])
     signed_bytes = b"\x31" + signer_info["signed_attrs"].dump()[1:]
     # The signer is whom the signature names, never whoever lies first in the bag (RFC 5035 exists for that).
-    certificate = _bound_certificate([*embedded, *certificates], signer_info["sid"].chosen, attributes)
+    certificate = bound_certificate([*embedded, *certificates], signer_info["sid"].chosen, attributes)
     verify(public_key_info(certificate), algorithm, signer_info["signature"].native, signed_bytes)
     if attributes[MESSAGE_DIGEST].native != digest.of(content):
         raise InvalidSignature
@@ -317,7 +318,7 @@ def _unsigned(attributes: Sequence[bytes]) -> bytes:
     return der.implicit(1, der.set_of(*attributes)) if attributes else b""
 
 
-def _attributes(signed: asn1_cms.CMSAttributes) -> dict[str, Any]:
+def attributes_of(signed: asn1_cms.CMSAttributes) -> dict[str, Any]:
     """The one value of each attribute by its type: all that we read come once, with one value (RFC 5652 11)."""
     attributes = {}
     for item in signed:
@@ -342,14 +343,23 @@ def algorithm_of(identifier: bytes, digest: Digest) -> Algorithm:
     return algorithm
 
 
-def _bound_certificate(
-    candidates: Sequence[bytes], sid: asn1_cms.IssuerAndSerialNumber, attributes: dict[str, Any]
+def bound_certificate(
+    candidates: Sequence[bytes],
+    sid: asn1_cms.IssuerAndSerialNumber | asn1.OctetString,
+    attributes: dict[str, Any],
 ) -> bytes:
-    wanted = sid.dump()
+    """The candidate (DER) that the signer identifier and the attributes name; `YinxinError` (invalid) if none is it."""
     for candidate in candidates:
-        if issuer_and_serial(candidate) == wanted and _fits_attributes(candidate, attributes):
+        if _is_named(candidate, sid) and _fits_attributes(candidate, attributes):
             return candidate
     raise YinxinError(Kind.INVALID, _("the signer's certificate is not in the message"))
+
+
+def _is_named(certificate: bytes, sid: asn1_cms.IssuerAndSerialNumber | asn1.OctetString) -> bool:
+    """By issuer and serial number, or by the key's identifier (RFC 5652 5.3)."""
+    if isinstance(sid, asn1.OctetString):
+        return bool(x509.Certificate.load(certificate).key_identifier == sid.native)
+    return issuer_and_serial(certificate) == bytes(sid.dump())
 
 
 def _fits_attributes(certificate: bytes, attributes: dict[str, Any]) -> bool:

@@ -178,6 +178,10 @@ class SealsSettings(Endpoint):
     """Where the TLS edge connects from: only from there the header with a calling system's certificate is believed."""
     batch_days: Annotated[int, Field(ge=1, le=366)] = 7
     """So long the sealed documents of a batch can be fetched after its end."""
+    page_per_minute: Annotated[int, Field(ge=0, le=100_000)] = 20
+    """How many documents one address may hand in at the page for verification; 0: any number."""
+    report_seal: str = ""
+    """The seal in the register with which reports of verification are sealed; empty: they are not."""
 
 
 class KmcSettings(Endpoint):

@@ -21,6 +21,8 @@ WORDS = frozenset(
         N_("rejected"),
         N_("withdrawn"),
         N_("expired"),
+        N_("open"),
+        N_("used"),
         N_("issued"),
         N_("delivered"),
         N_("valid"),

@@ -1,12 +1,13 @@
 """Answers that still hold, within a bound of memory: what is kept of each is its status, its times and its signature.
 
-They are filed by the octets of the question, which then need not even be parsed. The rest of a response is the same for
-all (`ocsp.template`), so that a million answers fit where whole ones would need a gigabyte.
+They are filed by a digest of their CertID. The rest of a response is the same for all (`ocsp.template`), so that a
+million answers are 200 MiB where whole ones would need a gigabyte.
 """
 
-import struct
 import threading
 from collections.abc import Iterable
+from hashlib import blake2b
+from struct import Struct
 from typing import NamedTuple
 
 from ocsp.response import Letterhead
@@ -14,14 +15,11 @@ from ocsp.template import template
 
 _DRAWERS = 64
 """What is full gives up one drawer after the other: no order of use to keep, no pause for clearing everything."""
-_OVERHEAD = 2 * 33 + 110
-"""Octets beside the content: of two bytes objects, and of their place in a dictionary on average."""
-_TIMES_AND_SIZES = struct.Struct(">IIIHHB")
-
-
-def status_place(cert_id: bytes) -> bytes:
-    """Where the status of a certificate is filed for questions with a nonce, unsigned. No OCSPRequest begins so."""
-    return b"\0" + cert_id
+_DIGEST = 15
+"""Octets: two CertIDs of the same digest are not to be found, and a key of one octet more would take 16 more."""
+_OVERHEAD = 48 + 33 + 7 + 45
+"""Octets beside the content: the key; of the entry, what Python adds, and rounds up to 16; their place in a drawer."""
+_TIMES_AND_LETTERHEAD = Struct(">IIIHB")
 
 
 class Kept(NamedTuple):
@@ -35,26 +33,20 @@ class Kept(NamedTuple):
     fresh_until: int
     """When a new answer shall be signed."""
     signature: bytes
-    """Empty where only the status is kept."""
+    """Empty where only the status is kept, for questions with a nonce."""
 
-    def response_data(self, nonce: bytes = b"") -> bytes:
-        """ResponseData: what is signed."""
-        used = template(self.letterhead, len(self.cert_id), len(self.status), len(nonce), len(self.signature))
-        return used.response_data(self.cert_id, self.status, self.this_update, self.next_update, nonce)
-
-    def response(self, nonce: bytes = b"") -> bytes:
-        """OCSPResponse."""
-        used = template(self.letterhead, len(self.cert_id), len(self.status), len(nonce), len(self.signature))
-        data = used.response_data(self.cert_id, self.status, self.this_update, self.next_update, nonce)
+    def response(self) -> bytes:
+        """OCSPResponse, signed before."""
+        used = template(self.letterhead, len(self.cert_id), len(self.status), 0, len(self.signature))
+        data = used.response_data(self.cert_id, self.status, self.this_update, self.next_update)
         return used.enclose(data, self.signature)
 
-    def signed_for(self, nonce: bytes, this_update: int) -> bytes:
-        """OCSPResponse with this nonce, signed now."""
+    def sign(self, this_update: int, nonce: bytes = b"") -> tuple[bytes, bytes]:
+        """OCSPResponse, signed now, and the signature alone."""
         sizes = (self.letterhead, len(self.cert_id), len(self.status), len(nonce))
-        used = template(*sizes, 0)
-        data = used.response_data(self.cert_id, self.status, this_update, self.next_update, nonce)
+        data = template(*sizes, 0).response_data(self.cert_id, self.status, this_update, self.next_update, nonce)
         signature = self.letterhead.signature(data)
-        return template(*sizes, len(signature)).enclose(data, signature)
+        return template(*sizes, len(signature)).enclose(data, signature), signature
 
 
 class AnswerCache:
@@ -71,31 +63,27 @@ class AnswerCache:
         self.generation = 0
         """Counts what was forgotten: what was read before that must not be kept after it."""
 
-    def __contains__(self, question: bytes) -> bool:
-        """Whether there is an answer, of whatever age."""
-        return bool(question) and question in self._drawers[question[-1] % _DRAWERS]
-
-    def get(self, question: bytes, now: float) -> Kept | None:
-        """The answer to this OCSPRequest, unless there is none or it is time for a new one."""
-        entry = self._drawers[question[-1] % _DRAWERS].get(question) if question else None
+    def get(self, cert_id: bytes) -> Kept | None:
+        """What is kept about this CertID, of whatever age."""
+        place = _place(cert_id)
+        entry = self._drawers[place[0] % _DRAWERS].get(place)
         if entry is None:
             return None
-        fresh_until, this_update, next_update, letterhead, cert_id, status = _TIMES_AND_SIZES.unpack_from(entry)
-        if now >= fresh_until:
-            return None
-        end = _TIMES_AND_SIZES.size + status
+        fresh_until, this_update, next_update, letterhead, status = _TIMES_AND_LETTERHEAD.unpack_from(entry)
+        end = _TIMES_AND_LETTERHEAD.size + status
         return Kept(
             self._letterheads[letterhead],
-            question[-cert_id:],  # what may be kept ends with it
-            entry[_TIMES_AND_SIZES.size : end],
+            cert_id,
+            entry[_TIMES_AND_LETTERHEAD.size : end],
             this_update,
             next_update,
             fresh_until,
             entry[end:],
         )
 
-    def put(self, question: bytes, kept: Kept, generation: int) -> None:
+    def put(self, kept: Kept, generation: int) -> None:
         """Keep the answer, unless something was forgotten since that generation."""
+        place = _place(kept.cert_id)
         times = (kept.fresh_until, kept.this_update, kept.next_update)
         with self._changing:
             if generation != self.generation:
@@ -103,19 +91,19 @@ class AnswerCache:
             if kept.letterhead not in self._letterheads:
                 self._letterheads.append(kept.letterhead)
             number = self._letterheads.index(kept.letterhead)
-            head = _TIMES_AND_SIZES.pack(*times, number, len(kept.cert_id), len(kept.status))
-            self._remove(question)
-            self._drawers[question[-1] % _DRAWERS][question] = entry = head + kept.status + kept.signature
-            self._size += len(question) + len(entry) + _OVERHEAD
+            entry = _TIMES_AND_LETTERHEAD.pack(*times, number, len(kept.status)) + kept.status + kept.signature
+            self._remove(place)
+            self._drawers[place[0] % _DRAWERS][place] = entry
+            self._size += len(entry) + _OVERHEAD
             while self._size > self._limit:
                 self._clear_a_drawer()
 
-    def forget(self, questions: Iterable[bytes]) -> None:
-        """Give no kept answer to these any more."""
+    def forget(self, cert_ids: Iterable[bytes]) -> None:
+        """Give no kept answer about these any more."""
         with self._changing:
             self.generation += 1
-            for question in questions:
-                self._remove(question)
+            for cert_id in cert_ids:
+                self._remove(_place(cert_id))
 
     def clear(self) -> None:
         """Forget all."""
@@ -133,13 +121,17 @@ class AnswerCache:
         """How many answers are kept."""
         return sum(map(len, self._drawers))
 
-    def _remove(self, question: bytes) -> None:
-        entry = self._drawers[question[-1] % _DRAWERS].pop(question, None)
+    def _remove(self, place: bytes) -> None:
+        entry = self._drawers[place[0] % _DRAWERS].pop(place, None)
         if entry is not None:
-            self._size -= len(question) + len(entry) + _OVERHEAD
+            self._size -= len(entry) + _OVERHEAD
 
     def _clear_a_drawer(self) -> None:
         drawer = self._drawers[self._next_to_clear]
         self._drawers[self._next_to_clear] = {}
         self._next_to_clear = (self._next_to_clear + 1) % _DRAWERS
-        self._size -= sum(len(question) + len(entry) + _OVERHEAD for question, entry in drawer.items())
+        self._size -= sum(len(entry) + _OVERHEAD for entry in drawer.values())
+
+
+def _place(cert_id: bytes) -> bytes:
+    return blake2b(cert_id, digest_size=_DIGEST).digest()

@@ -13,7 +13,7 @@ from core.algorithms import SHA256
 from core.clock import Clock
 from ocsp import response
 from ocsp.allowance import Allowance
-from ocsp.cache import AnswerCache, Kept, status_place
+from ocsp.cache import AnswerCache, Kept
 from ocsp.counters import Count
 from ocsp.feed import Feed
 from ocsp.plain import open_plain, read_plain
@@ -23,18 +23,17 @@ from ocsp.response import Refusal
 
 
 class Answer(NamedTuple):
-    """OCSPResponse, and what HTTP may say of it. Times in seconds since 1970."""
+    """OCSPResponse, and what became of the question."""
 
     response: bytes
     outcome: Count
-    this_update: int = 0
-    next_update: int = 0
-    tag: str = ""
-    """Changes when another answer would be given; empty: for this question only, not to be cached by others."""
+    kept: Kept | None = None
+    """What it is made of; None: it is for this question only, not to be cached by others."""
 
 
 TRY_LATER = response.refusal(Refusal.TRY_LATER)
 BUSY = Answer(TRY_LATER, Count.BUSY)
+LIMITED = Answer(TRY_LATER, Count.LIMITED)
 
 
 class Desk:
@@ -63,26 +62,29 @@ class Desk:
         self.validity = int(responder.validity.total_seconds())
         """Seconds."""
 
-    def kept(self, data: bytes) -> Kept | None:
-        """The answer to this OCSPRequest that was signed before, if it holds still."""
-        found = self._look_up(data)
-        return found if found and found.signature else None
-
     def at_once(self, data: bytes) -> Answer | None:
-        """The answer, if to sign it is quick, and the status is known or can be looked up at once; else None."""
-        known = self._known(data)
-        if known:
-            return self._answer(lambda: self._sign_known(*known)) if known[0].letterhead.is_quick else None
-        plain = read_plain(data) if self._at_hand else None
-        if plain is None or not self._responder.signs_quickly(plain.questions[0]):
+        """The answer to this OCSPRequest that was signed before, if it holds still; or one that is signed now.
+
+        None where that takes time: the signature, or to look the status up.
+        """
+        generation, opened = self._cache.generation, open_plain(data)
+        if opened is None:
             return None
-        return self._answer(lambda: self._find_and_sign(data, plain))
+        cert_id, nonce = opened
+        if known := self._look_up(cert_id):
+            is_quick = known.letterhead.is_quick or (known.signature and nonce is None)
+            return self._answer(lambda: self._tell(known, nonce, generation)) if is_quick else None
+        request = read_plain(data) if self._at_hand else None
+        if request is None or not self._responder.signs_quickly(request.questions[0]):
+            return None
+        return self._answer(lambda: self._find_and_sign(data, request, generation))
 
     def answer(self, data: bytes) -> Answer:
-        """The answer to this OCSPRequest from the books, signed now; the protocol's error if there can be none."""
-        if known := self._known(data):
-            return self._answer(lambda: self._sign_known(*known))
-        return self._answer(lambda: self._find_and_sign(data, read_plain(data)))
+        """The answer to this OCSPRequest, whatever time it takes; the protocol's error if there can be none."""
+        generation, opened = self._cache.generation, open_plain(data)
+        if opened and (known := self._look_up(opened[0])):
+            return self._answer(lambda: self._tell(known, opened[1], generation))
+        return self._answer(lambda: self._find_and_sign(data, read_plain(data), generation))
 
     def _answer(self, make: Callable[[], Answer]) -> Answer:
         try:
@@ -90,53 +92,52 @@ class Desk:
         except Exception as error:  # noqa: BLE001 - the protocol has a word for every failure
             return Answer(response.refusal(refusal_for(error)), Count.REFUSED)
 
-    def _find_and_sign(self, data: bytes, plain: OcspRequest | None) -> Answer:
-        generation = self._cache.generation
-        findings = None
-        if plain and plain.nonce is None:
-            findings = self._responder.find_for(plain)
-            if findings.is_plain:
-                return self._sign_and_keep(data, findings, generation)
+    def _tell(self, known: Kept, nonce: bytes | None, generation: int) -> Answer:
+        """What was read before, and holds still."""
+        if nonce is None:
+            return Answer(known.response(), Count.CACHED, known) if known.signature else self._keep(known, generation)
+        if not self._allowance.take():
+            return LIMITED
+        return self._sign_once(known, int(self._clock.now().timestamp()), nonce)
+
+    def _find_and_sign(self, data: bytes, plain: OcspRequest | None, generation: int) -> Answer:
+        is_common = plain is not None and plain.nonce is None
         request = plain or read_request(data)
-        if not self._allowance.take():
-            return Answer(TRY_LATER, Count.LIMITED)
-        return self._sign_once(findings or self._responder.find_for(request), generation)
+        if not is_common and not self._allowance.take():
+            return LIMITED
+        findings = self._responder.find_for(request)
+        if plain and findings.is_plain:
+            unsigned = self._unsigned(findings)
+            if plain.nonce is None:
+                return self._keep(unsigned, generation)
+            self._put(unsigned, generation)
+            return self._sign_once(unsigned, unsigned.this_update, plain.nonce)
+        if is_common and not self._allowance.take():
+            return LIMITED
+        return Answer(findings.response(), Count.SIGNED_ONCE)
 
-    def _sign_and_keep(self, data: bytes, findings: Findings, generation: int) -> Answer:
-        unsigned = self._unsigned(findings)
-        kept = unsigned._replace(signature=unsigned.letterhead.signature(unsigned.response_data()))
+    def _sign_once(self, known: Kept, this_update: int, nonce: bytes) -> Answer:
+        return Answer(known.sign(this_update, nonce)[0], Count.SIGNED_ONCE)
+
+    def _keep(self, unsigned: Kept, generation: int) -> Answer:
+        answer, signature = unsigned.sign(unsigned.this_update)
+        kept = unsigned._replace(signature=signature)
+        self._put(kept, generation)
+        return Answer(answer, Count.SIGNED, kept)
+
+    def _put(self, kept: Kept, generation: int) -> None:
         if self._feed is not None:
-            self._cache.put(data, kept, generation)
-        return Answer(kept.response(), Count.SIGNED, kept.this_update, kept.next_update, self.tag(kept))
+            self._cache.put(kept, generation)
 
-    def _sign_once(self, findings: Findings, generation: int) -> Answer:
-        if len(findings.answers) > 1 or not findings.is_plain:
-            return Answer(findings.response(), Count.SIGNED_ONCE)
-        unsigned = self._unsigned(findings)
-        if self._feed is not None:
-            self._cache.put(status_place(unsigned.cert_id), unsigned, generation)
-        return Answer(unsigned.signed_for(findings.nonce or b"", unsigned.this_update), Count.SIGNED_ONCE)
+    def _look_up(self, cert_id: bytes) -> Kept | None:
+        """What is known about the certificate.
 
-    def _sign_known(self, known: Kept, nonce: bytes) -> Answer:
-        if not self._allowance.take():
-            return Answer(TRY_LATER, Count.LIMITED)
-        return Answer(known.signed_for(nonce, int(self._clock.now().timestamp())), Count.SIGNED_ONCE)
-
-    def _known(self, data: bytes) -> tuple[Kept, bytes] | None:
-        """Where there is a nonce: the status of the certificate, if it was read before and holds still; the nonce.
-
-        The CertID of what is kept was read strictly when it was filed.
+        Kept is only what `read_plain` has read: in the forms of CertID, and no others, that the feed has forgotten.
         """
-        opened = open_plain(data)
-        if opened is None or opened[1] is None:
+        if self._feed is None or not self._feed.trusted:
             return None
-        found = self._look_up(status_place(opened[0]))
-        return (found, opened[1]) if found else None
-
-    def _look_up(self, place: bytes) -> Kept | None:
-        if place not in self._cache or self._feed is None or not self._feed.trusted:
-            return None
-        return self._cache.get(place, self._clock.now().timestamp())
+        found = self._cache.get(cert_id)
+        return found if found and self._clock.now().timestamp() < found.fresh_until else None
 
     def tag(self, kept: Kept) -> str:
         """An entity tag: changes with what is said, and with every half of an answer's validity.
@@ -147,17 +148,19 @@ class Desk:
         if kept.status == response.UNKNOWN:
             return ""
         said = SHA256.of(SHA256.of(kept.letterhead.certificates) + kept.cert_id + kept.status).hex()[:32]
-        full = kept.next_update - kept.this_update == self.validity
-        return f"{said}-{self._end_of_half(kept):x}" if full else f"{said}-{kept.next_update:x}"
+        is_full = kept.next_update - kept.this_update == self.validity
+        end = self._end_of_half(kept.cert_id, kept.this_update) if is_full else kept.next_update
+        return f"{said}-{end:x}"
 
-    def _end_of_half(self, kept: Kept) -> int:
+    def _end_of_half(self, cert_id: bytes, this_update: int) -> int:
         half = self.validity // 2
-        offset = crc32(kept.cert_id) % half
-        return ((kept.this_update + offset) // half + 1) * half - offset
+        offset = crc32(cert_id) % half
+        return ((this_update + offset) // half + 1) * half - offset
 
     def _unsigned(self, findings: Findings) -> Kept:
         ((question, status),) = findings.answers
         this_update, next_update = int(findings.this_update.timestamp()), int(findings.next_update.timestamp())
-        unsigned = Kept(findings.signatory.letterhead, question.encoded, status, this_update, next_update, 0, b"")
-        fresh_until = min(self._end_of_half(unsigned), this_update + (next_update - this_update) // 2)
-        return unsigned._replace(fresh_until=fresh_until)
+        end = self._end_of_half(question.encoded, this_update)
+        fresh_until = min(end, this_update + (next_update - this_update) // 2)
+        letterhead = findings.signatory.letterhead
+        return Kept(letterhead, question.encoded, status, this_update, next_update, fresh_until, b"")

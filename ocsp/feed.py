@@ -13,8 +13,8 @@ from typing import Protocol
 
 from core.algorithms import DIGESTS
 from core.asn1 import der
-from ocsp.cache import AnswerCache, status_place
-from ocsp.request import build_request, cert_id
+from ocsp.cache import AnswerCache
+from ocsp.request import cert_id
 from ocsp.status import Issuer
 
 log = logging.getLogger(__name__)
@@ -90,30 +90,27 @@ class Feed:
             self._cache.clear()
         else:
             self._position, changed = self._source.changes(self._position)
-            if questions := [question for change in changed for question in self._questions(*change)]:
-                self._cache.forget(questions)
+            if cert_ids := [one for change in changed for one in self._cert_ids(*change)]:
+                self._cache.forget(cert_ids)
         before, self._next_crls = self._next_crls, next_crls
         if any(_earlier(moment, before.get(number)) for number, moment in next_crls.items()):
             self._cache.clear()  # no answer outlives the CRL; what is signed by the former time now is not kept
         self._trusted_until = begin + TRUSTED
 
-    def _questions(self, issuer_id: int, serial: int) -> Iterable[bytes]:
-        """How the certificate can be asked about, of what may be kept: one CertID and nothing else."""
+    def _cert_ids(self, issuer_id: int, serial: int) -> Iterable[bytes]:
+        """How the certificate can be named."""
         issuer = self._issuers.get(issuer_id)
         if issuer is None:
             return
         for digest in DIGESTS.values():
-            question = cert_id(issuer, serial, digest)
-            yield build_request([question])
-            yield status_place(question.encoded)
-            without_parameters = der.sequence(
+            named = cert_id(issuer, serial, digest)
+            yield named.encoded
+            yield der.sequence(  # without parameters
                 der.sequence(der.oid(digest.oid)),
-                der.octet_string(question.issuer_name_hash),
-                der.octet_string(question.issuer_key_hash),
+                der.octet_string(named.issuer_name_hash),
+                der.octet_string(named.issuer_key_hash),
                 der.integer(serial),
             )
-            yield der.sequence(der.sequence(der.sequence(der.sequence(without_parameters))))
-            yield status_place(without_parameters)
 
     def _run(self) -> None:
         while not self._stopping.wait(INTERVAL):

@@ -56,11 +56,7 @@ class Service:
             if exchange.content_type != _REQUEST_TYPE and not _is_request_type(exchange.content_type):
                 wrong_type = UnsupportedMediaType(_("A status request is sent as {type}.").format(type=REQUEST_TYPE))
                 return problem(wrong_type)
-            desk = self._desk(exchange.target)[0]
-            if kept := desk.kept(exchange.body):
-                self._counters.add(Count.CACHED)
-                return Reply(UNCACHED, kept.response())
-            answer = desk.at_once(exchange.body)
+            answer = self._desk(exchange.target)[0].at_once(exchange.body)
             return self.finish(exchange, answer) if answer else None
         if exchange.method not in (b"GET", b"HEAD"):
             return problem(MethodNotAllowed(["GET", "HEAD", "POST"]))
@@ -71,13 +67,8 @@ class Service:
         if question is None:
             self._counters.add(Count.REFUSED)
             return MALFORMED
-        kept = desk.kept(question)
-        if kept is None:
-            signed = desk.at_once(question)
-            return self.finish(exchange, signed) if signed else None
-        self._counters.add(Count.CACHED)
-        answer = Answer(kept.response(), Count.CACHED, kept.this_update, kept.next_update, desk.tag(kept))
-        return self._cacheable(exchange, answer)
+        answer = desk.at_once(question)
+        return self.finish(exchange, answer) if answer else None
 
     def is_quick(self, _exchange: Exchange) -> bool:
         """What is quick was answered at once; the rest reads the books."""
@@ -106,16 +97,18 @@ class Service:
 
     def _cacheable(self, exchange: Exchange, answer: Answer) -> Reply:
         """The reply to a GET, with what RFC 5019 6.2 says about caches; no copy is used beyond its nextUpdate."""
-        if not answer.tag:
+        desk, kept = self._desk(exchange.target)[0], answer.kept
+        tag = desk.tag(kept) if kept else ""
+        if kept is None or not tag:
             return Reply(UNCACHED, answer.response)
-        left = answer.next_update - int(self._clock.now().timestamp())
-        age = max(0, min(CACHE_SECONDS, self._desk(exchange.target)[0].validity // 2, left))
+        left = kept.next_update - int(self._clock.now().timestamp())
+        age = max(0, min(CACHE_SECONDS, desk.validity // 2, left))
         directives = f"max-age={age}, public, no-transform, must-revalidate"
-        fields = [("ETag", f'"{answer.tag}"'), ("Cache-Control", directives)]
-        if exchange.if_none_match and parse_etags(exchange.if_none_match.decode("latin-1")).contains_weak(answer.tag):
+        fields = [("ETag", f'"{tag}"'), ("Cache-Control", directives)]
+        if exchange.if_none_match and parse_etags(exchange.if_none_match.decode("latin-1")).contains_weak(tag):
             # Without Expires: that of the copy, its nextUpdate, stays in force.
             return Reply(reply_head(HTTPStatus.NOT_MODIFIED, fields), b"")
-        fields += [("Last-Modified", _http_date(answer.this_update)), ("Expires", _http_date(answer.next_update))]
+        fields += [("Last-Modified", _http_date(kept.this_update)), ("Expires", _http_date(kept.next_update))]
         return Reply(reply_head(HTTPStatus.OK, [("Content-Type", RESPONSE_TYPE), *fields]), answer.response)
 
 

@@ -4,6 +4,8 @@ Whatever else a request may hold is left to the full reader (`ocsp.request`), wh
 test compares them. DER only (X.690): lengths in their shortest form, every element filling the one around it.
 """
 
+from functools import lru_cache
+
 from core.algorithms import DIGESTS, Digest
 from core.asn1 import der
 from ocsp.request import MAXIMUM_NONCE, CertId, OcspRequest, nonce_extension
@@ -16,8 +18,8 @@ _ALGORITHMS: dict[bytes, Digest] = {
 
 
 def _nonce_heads() -> dict[int, tuple[int, bytes]]:
-    """By the size of requestExtensions with nothing but a nonce: the nonce's size, and what comes before it."""
-    heads = {}
+    """By the size of requestExtensions with at most a nonce: the nonce's size, and what comes before it."""
+    heads = {0: (0, b"")}
     for size in range(1, MAXIMUM_NONCE + 1):
         extensions = der.explicit(2, der.sequence(nonce_extension(bytes(size))))
         heads[len(extensions)] = (size, extensions[:-size])
@@ -27,22 +29,33 @@ def _nonce_heads() -> dict[int, tuple[int, bytes]]:
 _NONCE_HEADS = _nonce_heads()
 
 
+_BEGINNING = 5 * 4
+"""Octets in which the headers of five SEQUENCEs lie, one inside the other."""
+
+
 def open_plain(data: bytes) -> tuple[bytes, bytes | None] | None:
     """What is around the CertID read, and the CertID not: its DER, and the nonce; None for what is not of this form."""
+    places = _places(len(data), data[:_BEGINNING])
+    if places is None:
+        return None
+    start, stop, nonce, head = places
+    if not data.startswith(head, stop):
+        return None
+    return data[start:stop], data[-nonce:] if nonce else None
+
+
+@lru_cache(maxsize=256)
+def _places(size: int, beginning: bytes) -> tuple[int, int, int, bytes] | None:
+    """Begin and end of the CertID, the nonce's size and what is before it, told by size and headers alone."""
     try:
-        body, end = _enter(data, 0)
-        requests, filled = _enter(data, body)
-        if not end == filled == len(data):
+        body, end = _enter(beginning, 0)
+        requests, filled = _enter(beginning, body)
+        request, last = _enter(beginning, requests)
+        start, only = _enter(beginning, request)
+        _fields, stop = _enter(beginning, start)
+        if not (end == filled == size and last == only == stop):
             return None
-        request, last = _enter(data, requests)
-        start, only = _enter(data, request)
-        _fields, stop = _enter(data, start)
-        if not last == only == stop:
-            return None
-        if last == end:
-            return data[start:stop], None
-        size, head = _NONCE_HEADS[end - last]
-        return (data[start:stop], data[end - size :]) if data.startswith(head, last) else None
+        return (start, stop, *_NONCE_HEADS[end - last])
     except (IndexError, KeyError):
         return None
 

@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from typing import NamedTuple
 
-from core.algorithms import DIGESTS, SHA256
+from core.algorithms import DIGESTS
 from core.asn1.names import describe_name
 from core.clock import Clock
 from core.errors import Kind, YinxinError
@@ -37,8 +37,7 @@ class Signatory:
     letterhead: Letterhead
 
 
-@dataclass(frozen=True)
-class Findings:
+class Findings(NamedTuple):
     """What will be answered, before it is signed."""
 
     answers: tuple[tuple[CertId, bytes], ...]
@@ -56,18 +55,6 @@ class Findings:
     def is_plain(self) -> bool:
         """Whether it says nothing beyond CertIDs, status and times."""
         return not (self.extensions or any(self.single_extensions))
-
-    @property
-    def all_issued(self) -> bool:
-        """Whether every certificate asked about exists: *unknown* may be outdated by the next issuance."""
-        return all(status not in (response.UNKNOWN, response.NOT_ISSUED) for _cert_id, status in self.answers)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Equal for findings that say the same, by the same responder, whenever they were made."""
-        certificate = self.signatory.delegation.certificate.encoded
-        parts = [part for question, status in self.answers for part in (question.encoded, status)]
-        return SHA256.of(b"".join((SHA256.of(certificate), *parts))).hex()
 
     def response(self) -> bytes:
         """OCSPResponse, signed now."""

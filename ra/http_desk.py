@@ -7,6 +7,7 @@ from werkzeug.datastructures import ETags
 from werkzeug.exceptions import PreconditionFailed
 
 from ca.issuance import CertificateAuthority
+from core.api.outcomes import Outcome
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.home import Home
@@ -26,6 +27,8 @@ class Desk:
     if_match: ETags = field(default_factory=ETags)
     etag: str = ""
     """Of what is given out."""
+    outcome: Outcome | None = None
+    """Of the request's idempotency key."""
 
     @property
     def name(self) -> str:

@@ -14,9 +14,11 @@ from seals.api import models as wire
 from seals.contracts import Evidence, SealingSupport
 from seals.documents import Document, opened, size_and_sha256
 from seals.documents.pdf import seal_pdf
+from seals.forms import Form
 from seals.levels import Level
 from seals.pades.remote_value import RemoteValue
 from seals.pades.timestamper import CheckedTimeStamper
+from seals.pades.values import ByteRange
 from seals.sealing import Seal, SealedDocument
 from seals.terms import SealingTerms
 
@@ -60,9 +62,10 @@ class _Service:
     server: DigestSigner
     name: str
     order: wire.DigestToSign
+    form: Form
     signed: wire.DigestSignature | None = None
 
-    def sign(self, digest: bytes) -> bytes:
+    def sign(self, digest: bytes, byte_range: ByteRange) -> bytes:
         """The signature's value, DER."""
         if self.signed is not None:
             # Another one would be another use of the seal.
@@ -71,7 +74,10 @@ class _Service:
                 _("the signature did not fit into the space that was kept for it"),
                 remedy=_("send the document to the service instead"),
             )
-        self.signed = self.server.sign_digest(self.name, self.order.model_copy(update={"digest": digest}))
+        told: dict[str, object] = {"digest": digest}
+        if self.form is Form.GM:
+            told["byte_range"] = list(byte_range)
+        self.signed = self.server.sign_digest(self.name, self.order.model_copy(update=told))
         return self.signed.value
 
     def stamp(self, _digest: Digest, value: bytes, nonce: int | None) -> bytes:
@@ -111,7 +117,7 @@ def sealed_by_digest(
             person=terms.person,
             type=terms.type,
         )
-        service = _Service(server, name, order)
+        service = _Service(server, name, order, seal.form)
 
         def value(seal: Seal, stamper: CheckedTimeStamper | None) -> RemoteValue:
             return RemoteValue(seal, service.sign, is_timestamped=stamper is not None)
@@ -143,4 +149,5 @@ def _seal(material: wire.SealMaterial) -> Seal:
         picture=material.picture,
         width_mm=material.width_mm,
         structure=material.structure,
+        form=material.form,
     )

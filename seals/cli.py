@@ -6,14 +6,17 @@ from core.cli import Group, Output, output_option
 from core.home import Home
 from core.i18n import _
 from seals.api.api_key_cli import api_key
+from seals.codes.cli import code, verify_code_command
 from seals.electronic.cli import inspect_command
 from seals.folder_cli import stamp_folder
 from seals.pictures.cli import clean, draw
 from seals.receipt_cli import receipt
 from seals.register.cli import group as register
+from seals.register.permits_cli import permits
 from seals.register.registered import list_seals
 from seals.register.use_cli import permit, uses
 from seals.stamp_cli import stamp
+from seals.verification.bundle_cli import bundle
 from seals.verification.cli import verify
 
 
@@ -49,8 +52,12 @@ def list_command(home: Home, output: Output) -> None:
 
 group.add_command(stamp)
 group.add_command(verify)
+group.add_command(bundle)
+group.add_command(code)
+group.add_command(verify_code_command)
 group.add_command(register, "register")
 group.add_command(permit)
+group.add_command(permits)
 group.add_command(uses)
 group.add_command(inspect_command)
 group.add_command(draw)

@@ -6,6 +6,7 @@ the digest is of what the caller says, only the caller knows.
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -25,12 +26,13 @@ from seals.contracts import Evidence, People, SupportSource
 from seals.forms import Form
 from seals.levels import Level
 from seals.pades import boundary
+from seals.pades.gm import GmValue
 from seals.pades.timestamper import CheckedTimeStamper
 from seals.pades.values import PadesValue
 from seals.register.bounds import Use
 from seals.register.registered import find
 from seals.register.uses import Sealed, record, usable
-from seals.sealing import require_support, require_usable
+from seals.sealing import Seal, require_support, require_usable
 from seals.use import in_use, noting_tokens
 
 OPEN_FOR = timedelta(hours=1)
@@ -54,6 +56,8 @@ class DigestOrder:
     document_type: str = ""
     place: str = ""
     """On the page, in words for auditors."""
+    byte_range: tuple[int, ...] | None = None
+    """Four numbers; a seal of the form gm signs them as well."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class SignedDigest:
 
     number: str
     value: bytes
-    """CMS (ETSI.CAdES.detached), DER; from B-T on with a signature timestamp."""
+    """CMS (ETSI.CAdES.detached) or, of a seal of the form gm, SES_Signature; DER; from B-T on with a time stamp."""
     evidence: Evidence
     """From B-LT on."""
 
@@ -75,8 +79,13 @@ def sign_digest(
     system: CallingSystem,
     name: str,
     order: DigestOrder,
+    *,
+    beside: Callable[[sa.Connection, SignedDigest], None] | None = None,
 ) -> SignedDigest:
-    """The seal's signature over a digest. `YinxinError` says why there is none, and then nothing is recorded."""
+    """The seal's signature over a digest. `YinxinError` says why there is none, and then nothing is recorded.
+
+    `beside`: what is done in the transaction that records the use.
+    """
     require_use(system, Scope.DIGESTS, name)
     wanted = Use(system.name, order.person, order.document_type, order.purpose)
     registered = usable(context, people, name, wanted, order.sha256_before)
@@ -84,20 +93,13 @@ def sign_digest(
     supported, tokens = noting_tokens(support.support(seal.signer.algorithm))
     require_usable(seal, FixedClock(context.clock.now()))
     require_support(order.level, supported)
-    if seal.form is Form.GM:
-        raise YinxinError(
-            Kind.UNSUPPORTED,
-            _("a seal of the form gm signs documents, not their digests: its signature names the byte range"),
-            subject=name,
-            remedy=_("send the document, or have another version of the seal made with the form pades"),
-        )
     expected = seal.signer.algorithm.digest
     _require_digest(order.digest, expected)
     stamper = None
     if supported.timestamper and order.level >= Level.B_T:
         stamper = CheckedTimeStamper(supported.timestamper, seal.certificate)
     with boundary.translated_errors():
-        value = PadesValue(seal, stamper).over(order.digest, (0, 0, 0, 0))
+        value = _value(context, seal, stamper, order)
         evidence = Evidence()
         if order.level >= Level.B_LT and supported.evidence is not None:
             carried = [one for token in (stamper.taken() if stamper else ()) for one in token.certificates]
@@ -107,7 +109,9 @@ def sign_digest(
     # What the document will be, nobody here knows; the caller tells when it is finished.
     sealed = Sealed(order.sha256_before, "", order.level.value, order.page, order.place, token)
 
-    def beside(connection: sa.Connection) -> None:
+    signed = SignedDigest(number, value, evidence)
+
+    def also(connection: sa.Connection) -> None:
         row = {
             "number": number,
             "seal_id": registered.id,
@@ -119,9 +123,25 @@ def sign_digest(
         connection.execute(sa.insert(digest_uses).values(row))
         details = {"number": number, "digest": order.digest.hex(), "algorithm": expected.name}
         context.audit.append(connection, Event("seals.digest.sign", system.name, name, details))
+        if beside is not None:
+            beside(connection, signed)
 
-    record(context, people, name, wanted, sealed, digest=registered.digest, beside=beside)
-    return SignedDigest(number, value, evidence)
+    record(context, people, name, wanted, sealed, digest=registered.digest, beside=also)
+    return signed
+
+
+def _value(context: Context, seal: Seal, stamper: CheckedTimeStamper | None, order: DigestOrder) -> bytes:
+    if seal.form is not Form.GM:
+        return PadesValue(seal, stamper).over(order.digest, (0, 0, 0, 0))
+    match order.byte_range:
+        case (0, before, after, rest) if 0 < before < after and rest > 0:
+            return GmValue(seal, context.clock.now(), stamper).over(order.digest, (0, before, after, rest))
+    raise YinxinError(
+        Kind.INVALID,
+        _("a seal of the form gm signs the byte range as well, and this is none"),
+        subject=str(list(order.byte_range or ())),
+        remedy=_("send byte_range: four numbers, the first of them 0"),
+    )
 
 
 def archive_timestamp(

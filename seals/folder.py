@@ -4,9 +4,7 @@ A document whose sealed copy is there is done: the copy is written whole, after 
 remembered, so that whatever interrupted the work, it can be started again.
 """
 
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,9 +13,11 @@ from typing import Any
 from core import files
 from core.errors import YinxinError
 from core.home import Home
+from core.i18n import _
 from seals import use
 from seals.contracts import People, SupportSource
 from seals.documents import size_and_sha256
+from seals.processes import Died, in_processes
 from seals.use import UseOrder
 
 PATTERN = "*.pdf"
@@ -72,8 +72,10 @@ class Sealer:
         except YinxinError as error:
             return Done(str(document), Outcome.FAILED, problem=str(error))
 
-
-_sealer: Sealer
+    def begin(self) -> Callable[[tuple[Path, Path]], Done]:
+        """What a process of its own works with: connections are not shared."""
+        self.home.storage.engine.dispose(close=False)
+        return lambda pair: self.seal(*pair)
 
 
 def documents_in(folder: Path, out: Path) -> list[tuple[Path, Path]]:
@@ -84,23 +86,8 @@ def documents_in(folder: Path, out: Path) -> list[tuple[Path, Path]]:
 
 def seal_folder(sealer: Sealer, documents: Sequence[tuple[Path, Path]], workers: int) -> Iterator[Done]:
     """What became of each document, as it is known."""
-    # Forked, because keys that are open here need not be opened again; connections are not shared.
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(sealer,)) as pool:
-        waiting = [pool.submit(_seal, *pair) for pair in documents]
-        try:
-            for done in as_completed(waiting):
-                yield done.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _begin(sealer: Sealer) -> None:
-    global _sealer
-    sealer.home.storage.engine.dispose(close=False)
-    _sealer = sealer
-
-
-def _seal(document: Path, out: Path) -> Done:
-    return _sealer.seal(document, out)
+    for (document, _out), done in in_processes(sealer.begin, documents, workers):
+        if isinstance(done, Died):
+            yield Done(str(document), Outcome.FAILED, problem=_("the process that sealed it died"))
+        else:
+            yield done

@@ -1,17 +1,14 @@
 """`/api/seals/v1` for calling systems; and a page where people verify a document."""
 
-from flask import Flask, Response, redirect, render_template, request
+from flask import Flask, redirect
 from werkzeug.wrappers import Request
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from core.api.document import Interface
 from core.api.operation import Operation
 from core.api.service import add_operations
-from core.errors import Kind, YinxinError
 from core.home import Home
-from core.http import STATUS, register_errors
-from core.i18n import _, current_language
-from core.output import for_people
+from core.http import register_errors
 from seals.api import digests as http_digests
 from seals.api import seals as http_seals
 from seals.api.access import calling_system
@@ -19,10 +16,7 @@ from seals.api.desk import Desk
 from seals.api.passwords import in_header
 from seals.batches import http as http_batches
 from seals.contracts import People, SupportSource
-from seals.verification.presentation import document_facts, signature_facts
-from seals.verification.report import Report
-from seals.verification.trust import load_trust
-from seals.verification.verification import verify_pdf
+from seals.verification.http import add_page
 
 PREFIX = "/api/seals/v1"
 INTERFACE = Interface(
@@ -72,45 +66,5 @@ def create_app(home: Home, support: SupportSource, people: People) -> Flask:
     def start() -> WerkzeugResponse:
         return redirect("/verify")
 
-    @app.get("/verify")
-    def page() -> Response:
-        return _page()
-
-    @app.post("/verify")
-    def verified() -> Response:
-        try:
-            document, name = _uploaded()
-            password = request.form.get("password") or None
-            return _page(verify_pdf(document, load_trust(home.trust), home.clock, name=name, password=password))
-        except YinxinError as error:
-            return _page(error=error)
-
+    add_page(app, home, support, people)
     return app
-
-
-def _page(report: Report | None = None, error: YinxinError | None = None) -> Response:
-    """The verification page. It loads nothing from elsewhere and runs no script, and browsers are told so."""
-    html = render_template(
-        "verify.html",
-        _=_,
-        language=current_language().replace("_", "-"),
-        words=for_people,
-        report=report,
-        error=error,
-        about_document=document_facts(report) if report else [],
-        about_signatures=[(one.verdict, signature_facts(one)) for one in report.signatures] if report else [],
-    )
-    response = Response(html, status=STATUS[error.kind] if error else 200)
-    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; form-action 'self'"
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _uploaded() -> tuple[bytes, str]:
-    upload = request.files.get("document")
-    content = upload.read() if upload is not None else b""
-    if upload is None or not content:
-        raise YinxinError(
-            Kind.INVALID, _("the request holds no document"), remedy=_("send the PDF as the body, or as part document")
-        )
-    return content, upload.filename or ""

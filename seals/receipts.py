@@ -28,7 +28,7 @@ from core.path import build_path
 from seals.contracts import Timestamper
 from seals.tokens import checked_stamp, time_of
 from seals.verification.report import Finding, Verdict
-from seals.verification.verification import Trust
+from seals.verification.trust import Trust
 
 
 class ReceiptWords(BaseModel):

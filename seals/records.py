@@ -112,10 +112,11 @@ use_permissions = sa.Table(
     sa.Column("content", sa.LargeBinary, nullable=False),
     sa.Column("statement", sa.LargeBinary, nullable=False),
     sa.Column("use_id", sa.ForeignKey("seal_uses.id"), unique=True),
+    sa.Column("withdrawal", sa.LargeBinary),
     sa.Index("ix_seal_use_permissions_seal_id_document_sha256", "seal_id", "document_sha256"),
     sqlite_autoincrement=True,
 )
-"""Custodians' permissions for one use each. `use_id`: the use that was made of it."""
+"""Custodians' permissions for one use each. `use_id`: the use that was made of it; `withdrawal`: the statement."""
 
 api_keys = sa.Table(
     "seal_api_keys",
@@ -144,3 +145,17 @@ api_key_seals = sa.Table(
     sa.Column("seal_id", sa.ForeignKey("seals.id"), primary_key=True),
 )
 """Which seals the bearer of a key may use."""
+
+api_key_statements = sa.Table(
+    "seal_api_key_statements",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("api_key_id", sa.ForeignKey("seal_api_keys.id"), nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("operator", sa.String(64), nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("statement", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("api_key_id", "sequence"),
+    sqlite_autoincrement=True,
+)
+"""Who admitted a calling system, gave it another key, or withdrew it. `content`: what was granted, canonical JSON."""

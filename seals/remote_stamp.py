@@ -39,7 +39,7 @@ def terms_of(order: UseOrder) -> SealingTerms:
             where = {"keyword": place.text, "occurrence": which, "dx_mm": place.dx_mm, "dy_mm": place.dy_mm}
             where |= {"pages": place.pages.text}
         case InField():
-            where = {"field": place.name}
+            where = {"field": place.name} if place.name else {}
         case Straddling():
             where = {"straddle": place.edge, "position_mm": place.position_mm, "group": place.group}
             where |= {"pages": place.pages.text}

@@ -32,7 +32,7 @@ Name = Annotated[str, Field(pattern=_WORD, max_length=128)]
 
 
 class SealingTerms(Model):
-    """One way of placing (coordinates, keyword, field, straddle), and what else is said of a seal."""
+    """One way of placing (coordinates, keyword, field, straddle) at most, and what else is said of a seal."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -66,9 +66,14 @@ class SealingTerms(Model):
     """Written into the signature."""
 
     def place(self) -> Place:
-        """Where the seal goes; `YinxinError` (invalid) unless it is asked in exactly one way."""
+        """Where the seal goes: where nothing is asked, in the only empty signature field of the document.
+
+        `YinxinError` (invalid) if it is asked in several ways.
+        """
         ways = (self.x_mm is not None or self.y_mm is not None, self.keyword, self.field, self.straddle)
-        if sum(map(bool, ways)) != 1:
+        if not any(ways) and self.page is None and self.pages is None:
+            return InField()
+        if sum(map(bool, ways)) > 1:
             raise YinxinError(
                 Kind.INVALID,
                 _("a seal is placed in one way: by coordinates, keyword, signature field, or straddling the pages"),

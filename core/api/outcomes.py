@@ -51,27 +51,48 @@ class Caller:
     name: str
 
 
-def once(context: Context, caller: Caller, request: Request, body: bytes, answer: Callable[[], Response]) -> Response:
-    """The answer, or that which was given to the same request before. `answer` gives problem documents too."""
+@dataclass
+class Outcome:
+    """The answer to be kept under a key."""
+
+    caller: Caller
+    key: str
+    handed_over: bool = False
+
+    def keep(self, connection: sa.Connection, response: Response) -> None:
+        """Keep it in the transaction of what it tells of: whatever dies afterwards, that is not done twice."""
+        outcome = {"status": response.status_code, "content_type": response.content_type, "body": response.get_data()}
+        connection.execute(sa.update(table).where(*_of(self.caller, self.key)).values(outcome))
+        self.handed_over = True
+
+
+def once(
+    context: Context, caller: Caller, request: Request, body: bytes, answer: Callable[[Outcome | None], Response]
+) -> Response:
+    """The answer, or that which was given to the same request before. `answer` gives problem documents too.
+
+    It may keep its own success; else it is kept here, afterwards.
+    """
     key = request.headers.get(HEADER)
     if key is None:
-        return answer()
+        return answer(None)
     if not 0 < len(key) <= _MAXIMUM_LENGTH or not key.isprintable():
         raise YinxinError(Kind.INVALID, _("the idempotency key is empty or too long"), subject=HEADER)
     asked = SM3.of(b"\0".join((request.method.encode(), request.full_path.encode(), body)))
     if kept := _begin(context, caller, key, asked):
         return kept
+    outcome = Outcome(caller, key)
     try:
-        response = answer()
+        response = answer(outcome)
     except BaseException:
         _forget(context, caller, key)
         raise
     if response.status_code >= 500:
         _forget(context, caller, key)
         return response
-    outcome = {"status": response.status_code, "content_type": response.content_type, "body": response.get_data()}
-    with context.storage.transaction() as connection:
-        connection.execute(sa.update(table).where(*_of(caller, key)).values(outcome))
+    if not (outcome.handed_over and response.status_code < 400):
+        with context.storage.transaction() as connection:
+            outcome.keep(connection, response)
     return response
 
 
@@ -103,7 +124,8 @@ def _begin(context: Context, caller: Caller, key: str, asked: bytes) -> Response
 
 def _forget(context: Context, caller: Caller, key: str) -> None:
     with context.storage.transaction() as connection:
-        connection.execute(sa.delete(table).where(*_of(caller, key)))
+        # What was kept with its act stays.
+        connection.execute(sa.delete(table).where(*_of(caller, key), table.c.status.is_(None)))
 
 
 def _of(caller: Caller, key: str) -> tuple[sa.ColumnElement[bool], ...]:

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request, Response
 from core.api.document import PART, Interface, describe
 from core.api.models import PATH_TEXT
 from core.api.operation import JSON, SMALL, File, Operation
-from core.api.outcomes import Caller, once
+from core.api.outcomes import Caller, Outcome, once
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.http import problem_response, read_body
@@ -29,6 +29,8 @@ class Desk(Protocol):
     if_match: ETags
     etag: str
     """Of what is given out; empty: none."""
+    outcome: Outcome | None
+    """Where an answer can be kept with what it tells of; None where the request has no idempotency key."""
 
     @property
     def name(self) -> str:
@@ -72,13 +74,14 @@ def _view(context: Context, service: str, operation: Operation, admit: Admit) ->
         body = read_body(request.environ, operation.limit or SMALL)
         desk = admit(request, body, operation)
 
-        def answer() -> Response:
+        def answer(outcome: Outcome | None) -> Response:
+            desk.outcome = outcome
             try:
                 return _answer(desk, operation, parameters, body)
             except (YinxinError, HTTPException) as error:
                 return problem_response(error)
 
-        return once(context, Caller(service, desk.name), request, body, answer) if operation.writes else answer()
+        return once(context, Caller(service, desk.name), request, body, answer) if operation.writes else answer(None)
 
     return view
 
@@ -99,7 +102,7 @@ def _answer(desk: Desk, operation: Operation, parameters: dict[str, str], body: 
         given["body"] = operation.read_body(body)
     desk.if_match = request.if_match
     reply = operation.run(desk, **given)
-    response = _response(reply)
+    response = response_of(reply)
     response.headers["Cache-Control"] = "no-store" if operation.method == "POST" else "private, no-cache"
     if desk.etag:
         response.set_etag(desk.etag)
@@ -127,7 +130,8 @@ def _handed_in(kind: type[File], body: bytes) -> tuple[File, MultiDict[str, str]
     return kind(content, name), fields
 
 
-def _response(reply: BaseModel | File) -> Response:
+def response_of(reply: BaseModel | File) -> Response:
+    """What is sent."""
     if isinstance(reply, File):
         return Response(reply.content, content_type=reply.media_type)
     return Response(reply.model_dump_json(), content_type=JSON)

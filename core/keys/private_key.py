@@ -1,6 +1,7 @@
 """Private keys in memory: made, read from and written to PKCS#8. Keys of every algorithm look alike from outside."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from asn1crypto import keys as asn1_keys
@@ -31,9 +32,6 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
-
-
-_ECDSA = {name: ec.ECDSA(algorithm) for name, algorithm in _HASHES.items()}
 
 
 def pyca_hash(digest: Digest) -> hashes.HashAlgorithm:
@@ -104,19 +102,28 @@ class PycaKey:
 
     def sign(self, data: bytes) -> bytes:
         """The signature that the algorithm names."""
-        return self._sign(data, pyca_hash(self.algorithm.digest))
+        return self.key.sign(data, *self._of_data)
 
     def sign_digest(self, digest: bytes) -> bytes:
         """The signature that the algorithm names, over the data of this digest."""
-        return self._sign(digest, Prehashed(pyca_hash(self.algorithm.digest)))
+        return self.key.sign(digest, *self._of_digest)
 
-    def _sign(self, data: bytes, digest: hashes.HashAlgorithm | Prehashed) -> bytes:
-        if isinstance(self.key, ec.EllipticCurvePrivateKey):
-            hashed = isinstance(digest, Prehashed)
-            return self.key.sign(data, ec.ECDSA(digest) if hashed else _ECDSA[self.algorithm.digest.name])
-        if self.algorithm.family is Family.RSA_PSS:
-            return self.key.sign(data, pss_padding(self.algorithm.digest), digest)
-        return self.key.sign(data, padding.PKCS1v15(), digest)
+    @cached_property
+    def _of_data(self) -> tuple[Any, ...]:
+        return self._scheme(pyca_hash(self.algorithm.digest))
+
+    @cached_property
+    def _of_digest(self) -> tuple[Any, ...]:
+        return self._scheme(Prehashed(pyca_hash(self.algorithm.digest)))
+
+    def _scheme(self, digest: hashes.HashAlgorithm | Prehashed) -> tuple[Any, ...]:
+        """What `cryptography` is told beside the octets."""
+        match self.algorithm.family:
+            case Family.ECDSA:
+                return (ec.ECDSA(digest),)
+            case Family.RSA_PSS:
+                return pss_padding(self.algorithm.digest), digest
+        return padding.PKCS1v15(), digest
 
     def pkcs8(self) -> bytes:
         """PrivateKeyInfo, DER, in clear: for encrypting it at once."""

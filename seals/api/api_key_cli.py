@@ -9,11 +9,12 @@ from core.certificates import read_certificates
 from core.cli import Group, Output, output_option
 from core.home import Home
 from core.i18n import _
-from seals.api import api_keys
+from seals.api import api_keys, granting
 from seals.api.api_keys import USUAL_DAYS, USUAL_SCOPES, Scope, Terms
 from seals.batches.webhooks import signing_key
+from seals.cli_options import acting_person
+from seals.contracts import People, Session
 
-ACTOR = "command"
 _DAYS = click.option(
     "--days",
     type=click.IntRange(0, 3660),
@@ -31,8 +32,9 @@ def api_key() -> None:
 @api_key.command(
     "new",
     help=_("Register the calling system NAME, and print its API key, this once."),
-    example="yinxin seals api-key new oa-system --seal office\n"
-    "yinxin seals api-key new archive --seal office --for digests --webhook https://archive.example.gov.cn/sealed",
+    example="yinxin seals api-key new oa-system --seal office --as song.lin --key song.pem\n"
+    "yinxin seals api-key new archive --seal office --for digests --webhook https://archive.example.gov.cn/sealed"
+    " --as song.lin --key song.pem",
 )
 @click.argument("name")
 @click.option("--seal", "seals", multiple=True, required=True, help=_("A seal that it may use; can be repeated."))
@@ -51,9 +53,11 @@ def api_key() -> None:
     help=_("A certificate that it may show to the TLS edge instead of the key."),
 )
 @output_option
-@click.pass_obj
+@acting_person
 def new(
     home: Home,
+    people: People,
+    session: Session,
     name: str,
     seals: tuple[str, ...],
     scopes: tuple[str, ...],
@@ -68,7 +72,8 @@ def new(
         signing_key(home.key_store("seals"))
     shown = read_certificates(certificate)[0] if certificate else None
     granted = tuple(map(Scope, scopes)) or USUAL_SCOPES
-    key = api_keys.create(home.context, name, seals, Terms(granted, days or None, webhook, shown), actor=ACTOR)
+    terms = Terms(granted, days or None, webhook, shown)
+    key = granting.admit(home.context, people, session, name, seals, terms)
     output.note(_("Keep this key: it is not shown again."))
     output.done(key, {"name": name, "key": key, "seals": list(seals), "for": [scope.value for scope in granted]})
 
@@ -94,7 +99,7 @@ def list_command(home: Home, output: Output) -> None:
 
 @api_key.command(
     help=_("Print another key for NAME. The one before holds for a while longer, so that nothing stands still."),
-    example="yinxin seals api-key rotate oa-system --keep-hours 48",
+    example="yinxin seals api-key rotate oa-system --keep-hours 48 --as song.lin --key song.pem",
 )
 @click.argument("name")
 @_DAYS
@@ -106,23 +111,23 @@ def list_command(home: Home, output: Output) -> None:
     help=_("So long the key before holds."),
 )
 @output_option
-@click.pass_obj
-def rotate(home: Home, name: str, days: int, keep_hours: int, output: Output) -> None:
+@acting_person
+def rotate(home: Home, people: People, session: Session, name: str, days: int, keep_hours: int, output: Output) -> None:
     """Replace a key."""
     keep = timedelta(hours=keep_hours)
-    key = api_keys.rotate(home.context, name, days=days or None, keep=keep, actor=ACTOR)
+    key = granting.rotate(home.context, people, session, name, days=days or None, keep=keep)
     output.note(_("Keep this key: it is not shown again."))
     output.done(key, {"name": name, "key": key})
 
 
 @api_key.command(
     help=_("Take nothing from NAME any more, neither keys nor certificate. This is for good."),
-    example="yinxin seals api-key withdraw oa-system",
+    example="yinxin seals api-key withdraw oa-system --as song.lin --key song.pem",
 )
 @click.argument("name")
 @output_option
-@click.pass_obj
-def withdraw(home: Home, name: str, output: Output) -> None:
+@acting_person
+def withdraw(home: Home, people: People, session: Session, name: str, output: Output) -> None:
     """Withdraw a calling system's keys."""
-    api_keys.withdraw(home.context, name, actor=ACTOR)
+    granting.withdraw(home.context, people, session, name)
     output.done(_("{name} cannot use seals any more.").format(name=name), {"name": name})

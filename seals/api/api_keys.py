@@ -6,7 +6,7 @@ can be withdrawn at once.
 
 import re
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -78,7 +78,23 @@ class Terms:
     """That it may show instead of a key, at the TLS edge; DER."""
 
 
-def create(context: Context, name: str, seals: Sequence[str], terms: Terms = Terms(), *, actor: str) -> str:
+Beside = Callable[[sa.Connection, int, dict[str, Any]], dict[str, Any]]
+"""Done in the transaction of an act: handed the system's row and what is granted; gives what the audit log is told."""
+
+
+def _nothing(_connection: sa.Connection, _row: int, _granted: dict[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+def create(
+    context: Context,
+    name: str,
+    seals: Sequence[str],
+    terms: Terms = Terms(),
+    *,
+    actor: str,
+    beside: Beside = _nothing,
+) -> str:
     """A new calling system with a key for these seals. It is told this once; only its digest is kept."""
     if not _NAME.fullmatch(name) or not seals:
         raise YinxinError(
@@ -102,7 +118,8 @@ def create(context: Context, name: str, seals: Sequence[str], terms: Terms = Ter
             for seal in dict.fromkeys(seals):
                 its = {"api_key_id": key_id, "seal_id": seal_id_of(connection, seal)}
                 connection.execute(sa.insert(records.api_key_seals).values(its))
-            details = {"seals": list(seals), "scopes": row["scopes"], "webhook": terms.webhook}
+            details: dict[str, Any] = {"seals": list(seals), "scopes": row["scopes"], "webhook": terms.webhook}
+            details |= beside(connection, int(key_id or 0), _granted(row) | {"seals": sorted(set(seals))})
             context.audit.append(connection, Event("seals.api-key.make", actor, name, details))
     except sa.exc.IntegrityError:
         raise YinxinError(
@@ -111,7 +128,9 @@ def create(context: Context, name: str, seals: Sequence[str], terms: Terms = Ter
     return key
 
 
-def rotate(context: Context, name: str, *, days: int | None, keep: timedelta, actor: str) -> str:
+def rotate(
+    context: Context, name: str, *, days: int | None, keep: timedelta, actor: str, beside: Beside = _nothing
+) -> str:
     """Another key for a calling system; the one before holds for a while longer, but no longer than it would have."""
     key, now = _new_key(), context.clock.now()
     with context.storage.transaction() as connection:
@@ -124,18 +143,20 @@ def rotate(context: Context, name: str, *, days: int | None, keep: timedelta, ac
             "previous_until": until,
         }
         connection.execute(sa.update(_table).where(_table.c.id == row.id).values(values))
-        details = {"previous_until": until.isoformat()}
+        details: dict[str, Any] = {"previous_until": until.isoformat()}
+        details |= beside(connection, row.id, {"name": name} | _granted(values))
         context.audit.append(connection, Event("seals.api-key.rotate", actor, name, details))
     return key
 
 
-def withdraw(context: Context, name: str, *, actor: str) -> None:
+def withdraw(context: Context, name: str, *, actor: str, beside: Beside = _nothing) -> None:
     """From now on nothing that this calling system shows is taken any more, for good."""
     with context.storage.transaction() as connection:
         row = _locked(connection, name)
         values = {"withdrawn_at": context.clock.now()}
         connection.execute(sa.update(_table).where(_table.c.id == row.id).values(values))
-        context.audit.append(connection, Event("seals.api-key.withdraw", actor, name))
+        details = beside(connection, row.id, {"name": name} | _granted(values))
+        context.audit.append(connection, Event("seals.api-key.withdraw", actor, name, details))
 
 
 def list_systems(context: Context) -> list[CallingSystem]:
@@ -216,6 +237,15 @@ def _locked(connection: sa.Connection, name: str) -> sa.Row[Any]:
     if row.withdrawn_at is not None:
         raise YinxinError(Kind.CONFLICT, _("the API key was withdrawn"), subject=name, remedy=_("make a new one"))
     return row
+
+
+def _granted(values: dict[str, Any]) -> dict[str, Any]:
+    """What the row says, in JSON."""
+
+    def plain(value: Any) -> Any:
+        return value.hex() if isinstance(value, bytes) else value.isoformat() if isinstance(value, datetime) else value
+
+    return {key: plain(value) for key, value in values.items()}
 
 
 def _new_key() -> str:

@@ -2,8 +2,13 @@
 
 from dataclasses import dataclass, field
 
+import sqlalchemy as sa
+from pydantic import BaseModel
 from werkzeug.datastructures import ETags
 
+from core.api.operation import File
+from core.api.outcomes import Outcome
+from core.api.service import response_of
 from core.context import Context
 from core.home import Home
 from core.keys.store import KeyStore
@@ -24,6 +29,7 @@ class Desk:
     """Of the document that was handed in, if it is encrypted."""
     if_match: ETags = field(default_factory=ETags)
     etag: str = ""
+    outcome: Outcome | None = None
 
     @property
     def name(self) -> str:
@@ -41,6 +47,11 @@ class Desk:
     def context(self) -> Context:
         """What the verbs are handed."""
         return self.home.context
+
+    def keep(self, connection: sa.Connection, reply: BaseModel | File) -> None:
+        """Keep the answer under the request's idempotency key, if any, in the transaction of what it tells of."""
+        if self.outcome is not None:
+            self.outcome.keep(connection, response_of(reply))
 
     def require_use(self, scope: Scope, seal: str) -> None:
         """Return if the caller may do this with the seal; else `YinxinError` (forbidden)."""

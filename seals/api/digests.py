@@ -1,10 +1,12 @@
 """Seals over digests, over HTTP: prepared and finished where the document lies, signed here."""
 
+import sqlalchemy as sa
+
 from core.api.operation import Operations
 from seals import digests
 from seals.api.desk import Desk
 from seals.api.models import DigestSignature, DigestToSign, DigestToStamp, EvidenceModel, Finished, Noted, Stamped
-from seals.digests import DigestOrder
+from seals.digests import DigestOrder, SignedDigest
 
 operations = Operations()
 
@@ -21,8 +23,17 @@ def sign_digest(desk: Desk, name: str, body: DigestToSign) -> DigestSignature:
         person=body.person,
         document_type=body.type,
         place=body.place,
+        byte_range=tuple(body.byte_range) if body.byte_range else None,
     )
-    signed = digests.sign_digest(desk.context, desk.keys, desk.support, desk.people, desk.caller, name, order)
+
+    def keep(connection: sa.Connection, signed: SignedDigest) -> None:
+        desk.keep(connection, _told(signed))
+
+    parts = desk.context, desk.keys, desk.support, desk.people
+    return _told(digests.sign_digest(*parts, desk.caller, name, order, beside=keep))
+
+
+def _told(signed: SignedDigest) -> DigestSignature:
     evidence = EvidenceModel(
         certificates=list(signed.evidence.certificates),
         crls=list(signed.evidence.crls),

@@ -9,6 +9,7 @@ from core.api.operation import File
 from seals.api.api_keys import Scope
 from seals.batches.batches import MAXIMUM_DOCUMENTS, DocumentState
 from seals.batches.batches import State as BatchState
+from seals.forms import Form
 from seals.levels import Level
 from seals.register.kinds import SealKind
 from seals.register.life import State
@@ -56,6 +57,8 @@ class SealMaterial(Model):
     width_mm: float
     structure: Octets | None
     """The electronic seal (SESeal), DER."""
+    form: Form = Form.PADES
+    """What the value of its signatures is: CMS, or SES_Signature."""
 
 
 class UsesQuery(Model):
@@ -108,6 +111,8 @@ class DigestToSign(Model):
     type: Name = ""
     place: Words = ""
     """On the page, in words for auditors."""
+    byte_range: Annotated[list[Annotated[int, Field(ge=0, le=10**10)]], Field(min_length=4, max_length=4)] | None = None
+    """What the digest is of; a seal of the form gm signs it as well."""
 
 
 class EvidenceModel(Model):

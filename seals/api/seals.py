@@ -1,5 +1,7 @@
 """Seals over HTTP: which there are for the caller, sealing and verifying documents, what a seal was used for."""
 
+import sqlalchemy as sa
+
 from core.api.operation import Operations
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -21,6 +23,7 @@ from seals.api.passwords import HEADERS
 from seals.batches.webhooks import public_key
 from seals.register.registered import RegisteredSeal, find
 from seals.register.uses import list_own_uses
+from seals.sealing import SealedDocument
 from seals.terms import SealingTerms
 from seals.verification.trust import load_trust
 from seals.verification.verification import verify_pdf
@@ -52,6 +55,7 @@ def show_seal(desk: Desk, name: str) -> SealMaterial:
         picture=seal.picture,
         width_mm=seal.width_mm,
         structure=seal.structure,
+        form=seal.form,
     )
 
 
@@ -70,10 +74,13 @@ def stamp(desk: Desk, name: str, file: Pdf, query: SealingTerms) -> Pdf:
     """Seal a document."""
     desk.require_use(Scope.DOCUMENTS, name)
     order = query.order(file.content, desk.password)
-    with use.stamp(
-        desk.context, desk.keys, desk.support, desk.people, name, order, actor=desk.caller.name
-    ).file as sealed:
-        sealed.seek(0)
+
+    def keep(connection: sa.Connection, sealed: SealedDocument) -> None:
+        desk.keep(connection, Pdf(sealed.read()))
+
+    parts = desk.context, desk.keys, desk.support, desk.people
+    sealed = use.stamp(*parts, name, order, actor=desk.caller.name, beside=keep)
+    with sealed.file:
         return Pdf(sealed.read())
 
 

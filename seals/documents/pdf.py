@@ -112,6 +112,8 @@ def _order(
             remedy=_("seal it with full opacity"),
         )
     reading.require_permission_to_seal(reader, certify=remarks.certify is not None)
+    if isinstance(place, InField) and not place.name:
+        place = InField(reading.waiting_field(reader))
     with closing(PdfPages(reader, password)) as pages:
         on_pages = marks(place, pages, seal.width_mm, height_mm)
     is_new, is_several = not isinstance(place, InField), len(on_pages) > 1

@@ -14,8 +14,9 @@ from seals.documents.pdf_made import Work, is_as_made
 from seals.levels import Level
 from seals.pades.values import PadesValue
 from seals.sealing import Seal, self_issued
-from seals.verification.report import Report, Verdict
-from seals.verification.verification import Trust, verify_pdf
+from seals.verification.report import Report, SignatureReport, Verdict
+from seals.verification.trust import Trust
+from seals.verification.verification import verify_pdf
 
 
 def require_level(work: Work, seal: Seal, level: Level, clock: Clock) -> None:
@@ -36,7 +37,7 @@ def _require_as_anybody(work: Work, seal: Seal, level: Level, evidence: Evidence
     made = next((signature for signature in report.signatures if signature.field == work.made.field), None)
     # In a document that holds evidence already, the level may be higher than was asked.
     reached = made is not None and made.level is not None and made.level >= level
-    if made is not None and reached and made.intact and made.verdict in _acceptable(level):
+    if made is not None and reached and made.intact and _without_maker(made) in _acceptable(level):
         return
     raise YinxinError(
         Kind.UNAVAILABLE,
@@ -45,6 +46,12 @@ def _require_as_anybody(work: Work, seal: Seal, level: Level, evidence: Evidence
         ),
         remedy=_("check the certificates, their revocation lists and the time-stamping authority; nothing was sealed"),
     )
+
+
+def _without_maker(made: SignatureReport) -> Verdict:
+    """Its verdict, but for whether the maker of the electronic seal is trusted: the level does not promise that."""
+    counted = [one.verdict for one in made.findings if one.code != "seal-maker-untrusted"]
+    return max([Verdict.VALID, *counted])
 
 
 def _acceptable(level: Level) -> set[Verdict]:

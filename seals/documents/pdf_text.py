@@ -13,7 +13,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.placement.placement import Box
 
-_PDFIUM = Lock()
+PDFIUM = Lock()
 """PDFium may not be used by two threads at once."""
 
 Character = tuple[str, Box, int]
@@ -48,12 +48,12 @@ class PdfText:
 
     def close(self) -> None:
         """Let go of the document."""
-        with _PDFIUM:
+        with PDFIUM:
             if self._document is not None:
                 self._document.close()
 
     def _characters(self, page: int) -> Iterator[Character]:
-        with _PDFIUM, _readable():
+        with PDFIUM, _readable():
             if self._document is None:
                 self._document = pypdfium2.PdfDocument(self._stream, self._password)
             leaf = self._document[page - 1]

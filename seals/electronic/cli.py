@@ -13,8 +13,7 @@ from core.i18n import _
 from seals.cli_options import FILE
 from seals.electronic.inspection import Inspection, inspect
 from seals.verification.facts import CertificateFacts
-from seals.verification.trust import load_trust
-from seals.verification.verification import Trust
+from seals.verification.trust import Trust, load_trust
 
 
 @click.command(

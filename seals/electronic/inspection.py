@@ -24,7 +24,7 @@ from seals.electronic.seal_check import names_certificate
 from seals.tokens import time_of
 from seals.verification.facts import CertificateFacts
 from seals.verification.report import Finding, Verdict, plain
-from seals.verification.verification import Trust
+from seals.verification.trust import Trust
 
 SCHEMA = "yinxin-seal-inspection/1"
 STANDARDS = {

@@ -11,7 +11,7 @@ from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
 from core.path import build_path
 from seals.verification.report import Finding, Verdict
-from seals.verification.verification import Trust
+from seals.verification.trust import Trust
 
 _SIGNING = {"digital_signature", "non_repudiation"}
 _ISSUING = {"key_cert_sign", "crl_sign"}
@@ -56,6 +56,20 @@ def _revocation(
             if entry["user_certificate"].native == certificate.serial_number and revoked_at <= made_at:
                 words = _("the maker's certificate was revoked on {date:%Y-%m-%d}, before the seal was made")
                 yield Finding("maker-revoked", words.format(date=revoked_at), Verdict.INVALID)
+
+
+def revocations(certificate: bytes, issuer: bytes, lists: Sequence[bytes]) -> tuple[bool, datetime | None]:
+    """Whether there is a list of the issuer about a certificate (both DER), and when it was revoked by that."""
+    serial = x509.Certificate.load(certificate).serial_number
+    parent = x509.Certificate.load(issuer)
+    about = [one for one in map(crl.CertificateList.load, lists) if _issued(parent, one)]
+    moments = [
+        entry["revocation_date"].native
+        for one in about
+        for entry in one["tbs_cert_list"]["revoked_certificates"] or ()
+        if entry["user_certificate"].native == serial
+    ]
+    return bool(about), min(moments, default=None)
 
 
 def _issued(issuer: x509.Certificate, revoked: crl.CertificateList) -> bool:

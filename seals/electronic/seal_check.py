@@ -25,18 +25,32 @@ class CheckedSeal:
     maker: bytes
     """The maker's certificate, DER."""
     maker_trusted: bool
-    """Whether it leads to a trust anchor as of the moment when the seal was made; revocation is not looked at."""
+    """Whether it leads to a trust anchor as of the moment when the seal was made."""
     created: datetime
     valid_from: datetime
     valid_until: datetime
     problems: Sequence[str] = ()
-    """`seal-forged`, `seal-not-the-signers`, `seal-not-valid`."""
+    """`seal-forged`, `seal-not-the-signers`, `seal-not-valid`, `seal-maker-not-valid`, `seal-maker-revoked`."""
+    is_visible: bool = True
+    picture_on_page: bool | None = None
+    """Whether the picture on the page is the one in the seal; None if that cannot be told."""
 
 
 def check_seal(
-    seal: Seal, signer: bytes, at: datetime | None, candidates: Sequence[bytes], anchors: Sequence[bytes]
+    seal: Seal,
+    signer: bytes,
+    at: datetime | None,
+    candidates: Sequence[bytes],
+    anchors: Sequence[bytes],
+    maker_revoked_at: datetime | None = None,
+    *,
+    is_visible: bool = True,
 ) -> CheckedSeal:
-    """Check a seal with which the holder of a certificate (DER) signed at that moment."""
+    """Check a seal with which the holder of a certificate (DER) signed at that moment.
+
+    The maker's certificate is judged as of the moment when it made the seal (GM/T 0031-2025): what became of it later
+    does not matter.
+    """
     info = seal.structure["seal_info"]
     about = info["property"]
     created, begin, end = (about[key].native for key in ("create_date", "valid_start", "valid_end"))
@@ -49,6 +63,11 @@ def check_seal(
         problems.append("seal-not-the-signers")
     if at is None or not begin <= at <= end:
         problems.append("seal-not-valid")
+    maker = x509.Certificate.load(seal.maker_certificate)
+    if not maker.not_valid_before <= created <= maker.not_valid_after:
+        problems.append("seal-maker-not-valid")
+    if maker_revoked_at is not None and maker_revoked_at <= created:
+        problems.append("seal-maker-revoked")
     return CheckedSeal(
         identifier=info["es_id"].native,
         name=about["name"].native,
@@ -59,6 +78,7 @@ def check_seal(
         valid_from=begin,
         valid_until=end,
         problems=problems,
+        is_visible=is_visible,
     )
 
 

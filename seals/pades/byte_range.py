@@ -2,16 +2,23 @@
 
 ISO 32000-2 12.8.1 lets the range be anything; forgeries live on that (overlaps, gaps, ranges that end early), so that
 only the one shape that sealing programs write is taken for good: from the first octet to the end of a revision, with a
-gap that is exactly the hexadecimal string of Contents.
+gap that is exactly the hexadecimal string of Contents, in the dictionary that the range stands in.
 """
 
 from typing import BinaryIO
 
 from core.i18n import _
 
+_LONGEST_DICTIONARY = 1 << 20
+"""Octets of a signature dictionary before its Contents."""
 
-def problem_of(byte_range: object, contents: bytes, stream: BinaryIO) -> str | None:
-    """What is wrong with the range, in words; None if nothing is. `contents` is the decoded string."""
+
+def problem_of(byte_range: object, contents: bytes, stream: BinaryIO, place: object) -> str | None:
+    """What is wrong with the range, in words; None if nothing is.
+
+    `contents` is the decoded string; `place`: where the signature dictionary's object begins, if it is not in an object
+    stream.
+    """
     if (
         not isinstance(byte_range, list)
         or len(byte_range) != 4
@@ -30,6 +37,14 @@ def problem_of(byte_range: object, contents: bytes, stream: BinaryIO) -> str | N
         left_out = bytes.fromhex(gap[1:-1].decode("ascii"))
     except ValueError:
         return _("its ByteRange leaves out something that is not the signature")
-    if left_out != contents:
+    if left_out != contents or not _is_within(stream, place, before):
         return _("its ByteRange leaves out another signature")
     return None
+
+
+def _is_within(stream: BinaryIO, place: object, before: int) -> bool:
+    """Whether the gap lies in the object that begins at that place, and not in a copy of it elsewhere."""
+    if not isinstance(place, int) or not 0 <= before - place <= _LONGEST_DICTIONARY:
+        return False
+    stream.seek(place)
+    return b"endobj" not in stream.read(before - place)

@@ -1,26 +1,33 @@
 """A document's signatures, one after the other: everything that can be found out about each, as plain records."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import BinaryIO
 
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from core.algorithms import Algorithm
 from core.asn1.ses import Seal
 from core.errors import YinxinError
 from seals.electronic.seal_check import CheckedSeal, check_seal
 from seals.pades import reading
-from seals.pades.assessment import Assessment, Judge, JudgedTimestamp, Outcome
+from seals.pades.assessment import Assessment, Judge, JudgedTimestamp
 from seals.pades.binding import bound_seal
 from seals.pades.boundary import translated_errors
-from seals.pades.evidence import covers, security_store
+from seals.pades.certificates import Outcome, Use
+from seals.pades.changes import Change, Changes, History
+from seals.pades.differences import field_pages
+from seals.pades.embedded import PrefixDigests
+from seals.pades.evidence import Knowledge, covers, security_store
 from seals.pades.gm import GM_SUB_FILTER
 from seals.pades.gm_reading import StoredGmSignature, read_gm_signature
-from seals.pades.gm_reading import judge as judge_gm
+from seals.pades.picture_check import shows_picture
 from seals.pades.reading import FilledField
-from seals.pades.signatures import CADES_SUB_FILTER, Changes, StoredSignature, changes_after, read_signature
+from seals.pades.signatures import CADES_SUB_FILTER, StoredSignature, read_signature
+
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,11 @@ class FieldFacts:
     signer_name: str | None
     reason: str | None
     location: str | None
+    revision: int = 0
+    """The first is 1."""
+    page: int | None = None
+    """Where it is seen; the first is 1."""
+    boxes: Sequence[Box] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +72,8 @@ class ExaminedSignature:
     facts: FieldFacts
     algorithm: Algorithm
     whole_file: bool
-    changes: Changes
+    changes: Changes | None
+    """None outside a PDF, where nothing can be added."""
     assessment: Assessment
     claimed_time: datetime | None
     names_its_certificate: bool
@@ -76,110 +89,143 @@ class ExaminedSignature:
 Examined = Unreadable | ExaminedTimestamp | ExaminedSignature
 
 
-def examine(stream: BinaryIO, judge: Judge, password: str | None = None) -> list[Examined]:
-    """Every signature in the order of signing; `YinxinError` if the document as a whole cannot be read."""
+@dataclass(frozen=True)
+class ExaminedDocument:
+    """A document as a whole."""
+
+    signatures: Sequence[Examined]
+    """In the order of signing."""
+    revisions: int
+
+
+def examine(stream: BinaryIO, judge: Judge, password: str | None = None) -> ExaminedDocument:
+    """Every signature of a document; `YinxinError` if the document as a whole cannot be read."""
     reader = reading.open_pdf(stream, password)
     with translated_errors():
-        fields = reading.filled_fields(reader)
-        unsigned = reading.empty_fields(reader)
-    return _Examination(reader, judge, fields, unsigned).all()
+        return _Examination(reader, judge).whole()
+
+
+Stored = StoredSignature | StoredGmSignature
 
 
 class _Examination:
-    def __init__(self, reader: PdfFileReader, judge: Judge, fields: list[FilledField], unsigned: set[str]) -> None:
+    def __init__(self, reader: PdfFileReader, judge: Judge) -> None:
         self._reader = reader
         self._judge = judge
-        self._fields = fields
-        self._signed = {filled.name for filled in fields}
-        self._unsigned = unsigned
-        self._archives: list[tuple[int, datetime]] = []
-        """The trusted document timestamps so far: revision and time."""
+        self._fields = reading.filled_fields(reader)
+        self._history = History(reader, self._fields, reading.empty_fields(reader))
+        self._archives: list[tuple[int, JudgedTimestamp]] = []
+        """The trusted document timestamps so far, with their revisions."""
+        self._past_stores: dict[int, Knowledge] = {}
 
-    def all(self) -> list[Examined]:
-        # From the newest to the oldest: a timestamp vouches for the time of the one before it.
-        return [self._one(filled) for filled in reversed(self._fields)][::-1]
+    def whole(self) -> ExaminedDocument:
+        # Read from the oldest to the newest, since what one covers begins with what the one before it covered.
+        digests = PrefixDigests(self._reader.stream)
+        stored = [(filled, _facts(filled, self._pages), self._read(filled, digests)) for filled in self._fields]
+        # Judged from the newest to the oldest: a timestamp vouches for the time of the one before it.
+        judged = [self._one(*one) for one in reversed(stored)]
+        return ExaminedDocument(judged[::-1], int(self._reader.xrefs.total_revisions))
 
-    def _one(self, filled: FilledField) -> Examined:
-        facts = _facts(filled)
+    @cached_property
+    def _pages(self) -> dict[str, int]:
+        return field_pages(self._reader)
+
+    @cached_property
+    def _store(self) -> Knowledge:
+        return security_store(self._reader)
+
+    def _past_store(self, revision: int) -> Knowledge:
+        if revision not in self._past_stores:
+            self._past_stores[revision] = security_store(self._reader.get_historical_resolver(revision))
+        return self._past_stores[revision]
+
+    def _read(self, filled: FilledField, digests: PrefixDigests) -> Stored | YinxinError:
         try:
             with translated_errors():
                 if filled.value.get("/SubFilter") == GM_SUB_FILTER:
-                    return self._gm_signature(filled, facts, read_gm_signature(self._reader, filled))
-                stored = read_signature(self._reader, filled)
-                if stored.is_timestamp:
+                    return read_gm_signature(self._reader, filled, digests)
+                return read_signature(self._reader, filled, digests, self._judge.given + self._store)
+        except YinxinError as error:
+            return error
+
+    def _one(self, filled: FilledField, facts: FieldFacts, stored: Stored | YinxinError) -> Examined:
+        try:
+            if isinstance(stored, YinxinError):
+                raise stored
+            with translated_errors():
+                if isinstance(stored, StoredSignature) and stored.is_timestamp:
                     return self._timestamp(filled, facts, stored)
                 return self._signature(filled, facts, stored)
         except YinxinError as error:
             return Unreadable(facts, error)
 
     def _timestamp(self, filled: FilledField, facts: FieldFacts, stored: StoredSignature) -> ExaminedTimestamp:
-        changes = changes_after(stored.embedded, self._signed, self._unsigned)
-        judged = self._judge.document_timestamp(
-            stored, security_store(self._reader), self._archived_at(filled.revision)
-        )
+        changes = self._history.after(stored.embedded)
+        archive = self._archive(filled.revision)
+        known = self._judge.given + self._store
+        judged = self._judge.timestamp(stored.document_token, known, archive.at if archive else self._judge.now)
+        judged = replace(judged, field=filled.name)
         if judged.outcome is Outcome.PASSED and changes.covers_revision:
-            self._archives.append((filled.revision, judged.at))
-        return ExaminedTimestamp(facts, stored.algorithm, stored.whole_file, changes, judged)
+            self._archives.append((filled.revision, judged))
+        return ExaminedTimestamp(facts, stored.algorithm, changes.level is Change.NONE, changes, judged)
 
-    def _signature(self, filled: FilledField, facts: FieldFacts, stored: StoredSignature) -> ExaminedSignature:
-        store = security_store(self._reader)
-        assessment = self._judge.signature(stored, store, self._archived_at(filled.revision))
-        return self._examined(
-            filled,
-            facts,
-            stored,
-            assessment,
-            filled.value.get("/SubFilter") == CADES_SUB_FILTER and stored.names_its_certificate,
-            bound_seal(filled.field, stored.embedded.signer_info),
-        )
-
-    def _gm_signature(self, filled: FilledField, facts: FieldFacts, stored: StoredGmSignature) -> ExaminedSignature:
-        store = security_store(self._reader)
-        assessment = judge_gm(self._judge, stored, store, self._archived_at(filled.revision))
-        return self._examined(filled, facts, stored, assessment, True, stored.signature.seal)
+    def _signature(self, filled: FilledField, facts: FieldFacts, stored: Stored) -> ExaminedSignature:
+        assessment = self._judge.signature(stored, self._store, self._archive(filled.revision))
+        seal: Seal | None
+        if isinstance(stored, StoredGmSignature):
+            names_its_certificate, seal = True, stored.signature.seal
+        else:
+            names_its_certificate = stored.sub_filter == CADES_SUB_FILTER and stored.message.names_its_certificate
+            seal = bound_seal(filled.field, stored.message.signer_info)
+        return self._examined(filled, facts, stored, assessment, names_its_certificate, seal)
 
     def _examined(
         self,
         filled: FilledField,
         facts: FieldFacts,
-        stored: StoredSignature | StoredGmSignature,
+        stored: Stored,
         assessment: Assessment,
         names_its_certificate: bool,
         seal: Seal | None,
     ) -> ExaminedSignature:
-        changes = changes_after(stored.embedded, self._signed, self._unsigned)
-        store = security_store(self._reader)
         certificates = [assessment.signer, *assessment.chain[:-1]]
         complete = bool(assessment.chain)
         if assessment.timestamp:
             certificates += [assessment.timestamp.authority, *assessment.timestamp.chain[:-1]]
             complete = complete and bool(assessment.timestamp.chain)
-        archives = [revision for revision, _at in self._archives if revision > filled.revision]
+        archives = [revision for revision, _judged in self._archives if revision > filled.revision]
         at = assessment.proven_time or stored.claimed_time
-        known = (self._judge.given + store).certificates
+        changes = self._history.after(stored.embedded)
         return ExaminedSignature(
             facts,
             stored.algorithm,
-            stored.embedded.coverage is SignatureCoverageLevel.ENTIRE_FILE,
+            changes.level is Change.NONE,
             changes,
             assessment,
             stored.claimed_time,
             names_its_certificate,
-            has_evidence=complete and covers(store, certificates),
-            archived=complete
-            and any(
-                covers(security_store(self._reader.get_historical_resolver(revision)), certificates)
-                for revision in archives
-            ),
-            seal=check_seal(seal, assessment.signer, at, known, self._judge.anchors) if seal else None,
+            has_evidence=complete and covers(self._store, certificates),
+            archived=complete and any(covers(self._past_store(revision), certificates) for revision in archives),
+            seal=self._checked(seal, filled, stored, at) if seal else None,
         )
 
-    def _archived_at(self, revision: int) -> datetime | None:
-        """The time of the oldest trusted document timestamp over this revision."""
-        return min((at for archive, at in self._archives if archive > revision), default=None)
+    def _checked(self, seal: Seal, filled: FilledField, stored: Stored, at: datetime | None) -> CheckedSeal:
+        known = self._judge.given + self._store + stored.carried
+        made = seal.structure["seal_info"]["property"]["create_date"].native
+        maker = self._judge.certificates.judge(seal.maker_certificate, known, made, Use.SIGNING)
+        checked = check_seal(seal, stored.signer, at, known.certificates, self._judge.anchors, maker.revoked_at)
+        visible = bool(filled.boxes)
+        return replace(
+            checked, is_visible=visible, picture_on_page=shows_picture(filled.widgets[0], seal) if visible else None
+        )
+
+    def _archive(self, revision: int) -> JudgedTimestamp | None:
+        """The oldest trusted document timestamp over this revision."""
+        later = [judged for archive, judged in self._archives if archive > revision]
+        return min(later, key=lambda judged: judged.at, default=None)
 
 
-def _facts(filled: FilledField) -> FieldFacts:
+def _facts(filled: FilledField, pages: dict[str, int]) -> FieldFacts:
     def text(key: str) -> str | None:
         try:
             value = reading.entry(filled.value, key, None)
@@ -188,5 +234,12 @@ def _facts(filled: FilledField) -> FieldFacts:
         return str(value) if isinstance(value, str) else None
 
     return FieldFacts(
-        filled.name, (text("/SubFilter") or "").removeprefix("/"), text("/Name"), text("/Reason"), text("/Location")
+        filled.name,
+        (text("/SubFilter") or "").removeprefix("/"),
+        text("/Name"),
+        text("/Reason"),
+        text("/Location"),
+        filled.revision + 1,
+        pages.get(filled.name),
+        filled.boxes,
     )

@@ -68,8 +68,7 @@ class GmValue:
 
     def complete(self, dictionary: generic.DictionaryObject) -> None:
         """As of `values.SignatureValue`."""
-        dictionary[pdf_name("/Filter")] = pdf_name(GM_FILTER)
-        dictionary[pdf_name("/SubFilter")] = pdf_name(GM_SUB_FILTER)
+        name_form(dictionary)
 
     def over(self, digest: bytes, byte_range: ByteRange) -> bytes:
         """As of `values.SignatureValue`."""
@@ -81,6 +80,12 @@ class GmValue:
     def _assembled(self, to_sign: bytes, signature: bytes, token: bytes | None) -> bytes:
         identifier = algos.SignedDigestAlgorithm.load(self._seal.signer.algorithm.identifier)
         return assemble_signature(to_sign, self._seal.certificate, identifier["algorithm"].dotted, signature, token)
+
+
+def name_form(dictionary: generic.DictionaryObject) -> None:
+    """Say in the signature dictionary what its value is."""
+    dictionary[pdf_name("/Filter")] = pdf_name(GM_FILTER)
+    dictionary[pdf_name("/SubFilter")] = pdf_name(GM_SUB_FILTER)
 
 
 def property_info(byte_range: ByteRange) -> str:

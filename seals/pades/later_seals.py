@@ -7,8 +7,18 @@ seen on several pages, and DocMDP 2 permits signing (ISO 32000-2 12.8.2.2).
 from collections.abc import Iterable, Iterator
 
 from pyhanko.pdf_utils import generic
-from pyhanko.sign.diff_analysis import DEFAULT_DIFF_POLICY, ModificationLevel, StandardDiffPolicy
-from pyhanko.sign.diff_analysis.form_rules_api import FieldComparisonContext, FormUpdate, FormUpdatingRule
+from pyhanko.sign.diff_analysis import (
+    DEFAULT_DIFF_POLICY,
+    ModificationLevel,
+    StandardDiffPolicy,
+    SuspiciousModification,
+)
+from pyhanko.sign.diff_analysis.form_rules_api import (
+    FieldComparisonContext,
+    FieldComparisonSpec,
+    FormUpdate,
+    FormUpdatingRule,
+)
 from pyhanko.sign.diff_analysis.rules.form_field_rules import (
     GenericFieldModificationRule,
     SigFieldCreationRule,
@@ -22,6 +32,8 @@ from pyhanko.sign.fields import enumerate_sig_fields
 from seals.pades.reading import entry
 
 MARK = "/Stamp"
+_WRITTEN = ("/Tx", "/Ch")
+"""Fields whose look shows their value; buttons choose among looks instead (ISO 32000-2 12.7.5)."""
 _Update = tuple[ModificationLevel, FormUpdate]
 
 
@@ -53,6 +65,40 @@ class LaterSeals(SigFieldCreationRule):
                     yield ModificationLevel.ANNOTATIONS, FormUpdate(part, field_name=name, valid_when_locked=True)
 
 
+class FilledIn(GenericFieldModificationRule):
+    """Values of form fields, and their looks; but no look that changes by itself, for it can show anything."""
+
+    def check_form_field(
+        self, fq_name: str, spec: FieldComparisonSpec, context: FieldComparisonContext
+    ) -> Iterable[_Update]:
+        """The updates that are cleared."""
+        old, new = spec.old_field, spec.new_field
+        if spec.field_type in _WRITTEN and old is not None and new is not None:
+            same_value = entry(old, "/V", None) == entry(new, "/V", None)
+            if same_value and any(_redrawn(one, other, context) for one, other in _shown(old, new)):
+                raise SuspiciousModification(f"The look of form field {fq_name} was changed, but not its value.")
+        yield from super().check_form_field(fq_name, spec, context)
+
+
+def _shown(
+    old: generic.DictionaryObject, new: generic.DictionaryObject
+) -> Iterator[tuple[generic.DictionaryObject, generic.DictionaryObject]]:
+    """The annotations of a field, before and after."""
+    yield old, new
+    for one, other in zip(entry(old, "/Kids", ()), entry(new, "/Kids", ()), strict=False):
+        yield one.get_object(), other.get_object()
+
+
+def _redrawn(old: generic.DictionaryObject, new: generic.DictionaryObject, context: FieldComparisonContext) -> bool:
+    looks = new.raw_get("/AP") if "/AP" in new else None
+    if looks is None:
+        return False
+    since = context.old.revision
+    parts = context.new.collect_dependencies(looks)
+    last_change = context.new.reader.xrefs.get_last_change
+    return ("/AP" not in old or old.raw_get("/AP") != looks) or any(last_change(part) > since for part in parts)
+
+
 def _widgets(context: FieldComparisonContext) -> Iterator[tuple[generic.Reference, str]]:
     """The annotations of new signature fields."""
     for name, field in context.field_specs.items():
@@ -76,7 +122,7 @@ def _sealed_revisions(context: FieldComparisonContext) -> dict[int, str]:
 def _marks(context: FieldComparisonContext, sealed: dict[int, str]) -> Iterator[tuple[generic.Reference, str]]:
     """New stamp annotations that were last written together with the value of a signature field."""
     xrefs = context.new.reader.xrefs
-    for page in _pages(context.new.root["/Pages"]) if sealed else ():
+    for page in pages_of(context.new.root["/Pages"]) if sealed else ():
         for annotation in entry(page, "/Annots", ()):
             if not isinstance(annotation, generic.IndirectObject):
                 continue
@@ -85,17 +131,18 @@ def _marks(context: FieldComparisonContext, sealed: dict[int, str]) -> Iterator[
                 yield annotation.reference, sealed[revision]
 
 
-def _pages(node: generic.DictionaryObject, deepest: int = 64) -> Iterator[generic.DictionaryObject]:
+def pages_of(node: generic.DictionaryObject, deepest: int = 64) -> Iterator[generic.DictionaryObject]:
+    """The pages below a node of the page tree."""
     for reference in node["/Kids"]:
         kid = reference.get_object()
         if "/Kids" not in kid:
             yield kid
         elif deepest:
-            yield from _pages(kid, deepest - 1)
+            yield from pages_of(kid, deepest - 1)
 
 
 POLICY = StandardDiffPolicy(
     global_rules=DEFAULT_DIFF_POLICY.global_rules,
-    form_rule=FormUpdatingRule([LaterSeals(), SigFieldModificationRule(), GenericFieldModificationRule()]),
+    form_rule=FormUpdatingRule([LaterSeals(), SigFieldModificationRule(), FilledIn()]),
 )
 """Marks are changes of the level of annotations, so that only DocMDP 3 or no certification permits them."""

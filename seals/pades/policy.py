@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from asn1crypto import algos, keys
+from asn1crypto import algos, keys, x509
 from pyhanko.sign.validation.utils import CMSAlgorithmUsagePolicy
 from pyhanko_certvalidator.policy_decl import AlgorithmUsageConstraint
 
-from core.algorithms import DIGESTS, SHA1, Family
+from core.algorithms import DIGESTS, SHA1, Algorithm, Family
 from core.asn1.registrations import SM2_CURVE
 from seals.pades.validator import known_algorithm
 
@@ -35,7 +35,7 @@ class AllowedAlgorithms(CMSAlgorithmUsagePolicy):
         algorithm = known_algorithm(algo, None) or known_algorithm(algo, "sha256")
         if algorithm is None or algorithm.digest.name not in _DIGESTS:
             return _refused(f"signature algorithm {algo['algorithm'].dotted}")
-        if public_key is not None and not _fits(public_key, algorithm.family):
+        if public_key is not None and not fits(public_key, algorithm.family):
             return _refused(f"{algorithm.name} with this kind or size of key")
         return _ALLOWED
 
@@ -50,7 +50,13 @@ class AllowedAlgorithms(CMSAlgorithmUsagePolicy):
         return _ALLOWED if known_algorithm(signature_algo, digest) else _refused(f"{digest} beside this signature")
 
 
-def _fits(key: keys.PublicKeyInfo, family: Family) -> bool:
+def is_strong(certificate: bytes, algorithm: Algorithm) -> bool:
+    """Whether a signature with this algorithm and the key of the certificate (DER) may vouch for anything."""
+    return algorithm.digest.name in _DIGESTS and fits(x509.Certificate.load(certificate).public_key, algorithm.family)
+
+
+def fits(key: keys.PublicKeyInfo, family: Family) -> bool:
+    """Whether the key is of the family, and long enough."""
     if family in (Family.RSA, Family.RSA_PSS):
         return key.algorithm in ("rsa", "rsassa_pss") and key.bit_size >= SMALLEST_RSA_KEY
     if key.algorithm != "ec" or key["algorithm"]["parameters"].name != "named":

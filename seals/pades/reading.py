@@ -15,6 +15,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.pades import encryption, hybrid
 from seals.pades.boundary import translated_errors
+from seals.pades.quick_reading import remember_references
 from seals.placement.placement import PageGeometry
 
 _DEEPEST_PAGE_TREE = 64
@@ -31,6 +32,7 @@ def open_pdf(stream: BinaryIO, password: str | None = None) -> PdfFileReader:
     stream.seek(0)
     with translated_errors():
         reader = PdfFileReader(stream)
+        remember_references(reader.xrefs)
         encryption.unlock(reader, password)
         if reader.xrefs.hybrid_xrefs_present:
             if not hybrid.is_unambiguous(reader.xrefs):
@@ -52,9 +54,31 @@ class FilledField:
 
     name: str
     field: generic.DictionaryObject
+    """As it was in that revision: what became of it later is not the signer's."""
     value: generic.DictionaryObject
+    reference: generic.Reference
+    """Of the value."""
     revision: int
     """In which revision of the file the value was last written; the first is 0."""
+
+    @property
+    def widgets(self) -> list[generic.DictionaryObject]:
+        """The annotations that show it."""
+        kids = entry(self.field, "/Kids", None)
+        return [self.field] if kids is None else [kid.get_object() for kid in kids]
+
+    @property
+    def boxes(self) -> list[tuple[float, float, float, float]]:
+        """Left, bottom, right and top of the annotations that are seen."""
+        found = []
+        for widget in self.widgets:
+            try:
+                left, bottom, right, top = rectangle(entry(widget, "/Rect", None))
+            except (YinxinError, TypeError, ValueError):
+                continue
+            if right > left and top > bottom:
+                found.append((left, bottom, right, top))
+        return found
 
 
 def filled_fields(reader: PdfFileReader) -> list[FilledField]:
@@ -68,7 +92,9 @@ def filled_fields(reader: PdfFileReader) -> list[FilledField]:
         ):
             raise YinxinError(Kind.INVALID, _("signature field {name} has no signature dictionary").format(name=name))
         revision = reader.xrefs.get_last_change(value.reference)
-        fields.append(FilledField(name, field, value.get_object(), revision))
+        if revision < reader.xrefs.total_revisions - 1:
+            field = reader.get_historical_resolver(revision).get_object(reference.reference)
+        fields.append(FilledField(name, field, value.get_object(), value.reference, revision))
     return sorted(fields, key=lambda field: field.revision)
 
 
@@ -116,6 +142,19 @@ def _permissions(fields: list[FilledField]) -> Iterator[tuple[str, int]]:
         locked = entry(entry(filled.field, "/Lock", {}), "/P", None)
         if isinstance(locked, int):
             yield filled.name, int(locked)
+
+
+def waiting_field(reader: PdfFileReader) -> str:
+    """The name of the only empty signature field; `YinxinError` (invalid) if there is none, or more than one."""
+    names = sorted(empty_fields(reader))
+    if len(names) == 1:
+        return names[0]
+    ways = _("say it: --at X,Y, --keyword TEXT, --field NAME or --straddle EDGE")
+    if not names:
+        what = _("nobody said where the seal goes, and the document has no empty signature field that waits for it")
+        raise YinxinError(Kind.INVALID, what, remedy=ways)
+    what = _("nobody said where the seal goes, and several signature fields wait for one: {names}")
+    raise YinxinError(Kind.INVALID, what.format(names=", ".join(names)), remedy=ways)
 
 
 def empty_field(reader: PdfFileReader, name: str) -> generic.DictionaryObject:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pyhanko.pdf_utils import generic
 from pyhanko.sign.fields import SigSeedSubFilter
 
+from seals.forms import Form
+from seals.pades.gm import GmValue, name_form
 from seals.pades.signer import CmsSigner
 from seals.pades.values import ByteRange, even
 from seals.sealing import Seal
@@ -16,14 +18,15 @@ _TIMESTAMP_OCTETS = 12 * 1024
 class RemoteValue:
     """Has the digest signed by a service, which timestamps as well if that was asked of it."""
 
-    sub_filter = SigSeedSubFilter.PADES
-
-    def __init__(self, seal: Seal, sign: Callable[[bytes], bytes], *, is_timestamped: bool) -> None:
+    def __init__(self, seal: Seal, sign: Callable[[bytes, ByteRange], bytes], *, is_timestamped: bool) -> None:
+        self._is_gm = seal.form is Form.GM
+        self.sub_filter = GmValue.sub_filter if self._is_gm else SigSeedSubFilter.PADES
         self.digest = seal.signer.algorithm.digest
         self.signer = CmsSigner(seal.signer, seal.certificate, seal.chain)
-        self.bound = seal.structure
+        self.bound = None if self._is_gm else seal.structure
         self._sign = sign
         certificates = sum(map(len, (seal.certificate, *seal.chain)))
+        certificates += len(seal.structure or b"") if self._is_gm else 0
         # The space is part of what is signed, so that it is measured before the service is asked.
         self._octets = _SIGNATURE_OCTETS + certificates + (_TIMESTAMP_OCTETS if is_timestamped else 0)
 
@@ -33,8 +36,9 @@ class RemoteValue:
 
     def complete(self, dictionary: generic.DictionaryObject) -> None:
         """As of `values.SignatureValue`."""
-        return
+        if self._is_gm:
+            name_form(dictionary)
 
     def over(self, digest: bytes, byte_range: ByteRange) -> bytes:
         """As of `values.SignatureValue`."""
-        return self._sign(digest)
+        return self._sign(digest, byte_range)

@@ -73,7 +73,8 @@ class AtKeyword:
 class InField:
     """In the rectangle of an empty signature field of the document, which is filled: in natural size, or smaller."""
 
-    name: str
+    name: str = ""
+    """Empty: the only one that there is."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The four ways of asking for a place, from what people type: exactly one of them."""
+"""The four ways of asking for a place, from what people type: one of them at most."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -34,11 +34,22 @@ def asked_place(
     position: float | None = None,
     group: int = MOST_PAGES_STRADDLED,
 ) -> Place:
-    """The place. `at` and `offset` are two numbers, in millimetres; `pages` as `Pages` has them.
+    """The place; where nothing is asked, the only empty signature field of the document.
 
+    `at` and `offset` are two numbers, in millimetres; `pages` as `Pages` has them.
     `YinxinError` (invalid) says what is missing, too much, or not understood.
     """
-    if sum(way is not None for way in (at, keyword, field, straddle)) != 1:
+    ways = [way for way in (at, keyword, field, straddle) if way is not None]
+    if not ways:
+        if pages is not None:
+            raise YinxinError(
+                Kind.INVALID,
+                _("the page is given, but not where on it"),
+                subject=pages,
+                remedy=_("say it: --at X,Y, --keyword TEXT, --field NAME or --straddle EDGE"),
+            )
+        return InField()
+    if len(ways) > 1:
         raise YinxinError(
             Kind.INVALID,
             _("a seal is placed in one way: by coordinates, keyword, signature field, or straddling the pages"),

@@ -134,7 +134,8 @@ def find_permission(
     table = records.use_permissions
     query = (
         sa.select(table)
-        .where(table.c.seal_id == seal.id, table.c.document_sha256 == document_sha256, table.c.use_id.is_(None))
+        .where(table.c.seal_id == seal.id, table.c.document_sha256 == document_sha256)
+        .where(table.c.use_id.is_(None), table.c.withdrawal.is_(None))
         .order_by(table.c.id)
     )
     refusal = RefusedError(

@@ -8,7 +8,7 @@ from core.statements import OperatorsWords
 
 
 class Act(StrEnum):
-    """What can be stated about a seal, or about one use of it."""
+    """What can be stated about a seal, about one use of it, or about a system that uses seals."""
 
     APPLY = "apply"
     CHANGE = "change"
@@ -21,13 +21,18 @@ class Act(StrEnum):
     HAND_IN = "hand-in"
     DESTROY = "destroy"
     ALLOW_USE = "allow-use"
+    WITHDRAW_USE = "withdraw-use"
+    ADMIT_SYSTEM = "admit-system"
+    ROTATE_KEY = "rotate-key"
+    WITHDRAW_SYSTEM = "withdraw-system"
 
 
 class Statement(OperatorsWords):
     """What is signed.
 
     The subject is `seal:NAME`, and the digest that of the canonical application for the version that is meant; of the
-    act allow-use the subject is `use:NUMBER` and the digest that of the canonical permission.
+    acts about a use the subject is `use:NUMBER` and the digest that of the canonical permission, and of those about a
+    calling system `system:NAME` and what is granted.
     """
 
     act: Act

@@ -21,7 +21,7 @@ from seals.register.life import History, State, altered
 from seals.register.orders import check_application
 from seals.register.statements import Act, SignedStatement, verify_statement
 
-ELSEWHERE = frozenset({Act.APPLY, Act.CHANGE, Act.MAKE, Act.ALLOW_USE})
+ELSEWHERE = frozenset({Act.APPLY, Act.CHANGE, Act.MAKE, Act.ALLOW_USE, Act.WITHDRAW_USE})
 """Acts that need more than the statement."""
 
 

@@ -1,27 +1,31 @@
 """What the facts about a signature mean: findings in words, the level reached, the verdict. No cryptography here."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from core.errors import Kind
 from core.i18n import _
 from seals.electronic.seal_check import CheckedSeal
 from seals.levels import Level
-from seals.pades.assessment import Assessment, JudgedTimestamp, Outcome
+from seals.pades.assessment import Assessment, JudgedTimestamp
+from seals.pades.certificates import Outcome
+from seals.pades.changes import Change, Changes
 from seals.pades.examination import Examined, ExaminedSignature, ExaminedTimestamp, FieldFacts, Unreadable
-from seals.pades.signatures import Change, Changes
-from seals.verification.facts import CertificateFacts, ChangeFacts, Claims, ElectronicSealFacts, TimestampFacts
+from seals.verification import checks
+from seals.verification.change_words import change_facts
+from seals.verification.facts import CertificateFacts, ChangeFacts, Claims, ElectronicSealFacts, Place, TimestampFacts
 from seals.verification.report import Finding, SignatureReport, Verdict
 
 
-def report_of(examined: Examined) -> SignatureReport:
-    """The report on one signature."""
+def report_of(examined: Examined, now: datetime) -> SignatureReport:
+    """The report on one signature, judged as of that moment."""
     match examined:
         case Unreadable():
             return _unreadable(examined)
         case ExaminedTimestamp():
             return _document_timestamp(examined)
         case ExaminedSignature():
-            return _seal(examined)
+            return _seal(examined, now)
 
 
 def _unreadable(examined: Unreadable) -> SignatureReport:
@@ -32,20 +36,30 @@ def _unreadable(examined: Unreadable) -> SignatureReport:
         Verdict.INDETERMINATE if unsupported else Verdict.INVALID,
     )
     facts = examined.facts
-    return SignatureReport(facts.name, "seal", finding.verdict, [finding], facts.sub_filter, claims=_claims(facts))
+    return SignatureReport(
+        facts.name,
+        "seal",
+        finding.verdict,
+        [finding],
+        facts.sub_filter,
+        claims=_claims(facts),
+        revision=facts.revision,
+        places=_places(facts),
+    )
 
 
 def _document_timestamp(examined: ExaminedTimestamp) -> SignatureReport:
     stamp = examined.timestamp
-    findings = [*_about_changes(examined.changes)]
+    changes = change_facts(examined.changes)
+    findings = [*_about_changes(examined.changes, changes)]
     if not stamp.intact:
         findings.append(
             Finding("timestamp-wrong", _("the document timestamp is not over this document"), Verdict.INVALID)
         )
     elif stamp.outcome is not Outcome.PASSED:
-        findings.append(_timestamp_not_trusted(stamp))
+        findings.append(timestamp_not_trusted(stamp))
     if stamp.old_status:
-        findings.append(_old_status())
+        findings.append(old_status())
     return SignatureReport(
         examined.facts.name,
         "document-timestamp",
@@ -54,21 +68,27 @@ def _document_timestamp(examined: ExaminedTimestamp) -> SignatureReport:
         examined.facts.sub_filter,
         intact=stamp.intact,
         whole_document=examined.whole_file,
-        changes=_change_facts(examined.changes),
+        changes=changes,
         algorithm=examined.algorithm.name,
-        signer=CertificateFacts.of(stamp.authority),
+        signer=CertificateFacts.of(stamp.authority) if stamp.authority else None,
         chain=_subjects(stamp.chain),
         anchor=_anchor(stamp.chain),
+        issuers=_issuers(stamp.chain),
         proven_time=stamp.at if stamp.outcome is Outcome.PASSED else None,
-        timestamps=[_timestamp_facts("document", stamp)],
+        timestamps=[timestamp_facts(stamp)],
+        proven_by=timestamp_facts(stamp) if stamp.outcome is Outcome.PASSED else None,
+        checks=checks.of_timestamp(examined, changes),
+        revision=examined.facts.revision,
+        places=_places(examined.facts),
     )
 
 
-def _seal(examined: ExaminedSignature) -> SignatureReport:
+def _seal(examined: ExaminedSignature, now: datetime) -> SignatureReport:
     assessment = examined.assessment
+    changes = change_facts(examined.changes) if examined.changes else None
     # Where the signed octets themselves are others, what was added to them does not matter any more.
-    changes = _about_changes(examined.changes) if assessment.intact else ()
-    findings = [*changes, *_about_signature(examined)]
+    of_changes = _about_changes(examined.changes, changes) if assessment.intact and examined.changes and changes else ()
+    findings = [*of_changes, *_about_signature(examined)]
     stamp = assessment.timestamp
     return SignatureReport(
         examined.facts.name,
@@ -78,18 +98,23 @@ def _seal(examined: ExaminedSignature) -> SignatureReport:
         examined.facts.sub_filter,
         intact=assessment.intact,
         whole_document=examined.whole_file,
-        changes=_change_facts(examined.changes),
+        changes=changes,
         algorithm=examined.algorithm.name,
         level=_level(examined),
-        signer=CertificateFacts.of(assessment.signer),
+        signer=CertificateFacts.of(assessment.signer) if assessment.signer else None,
         chain=_subjects(assessment.chain),
         anchor=_anchor(assessment.chain),
+        issuers=_issuers(assessment.chain),
         claimed_time=examined.claimed_time,
         proven_time=assessment.proven_time,
         revoked_at=assessment.revoked_at,
-        timestamps=[_timestamp_facts("signature", stamp)] if stamp else [],
+        timestamps=[timestamp_facts(stamp)] if stamp else [],
         claims=_claims(examined.facts),
         electronic_seal=_electronic_seal(examined.seal) if examined.seal else None,
+        proven_by=timestamp_facts(assessment.proof) if assessment.proof else None,
+        checks=checks.of_signature(examined, changes, now),
+        revision=examined.facts.revision,
+        places=_places(examined.facts),
     )
 
 
@@ -103,6 +128,7 @@ def _electronic_seal(seal: CheckedSeal) -> ElectronicSealFacts:
         seal.created,
         seal.valid_from,
         seal.valid_until,
+        seal.picture_on_page,
     )
 
 
@@ -118,12 +144,16 @@ def _level(examined: ExaminedSignature) -> Level | None:
     return Level.B_LTA if examined.archived else Level.B_LT
 
 
-def _about_changes(changes: Changes) -> Iterator[Finding]:
-    text = _change_facts(changes).text
+def _about_changes(changes: Changes, facts: ChangeFacts) -> Iterator[Finding]:
     if changes.level is Change.SUSPICIOUS:
-        yield Finding("changed-after-sealing", text, Verdict.INVALID)
+        yield Finding("changed-after-sealing", facts.text, Verdict.INVALID)
     elif changes.rule == "form-filling":
-        yield Finding(changes.rule, text, Verdict.REMARKS)
+        yield Finding(changes.rule, facts.text, Verdict.REMARKS)
+    if changes.covering:
+        text = _("a later signature is larger than a seal and may cover what is below it: {names}").format(
+            names=", ".join(changes.covering)
+        )
+        yield Finding("covered-later", text, Verdict.REMARKS)
 
 
 def _about_signature(examined: ExaminedSignature) -> Iterator[Finding]:
@@ -132,9 +162,9 @@ def _about_signature(examined: ExaminedSignature) -> Iterator[Finding]:
     if stamp and not stamp.intact:
         yield Finding("timestamp-wrong", _("the time stamp is not over this signature"), Verdict.INVALID)
     elif stamp and stamp.outcome is not Outcome.PASSED:
-        yield _timestamp_not_trusted(stamp)
+        yield timestamp_not_trusted(stamp)
     elif stamp and stamp.old_status:
-        yield _old_status()
+        yield old_status()
     if examined.seal and assessment.intact:
         yield from _about_seal(examined.seal)
     if assessment.outcome is Outcome.PASSED:
@@ -149,9 +179,20 @@ def _about_seal(seal: CheckedSeal) -> Iterator[Finding]:
         "seal-forged": _("the electronic seal was not made by the seal maker that it names"),
         "seal-not-the-signers": _("the electronic seal may not be used with the signer's certificate"),
         "seal-not-valid": _("the electronic seal was not valid when it was used"),
+        "seal-maker-not-valid": _("the seal maker's certificate was not valid when the seal was made"),
+        "seal-maker-revoked": _("the seal maker's certificate was revoked before the seal was made"),
     }
     for problem in seal.problems:
         yield Finding(problem, texts[problem], Verdict.INVALID)
+    if not seal.maker_trusted and not seal.problems:
+        text = _("the seal maker's certificate does not lead to a trusted authority")
+        yield Finding("seal-maker-untrusted", text, Verdict.INDETERMINATE)
+    if seal.picture_on_page is False:
+        text = _("the picture on the page is not the one in the electronic seal")
+        yield Finding("seal-picture-other", text, Verdict.INVALID)
+    elif seal.picture_on_page is None and seal.is_visible:
+        text = _("whether the picture on the page is the one in the seal cannot be told")
+        yield Finding("seal-picture-unknown", text, Verdict.REMARKS)
 
 
 def _failure(examined: ExaminedSignature) -> Finding:
@@ -164,6 +205,11 @@ def _failure(examined: ExaminedSignature) -> Finding:
             "signature-wrong",
             _("the signature was not made with the key in its certificate"),
             Verdict.INVALID,
+        ),
+        "SIGNED_DATA_NOT_FOUND": (
+            "content-missing",
+            _("what it signs is another file; name that with --content"),
+            Verdict.INDETERMINATE,
         ),
         "FORMAT_FAILURE": ("malformed-signature", _("the signature is malformed"), Verdict.INVALID),
         "NOT_YET_VALID": (
@@ -238,10 +284,11 @@ def _revoked(examined: ExaminedSignature) -> Finding:
 
 
 def _moment(assessment: Assessment) -> str:
-    return assessment.revoked_at.astimezone().isoformat(sep=" ", timespec="seconds") if assessment.revoked_at else "-"
+    return checks.moment_words(assessment.revoked_at) if assessment.revoked_at else "-"
 
 
-def _timestamp_not_trusted(stamp: JudgedTimestamp) -> Finding:
+def timestamp_not_trusted(stamp: JudgedTimestamp) -> Finding:
+    """Why a sound time stamp does not count."""
     if stamp.indication == "TIMESTAMP_ORDER_FAILURE":
         return Finding("timestamp-order", _("the time stamp is of a time yet to come"), Verdict.INVALID)
     if "REVOKED" in stamp.indication:
@@ -252,7 +299,8 @@ def _timestamp_not_trusted(stamp: JudgedTimestamp) -> Finding:
     return Finding("timestamp-not-trusted", text, verdict)
 
 
-def _old_status() -> Finding:
+def old_status() -> Finding:
+    """That the authority's good standing is known only as of the token's own time."""
     return Finding(
         "old-status",
         _("whether the time-stamping authority was revoked later is not known; a current revocation list would tell"),
@@ -260,25 +308,15 @@ def _old_status() -> Finding:
     )
 
 
-def _change_facts(changes: Changes) -> ChangeFacts:
-    text = {
-        "whole-file": _("nothing was added after it"),
-        "nothing-visible": _("only what nobody sees was added after it"),
-        "validation-material": _("only validation material and timestamps were added after it"),
-        "later-signatures": _("only further seals were added after it"),
-        "form-filling": _("form fields were filled in after it: {detail}").format(detail=changes.detail),
-        "coverage": _("it does not cover the document from the beginning to the end of a revision"),
-        "appended-data": _("data was appended to the file after it"),
-        "unsigned-field": _("an empty signature field was added after it: {detail}").format(detail=changes.detail),
-        "permissions": _("the document was changed after it in a way that it does not permit"),
-        "content": _("the document was changed after it"),
-    }[changes.rule]
-    return ChangeFacts(changes.level.value, changes.rule, text)
-
-
-def _timestamp_facts(kind: str, stamp: JudgedTimestamp) -> TimestampFacts:
+def timestamp_facts(stamp: JudgedTimestamp) -> TimestampFacts:
+    """What is told of a time stamp."""
     authority = CertificateFacts.of(stamp.authority) if stamp.authority else None
-    return TimestampFacts(kind, stamp.at, authority, stamp.outcome is Outcome.PASSED)
+    kind = "signature" if stamp.field is None else "document"
+    return TimestampFacts(kind, stamp.at, authority, stamp.outcome is Outcome.PASSED, stamp.field)
+
+
+def _places(facts: FieldFacts) -> list[Place]:
+    return [Place(facts.page, box) for box in facts.boxes] if facts.page else []
 
 
 def _claims(facts: FieldFacts) -> Claims:
@@ -287,6 +325,10 @@ def _claims(facts: FieldFacts) -> Claims:
 
 def _subjects(chain: tuple[bytes, ...]) -> list[str]:
     return [CertificateFacts.of(certificate).subject for certificate in chain]
+
+
+def _issuers(chain: tuple[bytes, ...]) -> list[CertificateFacts]:
+    return [CertificateFacts.of(certificate) for certificate in chain]
 
 
 def _anchor(chain: tuple[bytes, ...]) -> str | None:

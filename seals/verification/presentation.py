@@ -1,11 +1,74 @@
-"""What people are told of a report: labels and values, the same at a terminal and on a page."""
+"""What people are told of a report: the same words at a terminal, on a page and on paper."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from core.i18n import _
 from seals.verification.facts import ElectronicSealFacts
-from seals.verification.report import Report, SignatureReport
+from seals.verification.questions import Answer
+from seals.verification.report import Report, SignatureReport, Verdict
 
 Facts = list[tuple[str, object]]
 """Label and value, in the order of importance; what is not known is left out."""
+
+
+@dataclass(frozen=True)
+class ToldCheck:
+    """One question about a signature, as people read it."""
+
+    answer: Answer
+    mark: str
+    """The answer without words: ✓, ✗ or ?."""
+    question: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ToldSignature:
+    """One signature, as people read it."""
+
+    number: int
+    """Beside its outline on the pages; the first is 1."""
+    heading: str
+    verdict: Verdict
+    mark: str
+    facts: Facts
+    checks: Sequence[ToldCheck]
+    changes: Sequence[str]
+    """What was changed after it, one by one."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A report, as people read it."""
+
+    title: str
+    verdict: Verdict
+    sentence: str
+    """What the verdict means for whoever holds the document."""
+    facts: Facts
+    signatures: Sequence[ToldSignature]
+
+
+def told(report: Report) -> Told:
+    """The whole report in the reader's language."""
+    return Told(
+        _("Verification report"),
+        report.verdict,
+        meaning(report.verdict),
+        document_facts(report),
+        [_told_signature(number, one) for number, one in enumerate(report.signatures, 1)],
+    )
+
+
+def meaning(verdict: Verdict) -> str:
+    """What a verdict means for whoever holds the document."""
+    return {
+        Verdict.VALID: _("Every seal is genuine, and the document is as it was sealed."),
+        Verdict.REMARKS: _("Every seal is genuine; mind the remarks."),
+        Verdict.INDETERMINATE: _("Whether it is genuine cannot be told from what is at hand."),
+        Verdict.INVALID: _("Do not rely on this document."),
+    }[verdict]
 
 
 def document_facts(report: Report) -> Facts:
@@ -22,7 +85,7 @@ def document_facts(report: Report) -> Facts:
 def signature_facts(signature: SignatureReport) -> Facts:
     """About one seal or document timestamp."""
     return _known(
-        (_("Seal") if signature.kind == "seal" else _("Document timestamp"), signature.field),
+        (_kind(signature), signature.field),
         (_("Verdict"), signature.verdict.words),
         (_("Because"), "; ".join(finding.text for finding in signature.findings)),
         (_("Signer"), signature.signer.subject if signature.signer else None),
@@ -37,6 +100,35 @@ def signature_facts(signature: SignatureReport) -> Facts:
         (_("Reason"), signature.claims.reason),
         (_("Location"), signature.claims.location),
     )
+
+
+def _told_signature(number: int, signature: SignatureReport) -> ToldSignature:
+    seal = signature.electronic_seal
+    name = signature.claims.name or (seal.name if seal else "")
+    numbered = _("{kind} {number}").format(kind=_kind(signature), number=number)
+    items = signature.changes.items if signature.changes else ()
+    return ToldSignature(
+        number,
+        _("{numbered}: {name}").format(numbered=numbered, name=name) if name else numbered,
+        signature.verdict,
+        mark_of(signature.verdict),
+        signature_facts(signature)[2:],
+        [ToldCheck(one.answer, _ANSWERS[one.answer], one.question.words, one.text) for one in signature.checks],
+        [f"{_MARKS[item.permitted]} {item.text}" for item in items],
+    )
+
+
+_ANSWERS = {Answer.YES: "✓", Answer.NO: "✗", Answer.UNKNOWN: "?"}
+_MARKS = {True: "✓", False: "✗"}
+
+
+def mark_of(verdict: Verdict) -> str:
+    """The verdict without words, for those who do not tell green from red."""
+    return {Verdict.VALID: "✓", Verdict.REMARKS: "✓", Verdict.INDETERMINATE: "?", Verdict.INVALID: "✗"}[verdict]
+
+
+def _kind(signature: SignatureReport) -> str:
+    return _("Document timestamp") if signature.kind == "document-timestamp" else _("Seal")
 
 
 def _electronic_seal(seal: ElectronicSealFacts) -> str:

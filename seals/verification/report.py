@@ -67,7 +67,7 @@ class SignatureReport:
     field: str
     """The form field; empty outside a PDF."""
     kind: str
-    """`seal` or `document-timestamp`; outside a PDF also `electronic-seal`, `timestamp` and `evidence-record`."""
+    """`seal` or `document-timestamp`; outside a PDF also `electronic-seal`, `signature` (CMS) and `timestamp`."""
     verdict: Verdict
     findings: Sequence[Finding] = ()
     sub_filter: str = ""

@@ -1,23 +1,52 @@
-"""What verification trusts, read from a folder: certificates are anchors, CRLs beside them are used."""
+"""What verification trusts and knows beside the file, and how it is read from a folder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from asn1crypto import crl, pem
+from asn1crypto import crl, ocsp, pem, x509
 
 from core import files
-from core.certificates import read_certificates
+from core.certificates import SUFFIXES
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from seals.verification.verification import Trust
+from seals.pades.evidence import Knowledge
 
-CRL_SUFFIX = ".crl"
+ISSUERS = "issuers"
+"""The folder, within that of the trusted certificates, for certificates that are not trusted for being there."""
+_SUFFIXES = SUFFIXES | {".crl", ".ocsp", ".ors"}
+_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, OverflowError)
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What verification rests on beside the document, each item in DER."""
+
+    anchors: Sequence[bytes]
+    """The certificates that are trusted because they are: roots, as a rule."""
+    certificates: Sequence[bytes] = ()
+    """Issuers that documents may leave out. They are not trusted for being here."""
+    crls: Sequence[bytes] = ()
+    """Newer than those in the documents."""
+    ocsp_responses: Sequence[bytes] = ()
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """What is known, without the anchors."""
+        return Knowledge(tuple(self.certificates), tuple(self.crls), tuple(self.ocsp_responses))
+
+    def knowing(self, more: Knowledge) -> "Trust":
+        """The same anchors, and more known; nothing of that is trusted for being known."""
+        known = self.knowledge + more
+        return Trust(self.anchors, known.certificates, known.crls, known.ocsp_responses)
 
 
 def load_trust(folder: Path, crl_files: Sequence[Path] = ()) -> Trust:
-    """Every certificate in the folder is an anchor; its `*.crl` files and those given tell of revocation.
+    """Every certificate in the folder is an anchor, those in `issuers` below it are known without being trusted.
 
-    `YinxinError` if there are no certificates, or a file cannot be read.
+    Revocation lists and OCSP responses in either, and the lists given, tell of revocation. What a file is, its octets
+    say (PEM or DER). A single file of certificates may stand for the folder. `YinxinError` if there are no anchors, or
+    a file cannot be read.
     """
     if not folder.exists():
         raise YinxinError(
@@ -26,16 +55,69 @@ def load_trust(folder: Path, crl_files: Sequence[Path] = ()) -> Trust:
             subject=str(folder),
             remedy=_("name one with --trust"),
         )
-    beside = sorted(file for file in folder.iterdir() if file.suffix == CRL_SUFFIX) if folder.is_dir() else []
-    crls = [_read_crl(file) for file in (*beside, *crl_files)]
-    return Trust(anchors=read_certificates(folder), crls=crls)
+    anchors, beside = _read_all(_files(folder))
+    issuers, further = _read_all(_files(folder / ISSUERS) if folder.is_dir() else [])
+    given = _read_all(crl_files)[1]
+    if not anchors:
+        raise YinxinError(
+            Kind.NOT_FOUND, _("no certificates here"), subject=str(folder), remedy=_("put PEM or DER files there")
+        )
+    known = Knowledge(tuple(issuers)) + beside + further + given
+    return Trust(anchors, known.certificates, known.crls, known.ocsp_responses)
 
 
-def _read_crl(file: Path) -> bytes:
-    data = files.read(file)
+def with_crls(trust: Trust, crl_files: Sequence[Path]) -> Trust:
+    """The same with further revocation lists; `YinxinError` if one cannot be read."""
+    return trust.knowing(_read_all(crl_files)[1])
+
+
+def _files(folder: Path) -> list[Path]:
+    if folder.is_dir():
+        return sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
+    return [folder] if folder.exists() else []
+
+
+def _read_all(found: Sequence[Path]) -> tuple[list[bytes], Knowledge]:
+    """The certificates in the files, and the certificate status."""
+    certificates: list[bytes] = []
+    status = Knowledge()
+    for file in found:
+        for part in _parts(files.read(file), file):
+            if _is(x509.Certificate, part):
+                certificates.append(part)
+            elif _is(crl.CertificateList, part):
+                status += Knowledge(crls=(part,))
+            elif _is(ocsp.OCSPResponse, part):
+                status += Knowledge(ocsp_responses=(part,))
+            else:
+                raise YinxinError(
+                    Kind.INVALID,
+                    _("neither a certificate nor a revocation list nor an OCSP response (PEM or DER)"),
+                    subject=str(file),
+                )
+    return certificates, status
+
+
+def _parts(data: bytes, file: Path) -> Iterator[bytes]:
+    if not pem.detect(data):
+        yield data
+        return
     try:
-        content: bytes = pem.unarmor(data)[2] if pem.detect(data) else data
-        crl.CertificateList.load(content, strict=True).issuer  # noqa: B018 - parsing is lazy
-    except (ValueError, TypeError, KeyError) as error:
-        raise YinxinError(Kind.INVALID, _("not a revocation list (DER or PEM)"), subject=str(file)) from error
-    return content
+        yield from (content for _label, _headers, content in pem.unarmor(data, multiple=True))
+    except ValueError as error:
+        raise YinxinError(Kind.INVALID, _("damaged PEM"), subject=str(file)) from error
+
+
+def _is(kind: type[x509.Certificate] | type[crl.CertificateList] | type[ocsp.OCSPResponse], data: bytes) -> bool:
+    try:
+        # Parsing is lazy: what makes it one is looked at.
+        value = kind.load(data, strict=True)
+        if isinstance(value, x509.Certificate):
+            value.public_key.dump()
+        elif isinstance(value, crl.CertificateList):
+            value["tbs_cert_list"]["this_update"].native  # noqa: B018
+        else:
+            value.response_data["responses"].native  # noqa: B018
+    except _UNREADABLE:
+        return False
+    return True

@@ -1,7 +1,5 @@
 """Verification of sealed PDF documents, without a network: the truth about every signature, and one verdict."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
@@ -10,28 +8,11 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.documents import Document, opened, size_and_sha256
 from seals.pades.assessment import Judge
-from seals.pades.evidence import Knowledge
 from seals.pades.examination import ExaminedSignature, Unreadable, examine
 from seals.verification.judgement import report_of
+from seals.verification.kinds import FileKind
 from seals.verification.report import Finding, Report, SignatureReport, Verdict
-
-
-@dataclass(frozen=True)
-class Trust:
-    """What verification rests on beside the document, each item in DER."""
-
-    anchors: Sequence[bytes]
-    """The certificates that are trusted because they are: roots, as a rule."""
-    certificates: Sequence[bytes] = ()
-    """Issuers that documents may leave out. They are not trusted for being here."""
-    crls: Sequence[bytes] = ()
-    """Newer than those in the documents."""
-    ocsp_responses: Sequence[bytes] = ()
-
-    @property
-    def knowledge(self) -> Knowledge:
-        """What is known, without the anchors."""
-        return Knowledge(tuple(self.certificates), tuple(self.crls), tuple(self.ocsp_responses))
+from seals.verification.trust import Trust
 
 
 def verify_pdf(
@@ -49,20 +30,22 @@ def _report(stream: BinaryIO, trust: Trust, now: datetime, name: str, password: 
     size, sha256 = size_and_sha256(stream)
     findings: list[Finding] = []
     signatures: list[SignatureReport] = []
+    revisions = None
     try:
         judge = Judge(tuple(trust.anchors), trust.knowledge, now)
-        examined = examine(stream, judge, password)
+        document = examine(stream, judge, password)
+        examined, revisions = document.signatures, document.revisions
         if not examined:
             findings.append(Finding("no-signature", _("the document is not sealed: no signature"), Verdict.INVALID))
         elif not any(isinstance(one, ExaminedSignature | Unreadable) for one in examined):
             findings.append(
                 Finding("no-seal", _("the document is timestamped, but nobody sealed it"), Verdict.INDETERMINATE)
             )
-        signatures = [report_of(one) for one in examined]
+        signatures = [report_of(one, now) for one in examined]
     except YinxinError as error:
         # What cannot be opened may be sealed well: another kind of document, or another password.
         unread = error.kind in (Kind.UNSUPPORTED, Kind.FORBIDDEN)
         verdict = Verdict.INDETERMINATE if unread else Verdict.INVALID
         findings.append(Finding("unreadable-document", error.what, verdict))
     verdict = max([Verdict.VALID, *(one.verdict for one in findings), *(one.verdict for one in signatures)])
-    return Report(name, sha256, size, now, verdict, findings, signatures)
+    return Report(name, sha256, size, now, verdict, findings, signatures, FileKind.PDF, revisions)

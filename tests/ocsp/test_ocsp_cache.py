@@ -10,7 +10,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from core.algorithms import KeyKind
 from ocsp import response
 from ocsp.cache import AnswerCache, Kept
-from ocsp.request import build_request
 from ocsp.response import Letterhead
 from tests.support.ocsp_world import TOWNS, about
 
@@ -19,39 +18,37 @@ LETTERHEADS = [Letterhead(party.key, party.certificate) for party in (TOWN.respo
 
 
 def question(serial: int) -> bytes:
-    return build_request([about(TOWN.issuing, serial)])
+    return about(TOWN.issuing, serial).encoded
 
 
 def kept(serial: int, signature: bytes = b"signature", fresh_until: int = 1000, by: int = 0) -> Kept:
-    cert_id = about(TOWN.issuing, serial).encoded
-    return Kept(LETTERHEADS[by], cert_id, response.GOOD, 500, 2000, fresh_until, signature)
+    return Kept(LETTERHEADS[by], question(serial), response.GOOD, 500, 2000, fresh_until, signature)
 
 
 def test_gives_what_was_put_in() -> None:
     cache = AnswerCache(1_000_000)
     for serial, by in ((1, 0), (1 << 150, 1)):
-        cache.put(question(serial), kept(serial, by=by), cache.generation)
-        assert cache.get(question(serial), 999) == kept(serial, by=by)
-        assert cache.get(question(serial), 1000) is None  # time for a new one
-    assert cache.get(question(2), 0) is None
-    assert cache.get(b"", 0) is None
+        cache.put(kept(serial, by=by), cache.generation)
+        assert cache.get(question(serial)) == kept(serial, by=by)
+    assert cache.get(question(2)) is None
+    assert cache.get(b"") is None
 
 
 def test_what_was_read_before_a_change_is_not_kept_after_it() -> None:
     cache = AnswerCache(1_000_000)
     before = cache.generation
     cache.forget([question(7)])
-    cache.put(question(1), kept(1), before)
-    assert cache.get(question(1), 0) is None
+    cache.put(kept(1), before)
+    assert cache.get(question(1)) is None
 
 
 @pytest.mark.parametrize("limit", [1, 10_000, 200_000])
 def test_is_bounded_whatever_comes(limit: int) -> None:
     cache = AnswerCache(limit)
     for serial in range(1, 2_000):
-        cache.put(question(serial), kept(serial), cache.generation)
+        cache.put(kept(serial), cache.generation)
         assert cache.size <= limit
-    room = limit // (len(question(1_999)) + 100)
+    room = limit // (len(kept(1_999).signature) + 200)
     assert (len(cache) > room // 4) if room > 64 else True
     cache.clear()
     assert (cache.size, len(cache)) == (0, 0)
@@ -61,7 +58,7 @@ def test_the_size_told_is_the_size_used() -> None:
     """Not less than what Python needs for the entries alone."""
     cache = AnswerCache(100_000_000)
     for serial in range(1, 1_000):
-        cache.put(question(serial), kept(serial, bytes(72)), cache.generation)
+        cache.put(kept(serial, bytes(72)), cache.generation)
     drawers = cache._drawers
     used = sum(sys.getsizeof(drawer) for drawer in drawers)
     used += sum(sys.getsizeof(part) for drawer in drawers for entry in drawer.items() for part in entry)
@@ -79,7 +76,7 @@ class Keeping(RuleBasedStateMachine):
     @rule(serial=st.integers(1, 40), signature=st.binary(min_size=1, max_size=80), stale=st.booleans())
     def put(self, serial: int, signature: bytes, stale: bool) -> None:
         answer = kept(serial, signature)
-        self.cache.put(question(serial), answer, self.cache.generation - stale)
+        self.cache.put(answer, self.cache.generation - stale)
         if not stale:
             self.model[question(serial)] = answer
 
@@ -88,12 +85,12 @@ class Keeping(RuleBasedStateMachine):
         self.cache.forget(map(question, serials))
         for serial in serials:
             self.model.pop(question(serial), None)
-            assert self.cache.get(question(serial), 0) is None
+            assert self.cache.get(question(serial)) is None
 
     @invariant()
     def never_says_anything_else(self) -> None:
         for asked in map(question, range(1, 41)):
-            assert self.cache.get(asked, 0) in (None, self.model.get(asked))
+            assert self.cache.get(asked) in (None, self.model.get(asked))
         assert self.cache.size <= 6_000
 
 

@@ -1,7 +1,7 @@
 """The desk and its feed: answers are kept only while they are known to be true, and never for longer than they say."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.algorithms import DIGESTS, KeyKind
+from core.algorithms import DIGESTS, SM3, KeyKind
 from core.asn1 import der
 from core.errors import Kind, YinxinError
 from ocsp.allowance import Allowance
-from ocsp.cache import AnswerCache, status_place
+from ocsp.cache import AnswerCache, Kept
 from ocsp.certificate import Certificate
 from ocsp.counters import Count
 from ocsp.desk import Answer, Desk
@@ -94,8 +94,24 @@ class Place:
         return self.desk.answer(self.asked(serial))
 
     def kept(self, serial: int = VALID) -> list[str] | None:
-        kept = self.desk.kept(self.asked(serial))
+        kept = still_kept(self.desk, self.asked(serial))
         return None if kept is None else judges.statuses(kept.response())
+
+
+def still_kept(desk: Desk, data: bytes) -> Kept | None:
+    """What was kept and is given at once; signatures are not quick here."""
+    answer = desk.at_once(data)
+    return answer and answer.kept
+
+
+def kept_of(answer: Answer) -> Kept:
+    assert answer.kept
+    return answer.kept
+
+
+def known(place: Place) -> Kept | None:
+    """Of the valid certificate."""
+    return place.cache.get(about(place.world.town.issuing, VALID).encoded)
 
 
 @pytest.fixture
@@ -106,7 +122,7 @@ def place(world: World) -> Place:
 def test_what_was_signed_is_given_again(place: Place, tmp_path: Path) -> None:
     assert place.kept() is None
     answer = place.answer()
-    kept = place.desk.kept(place.asked())
+    kept = still_kept(place.desk, place.asked())
     assert kept and kept.response() == answer.response
     at = place.world.clock.now()
     judges.check_signature(answer.response, None, place.world.town.responder, at, tmp_path)
@@ -149,10 +165,10 @@ def test_every_way_to_ask_is_forgotten(name: str, serial: int, parameters: bool)
     place.monotonic.now += 10
     place.feed.look()
     place.desk.answer(asked)
-    assert place.desk.kept(asked)
+    assert still_kept(place.desk, asked)
     place.change(serial, Status("revoked", place.world.clock.now()))
     place.feed.look()
-    assert place.desk.kept(asked) is None
+    assert still_kept(place.desk, asked) is None
     assert judges.statuses(place.desk.answer(asked).response) == ["revoked"]
 
 
@@ -208,7 +224,7 @@ def test_a_status_read_before_a_change_and_signed_after_it_is_not_kept(world: Wo
     responder = Responder(world.books, [slow], world.clock, VALIDITY)
     desk = Desk(responder, world.clock, Allowance(1), place.cache, place.feed)
     assert judges.statuses(desk.answer(place.asked()).response) == ["good"]
-    assert desk.kept(place.asked()) is None
+    assert still_kept(desk, place.asked()) is None
 
 
 def test_signed_anew_when_half_of_its_time_is_gone(place: Place) -> None:
@@ -218,8 +234,8 @@ def test_signed_anew_when_half_of_its_time_is_gone(place: Place) -> None:
         place.world.clock.advance(step)
         if place.kept() is None:
             signed.append(place.answer())
-        assert place.world.clock.now().timestamp() + VALIDITY.total_seconds() / 2 <= signed[-1].next_update
-    assert len({answer.tag for answer in signed}) == len(signed) > 4
+        assert place.world.clock.now().timestamp() + VALIDITY.total_seconds() / 2 <= kept_of(signed[-1]).next_update
+    assert len({place.desk.tag(kept_of(answer)) for answer in signed}) == len(signed) > 4
 
 
 @pytest.mark.parametrize("hours", [1, 7])
@@ -231,22 +247,23 @@ def test_no_answer_holds_for_longer_than_the_crl(place: Place, hours: int) -> No
     place.feed.look()
     assert place.kept() is None  # that answer would hold for longer
     while clock.now() < end:
-        kept = place.desk.kept(place.asked())
-        until = kept.next_update if kept else place.answer().next_update
+        kept = still_kept(place.desk, place.asked())
+        until = kept.next_update if kept else kept_of(place.answer()).next_update
         assert until == end.timestamp()
         clock.advance(timedelta(minutes=11))
     # One that is out of date says nothing any more.
-    assert place.answer().next_update == (clock.now() + VALIDITY).timestamp()
+    assert kept_of(place.answer()).next_update == (clock.now() + VALIDITY).timestamp()
 
 
 def test_a_later_crl_is_another_answer_for_caches(place: Place) -> None:
     """Whoever is told that nothing changed must not be left with an answer that ends earlier than a new one."""
     place.ledger.next_crls[2] = place.world.clock.now() + timedelta(hours=5)
     place.feed.look()
-    before = place.answer().tag
+    before = place.desk.tag(kept_of(place.answer()))
     place.ledger.next_crls[2] += timedelta(hours=1)
     place.feed.look()
-    assert place.answer().tag not in ("", before)
+    place.cache.clear()
+    assert place.desk.tag(kept_of(place.answer())) not in ("", before)
 
 
 def test_the_costly_is_limited(world: World) -> None:
@@ -269,11 +286,26 @@ def test_what_says_more_is_written_whole(place: Place, nonce: bytes | None) -> N
     desk = Desk(responder, world.clock, Allowance(10), place.cache, place.feed)
     answer = desk.answer(place.asked(NEVER_ISSUED, nonce))
     assert answer.outcome is Count.SIGNED_ONCE
-    assert answer.tag == ""
+    assert answer.kept is None
     extensions = judges.basic(answer.response)["tbs_response_data"]["response_extensions"]
     said = [extension["extn_id"].dotted for extension in extensions]
     assert sorted(said) == ["1.3.6.1.5.5.7.48.1.2"] * bool(nonce) + ["1.3.6.1.5.5.7.48.1.9"]
-    assert desk.kept(place.asked(NEVER_ISSUED, nonce)) is None
+    assert still_kept(desk, place.asked(NEVER_ISSUED, nonce)) is None
+    assert len(place.cache) == 0
+
+
+@pytest.mark.parametrize("nonce", [None, NONCE])
+def test_a_certificate_named_in_an_unusual_way_is_told_its_present_status(place: Place, nonce: bytes | None) -> None:
+    """AlgorithmIdentifier with odd parameters: the feed cannot tell that it is the same certificate."""
+    usual = about(place.world.town.issuing, VALID, SM3)
+    parameters = der.sequence(der.oid(usual.digest_oid), der.octet_string(b"!"))
+    hashes = (der.octet_string(usual.issuer_name_hash), der.octet_string(usual.issuer_key_hash))
+    unusual = der.sequence(parameters, *hashes, der.integer(VALID))
+    asked = build_request([replace(usual, encoded=unusual)], nonce)
+    assert judges.statuses(place.desk.answer(asked).response) == ["good"]
+    place.change(VALID, Status("revoked", place.world.clock.now()))
+    place.feed.look()
+    assert judges.statuses(place.desk.answer(asked).response) == ["revoked"]
 
 
 def test_of_a_question_with_a_nonce_only_the_status_is_kept(place: Place) -> None:
@@ -281,21 +313,32 @@ def test_of_a_question_with_a_nonce_only_the_status_is_kept(place: Place) -> Non
     for _time in range(2):
         answer = place.desk.answer(nonced)
         assert judges.basic(answer.response)["tbs_response_data"].native["response_extensions"]
-        assert place.desk.kept(nonced) is None
+        assert still_kept(place.desk, nonced) is None
     assert len(place.cache) == 1
-    place_of_status = status_place(about(place.world.town.issuing, VALID).encoded)
-    assert place.desk.kept(place_of_status) is None  # whoever sends those octets is given nothing unsigned
-    assert place.desk.answer(place_of_status).response == refusal(Refusal.MALFORMED_REQUEST)
+    assert place.kept() is None  # nobody is given anything unsigned
+    answer = place.answer()
+    assert answer.outcome is Count.SIGNED
+    assert place.kept() == judges.statuses(answer.response) == ["good"]
+    assert len(place.cache) == 1
+
+
+def test_of_a_question_without_a_nonce_the_status_is_kept_for_those_with_one(place: Place) -> None:
+    signed = place.answer()
+    place.world.books.statuses.clear()  # nothing is read for it
+    told = place.desk.answer(place.asked(nonce=NONCE))
+    assert told.outcome is Count.SIGNED_ONCE
+    assert judges.statuses(told.response) == ["good"]
+    assert place.answer() == signed._replace(outcome=Count.CACHED)
 
 
 def test_what_is_known_is_told_with_each_nonce_as_of_now_until_it_changes(place: Place, tmp_path: Path) -> None:
     world, party = place.world, place.world.town.responder
     issuer = Certificate.load(world.town.issuing.certificate)
     first = judge(place.desk.answer(place.asked(nonce=NONCE)).response, VALID, issuer, world.clock.now(), NONCE)
-    known = place.cache.get(status_place(about(world.town.issuing, VALID).encoded), 0)
-    assert known
+    read = known(place)
+    assert read
     # When it is read anew depends on the CertID, and so on a key that is another each time.
-    world.clock.advance(timedelta(seconds=(known.fresh_until - world.clock.now().timestamp()) // 2))
+    world.clock.advance(timedelta(seconds=(read.fresh_until - world.clock.now().timestamp()) // 2))
     world.books.statuses.clear()  # nothing is read for it
     for nonce in (b"a" * 8, b"b" * 32):
         told = place.desk.answer(place.asked(nonce=nonce)).response
@@ -316,9 +359,9 @@ def test_quick_signatures_are_made_at_once(place: Place) -> None:
     assert place.desk.at_once(nonced) is None  # nothing is known yet
     place.desk.answer(nonced)
     assert place.desk.at_once(nonced) is None  # nor is a signature with SM2 or RSA quick
-    known = place.cache.get(status_place(about(place.world.town.issuing, VALID).encoded), 0)
-    assert known
-    known.letterhead.is_quick = True
+    read = known(place)
+    assert read
+    read.letterhead.is_quick = True
     told = place.desk.at_once(nonced)
     assert told and judges.statuses(told.response) == ["good"]
     place.monotonic.now += TRUSTED

@@ -97,10 +97,10 @@ def test_what_was_not_sent_at_the_door_is_passed_on() -> None:
     said = bytes(range(256)) * 4096
     with ours, theirs:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        step, loop = door.Doorstep(), Loop()
+        step, loop = door.Doorstep(ours), Loop()
         step.write(said)
         step.close()
-        step.send(ours)
+        step.send()
         assert not step.is_done
         step.empty_into(loop)
         rest, closed = loop.done
@@ -110,11 +110,46 @@ def test_what_was_not_sent_at_the_door_is_passed_on() -> None:
 
 
 def test_who_is_thrown_out_on_the_way_gets_nothing_more() -> None:
-    step, loop = door.Doorstep(), Loop()
-    step.write(b"too late")
-    step.abort()
-    step.empty_into(loop)
-    assert loop.done == ["aborted"]
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        step, loop = door.Doorstep(ours), Loop()
+        step.write(b"too late")
+        step.abort()
+        step.send()
+        step.empty_into(loop)
+        assert loop.done == ["aborted"]
+        with pytest.raises(BlockingIOError):
+            theirs.recv(1, socket.MSG_DONTWAIT)
+
+
+def test_who_has_gone_is_not_written_to() -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        theirs.close()
+        step = door.Doorstep(ours)
+        step.write(b"an answer")
+        step.send()
+        assert step.is_done
+
+
+def test_many_who_come_together_are_each_told_their_own(world: World, client: Client) -> None:
+    """More than are let in at a time, each about something else; some say nothing, or go before they are answered."""
+    serials = [serial for _time in range(20) for serial in (VALID, HELD)]
+    strangers = [client.raw() for _time in range(5)]
+    connections = [client.raw() for _serial in serials]
+    for place, (connection, serial) in enumerate(zip(connections, serials, strict=True)):
+        connection.sendall(post(asked(world, serial), CLOSE))
+        if place % 8 == 7:
+            strangers.pop().close()
+    words = {VALID: ["good"], HELD: ["revoked certificateHold"]}
+    for connection, serial in zip(connections, serials, strict=True):
+        with connection:
+            said = b""
+            while part := connection.recv(65536):
+                said += part
+        (answer,) = bodies(said)
+        assert judges.statuses(answer) == words[serial]
+    until(lambda: not client.clockwork.connections)
 
 
 @pytest.mark.parametrize("before", [b"", b"POST / HTTP/1.1\r\n"])

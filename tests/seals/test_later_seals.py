@@ -17,7 +17,8 @@ from seals.levels import Level
 from seals.placement.pages import ALL_PAGES
 from seals.placement.placement import AtKeyword, Place, Placement, Straddling, Which
 from seals.verification.report import Verdict
-from seals.verification.verification import Trust, verify_pdf
+from seals.verification.trust import Trust
+from seals.verification.verification import verify_pdf
 from tests.support import pdf
 from tests.support.sealing import Office, blank_pdf
 

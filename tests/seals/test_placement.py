@@ -34,6 +34,7 @@ from seals.placement.placement import (
 )
 from seals.placement.placing import asked_place
 from seals.sealing import Seal
+from seals.terms import SealingTerms
 from tests.support import pdf
 from tests.support.pages import SCALE, pdf_of, red_box, rendered
 from tests.support.sealing import NAME, Office, blank_pdf, picture
@@ -282,6 +283,22 @@ def test_an_empty_field_is_filled(sm2_office: Office, box: tuple[int, int, int, 
     assert len(PdfFileReader(BytesIO(sealed)).root["/AcroForm"]["/Fields"]) == 1
 
 
+def test_where_nothing_is_asked_the_only_empty_field_is_filled(sm2_office: Office) -> None:
+    document = with_field((200, 300, 400, 500))
+    sealed = seal_at(sm2_office, document, InField())
+    assert [one.field for one in sm2_office.report(sealed, status=True).signatures] == ["Approver"]
+    for other in (blank_pdf(), sealed):
+        with pytest.raises(YinxinError, match=r"no empty signature field that waits.*--at X,Y.*--straddle"):
+            seal_at(sm2_office, other, InField())
+    several = pdf.updated(document, pdf.add_empty_signature_field)
+    with pytest.raises(YinxinError, match=r"several signature fields wait for one: Approver, Extra") as caught:
+        seal_at(sm2_office, several, InField())
+    assert caught.value.kind is Kind.INVALID
+    assert SealingTerms().place() == InField()
+    with pytest.raises(YinxinError, match="not whole"):
+        SealingTerms(page=2).place()
+
+
 def test_fields_that_cannot_be_filled(sm2_office: Office) -> None:
     document = with_field((200, 300, 400, 500))
     with pytest.raises(YinxinError, match=r"no empty signature field of this name.*Approver") as caught:
@@ -341,6 +358,7 @@ def test_a_drawn_seal_is_written_as_outlines(sm2_office: Office, plain: bytes) -
         ({"keyword": "盖章"}, AtKeyword("盖章")),
         ({"keyword": "盖章", "occurrence": "3", "offset": "-1,0.5"}, AtKeyword("盖章", 3, -1, 0.5)),
         ({"field": "F"}, InField("F")),
+        ({}, InField()),
         ({"straddle": "left", "group": 5, "position": 9.0}, Straddling(Edge.LEFT, 9.0, 5)),
     ],
 )
@@ -350,8 +368,10 @@ def test_what_is_typed_is_understood(typed: dict[str, object], place: Place) -> 
 
 @pytest.mark.parametrize(
     "typed",
-    [{}, {"at": "1,2", "field": "F"}, {"at": "1"}, {"at": "1,2,3"}, {"at": "a,b"}, {"at": "1,2", "origin": "north"},
-     {"at": "1,2", "pages": "some"}, {"keyword": "x", "occurrence": "-1"}, {"keyword": "x", "offset": "1"},
+    [{"pages": "2"}, {"at": "1,2", "field": "F"}, {"at": "1"}, {"at": "1,2,3"}, {"at": "a,b"},
+     {"at": "1,2", "origin": "north"},
+     {"at": "1,2", "pages": "some"},
+     {"keyword": "x", "occurrence": "-1"}, {"keyword": "x", "offset": "1"},
      {"straddle": "north"}],
 )  # fmt: skip
 def test_what_is_not_understood_is_an_error(typed: dict[str, object]) -> None:

@@ -16,7 +16,7 @@ from core.errors import YinxinError
 from core.keys.private_key import generate
 from seals.receipts import ReceiptReport, sign_receipt, verify_receipt
 from seals.verification.report import Verdict
-from seals.verification.verification import Trust
+from seals.verification.trust import Trust
 from tests.support.openssl import openssl
 from tests.support.pki import Party
 from tests.support.sealing import Office

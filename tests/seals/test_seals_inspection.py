@@ -22,7 +22,7 @@ from seals.cli import group
 from seals.electronic.inspection import Inspection, inspect
 from seals.electronic.making import Maker, make_seal
 from seals.verification.report import Verdict
-from seals.verification.verification import Trust
+from seals.verification.trust import Trust
 from tests.interop.test_others_seals import SEALS
 from tests.support import pki
 from tests.support.sealing import NAME, Office, picture

@@ -13,7 +13,8 @@ from seals.contracts import Evidence, SealingSupport
 from seals.documents.pdf import seal_pdf
 from seals.levels import Level
 from seals.verification.report import Verdict
-from seals.verification.verification import Trust, verify_pdf
+from seals.verification.trust import Trust
+from seals.verification.verification import verify_pdf
 from tests.support.sealing import PLACE, Office, TestTimestamper, blank_pdf, ocsp_response
 
 DOCUMENT = blank_pdf()

@@ -12,7 +12,8 @@ from seals.contracts import SealingSupport
 from seals.documents.pdf import seal_pdf
 from seals.levels import Level
 from seals.verification.report import Report, Verdict
-from seals.verification.verification import Trust, verify_pdf
+from seals.verification.trust import Trust
+from seals.verification.verification import verify_pdf
 from tests.support import pdf
 from tests.support.sealing import PLACE, Office, blank_pdf
 

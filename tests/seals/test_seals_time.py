@@ -13,7 +13,8 @@ from seals.contracts import Evidence, SealingSupport
 from seals.documents.pdf import seal_pdf
 from seals.levels import Level
 from seals.verification.report import Report, Verdict
-from seals.verification.verification import Trust, verify_pdf
+from seals.verification.trust import Trust
+from seals.verification.verification import verify_pdf
 from tests.support.sealing import PLACE, Office, blank_pdf, ocsp_response
 
 NOW = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)

@@ -16,23 +16,21 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.algorithms import SM3, KeyKind
+from core.algorithms import KeyKind
 from core.audit import read_entries
 from core.clock import FixedClock
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.refusals import RefusedError
-from core.statements import sign_statement
 from core.storage import Storage
 from seals import records, use
 from seals.contracts import SealingSupport
 from seals.levels import Level
 from seals.placement.placement import Placement
 from seals.register.bounds import BEIJING, Bounds, Use, bounds_of, day_of, require_within
-from seals.register.permissions import UsePermission, parse_permission, permit, submit_permission
 from seals.register.registered import find
-from seals.register.statements import Act, Statement
-from seals.register.uses import Sealed, UseRecord, list_uses, record, usable
+from seals.register.statements import Act
+from seals.register.uses import Sealed, UseRecord, list_uses, record
 from seals.verification.report import Verdict
 from tests.support.seal_people import (
     AUDITOR,
@@ -336,102 +334,6 @@ def test_a_quota_holds_whoever_uses_the_seal_at_the_same_time(bureau: Bureau) ->
         done = [ordinal for future in futures for ordinal in future.result(timeout=60)]
     assert sorted(done) == list(range(1, 11))
     assert [row.ordinal for row in uses(bureau)] == list(range(1, 11))
-
-
-def test_each_use_is_permitted_for_that_document_and_once(seals: Bureau, plain: bytes) -> None:
-    order = order_for(plain, Level.B_B, person="张三")
-    refused("permission", lambda: stamp(seals, order, "strict"))
-    digest = sha256(plain).hexdigest()
-    given = permit(seals.context, seals.crew, seals.crew[CUSTODIAN], "strict", digest, purpose="a notice")
-    other = order_for(plain + b"\n", Level.B_B)
-    refused("permission", lambda: stamp(seals, other, "strict"))
-    stamp(seals, order, "strict")
-    refused("permission", lambda: stamp(seals, order, "strict"))
-    (one,) = list_uses(seals.context, seals.crew, seals.crew[AUDITOR], "strict")
-    assert one.permission == given.number
-    with seals.context.storage.reading() as connection:
-        details = [one["details"] for one in read_entries(connection, limit=9) if one["act"] == "seals.document.seal"]
-    assert details[0]["permitted_by"] == CUSTODIAN
-
-
-def test_a_permission_ends_and_is_for_one_version(seals: Bureau) -> None:
-    person = seals.crew[CUSTODIAN]
-    digest = "ab" * 32
-    permit(seals.context, seals.crew, person, "strict", digest, within=timedelta(hours=1))
-    late = seals.context.clock.now() + timedelta(hours=2)
-    refused("permission", lambda: enter(seals, "strict", at=late, document=digest))
-    seals.change(order_of(seals.office, "strict", bounds=Bounds(approval=True)))
-    seals.put_to_use("strict")
-    with pytest.raises(RefusedError, match="another version"):
-        enter(seals, "strict", document=digest)
-    permit(seals.context, seals.crew, person, "strict", digest)
-    assert enter(seals, "strict", document=digest) == 1
-
-
-def test_only_custodians_permit_and_nobody_for_themselves(seals: Bureau) -> None:
-    digest = "cd" * 32
-    for who in (*MANAGERS, AUDITOR, "ma.hao"):
-        refused("custodian", partial(permit, seals.context, seals.crew, seals.crew[who], "strict", digest))
-    permit(seals.context, seals.crew, seals.crew[CUSTODIAN], "strict", digest)
-    own = Use("oa", person=CUSTODIAN)
-    refused("own-permission", lambda: usable(seals.context, seals.crew, "strict", own, digest))
-    usable(seals.context, seals.crew, "strict", Use("oa", person="张三"), digest)
-    with pytest.raises(YinxinError, match="64 hexadecimal"):
-        permit(seals.context, seals.crew, seals.crew[CUSTODIAN], "strict", "zz")
-    seals.decide(Act.FREEZE, CUSTODIAN, "strict")
-    with pytest.raises(YinxinError, match="not in use"):
-        permit(seals.context, seals.crew, seals.crew[CUSTODIAN], "strict", digest)
-
-
-def test_permissions_made_by_hand_are_judged_by_the_same_rules(seals: Bureau) -> None:
-    seal = find(seals.context, seals.crew, "strict")
-    now = seals.context.clock.now()
-    good = UsePermission(
-        number="0" * 32, seal="strict", seal_digest=seal.digest, document_sha256="ef" * 32, until=now + timedelta(1)
-    )
-
-    def submitted(permission: UsePermission, **changes: Any) -> None:
-        content = permission.canonical()
-        fields = {"act": Act.ALLOW_USE, "subject": f"use:{permission.number}", "sequence": 1}
-        fields |= {"digest": SM3.of(content).hex(), "at": now, "operator": CUSTODIAN}
-        session = seals.crew[CUSTODIAN]
-        statement = Statement.model_validate(fields | changes)
-        message = sign_statement(statement, session.signer, session.certificate).message
-        submit_permission(seals.context, seals.crew, message, content)
-
-    for changes in ({"act": Act.APPROVE}, {"subject": "use:1"}, {"digest": "0" * 64}, {"sequence": 2}):
-        refused("other-content", partial(submitted, good, **changes))
-    with pytest.raises(YinxinError, match="ended already"):
-        submitted(good.model_copy(update={"until": now}))
-    with pytest.raises(YinxinError, match="not in use"):
-        submitted(good.model_copy(update={"seal_digest": "0" * 64}))
-    submitted(good)
-    with pytest.raises(YinxinError, match="already"):
-        submitted(good)
-
-
-@pytest.mark.parametrize("column", ["document_sha256", "statement", "content"])
-def test_an_altered_permission_permits_nothing(seals: Bureau, column: str) -> None:
-    one, other = "ab" * 32, "cd" * 32
-    for digest in (one, other):
-        permit(seals.context, seals.crew, seals.crew[CUSTODIAN], "strict", digest)
-    enter(seals, "strict", document=other)
-    table = records.use_permissions
-    with seals.context.storage.transaction() as connection:
-        taken = connection.scalar(sa.select(table.c[column]).where(table.c.document_sha256 == other))
-        wanted = "ff" * 32 if column == "document_sha256" else taken
-        connection.execute(sa.update(table).where(table.c.document_sha256 == one).values({column: wanted}))
-    refused("altered", lambda: enter(seals, "strict", document="ff" * 32 if column == "document_sha256" else one))
-
-
-def test_a_used_permission_cannot_be_given_to_another_use(seals: Bureau) -> None:
-    digest = "ab" * 32
-    permit(seals.context, seals.crew, seals.crew[CUSTODIAN], "strict", digest)
-    enter(seals, "strict", document=digest)
-    with seals.context.storage.reading() as connection:
-        content = connection.scalar(sa.select(records.use_permissions.c.content))
-    assert parse_permission(content).document_sha256 == digest
-    refused("permission", lambda: enter(seals, "strict", document=digest))
 
 
 def test_uses_are_for_auditors_and_custodians_to_see(seals: Bureau) -> None:

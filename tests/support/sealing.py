@@ -25,7 +25,8 @@ from seals.pictures.picture import RoundSeal
 from seals.placement.placement import Placement
 from seals.sealing import Seal
 from seals.verification.report import Report
-from seals.verification.verification import Trust, verify_pdf
+from seals.verification.trust import Trust
+from seals.verification.verification import verify_pdf
 from tests.support import pki
 
 NAME = "宝鸡市人民政府办公室"

@@ -135,10 +135,17 @@ def test_garbage_gets_the_protocols_own_refusal(serving: Serving) -> None:
     assert ocsp.OCSPResponse.load(answer)["response_status"].native == "malformed_request"
 
 
+def acting(home: Path) -> tuple[str | Path, ...]:
+    """As the seal administrator."""
+    people = home / "people"
+    return "--as", "song.lin", "--key", people / "operators" / "song.lin.pem", "--pin-file", people / "pin"
+
+
 def test_the_seal_service_with_a_key_made_by_the_command(
     serving: Serving, house: Path, yinxin: Yinxin, tmp_path: Path
 ) -> None:
-    made = yinxin("--home", house, "seals", "api-key", "new", "oa-system", "--seal", "sm2-office", "--json")
+    person = acting(house)
+    made = yinxin("--home", house, "seals", "api-key", "new", "oa-system", "--seal", "sm2-office", "--json", *person)
     assert made.code == 0, made.err
     bearer = f"Bearer {json.loads(made.out)['key']}"
     api = f"{serving.url('seals')}/api/seals/v1"
@@ -238,7 +245,8 @@ def test_the_seal_service_holds_no_key_but_its_own(home_copy: Path, yinxin: Yinx
     for authority in ("ca", "ocsp", "tsa"):
         (home_copy / "passphrases" / authority).unlink()
         shutil.rmtree(home_copy / "keys" / authority)
-    made = yinxin("--home", home_copy, "seals", "api-key", "new", "oa", "--seal", "sm2-office", "--json")
+    person = acting(home_copy)
+    made = yinxin("--home", home_copy, "seals", "api-key", "new", "oa", "--seal", "sm2-office", "--json", *person)
     bearer = f"Bearer {json.loads(made.out)['key']}"
     with Serving(home_copy, "seals", YINXIN_SEALS__TIMESTAMPER=serving_time.url("tsa")) as running:
         url = f"{running.url('seals')}/api/seals/v1/seals/sm2-office/stamp?page=3&x_mm=142.5&y_mm=119"

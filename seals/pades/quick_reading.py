@@ -1,0 +1,56 @@
+"""Two places where pyHanko reads slowly, done quickly, with the same results.
+
+It reads hexadecimal strings digit by digit, which takes longer than all else about a signature; and it searches the
+cross-references of all revisions for every object that it looks at, so that many signatures take their square in time.
+"""
+
+import binascii
+from collections.abc import Callable
+from typing import BinaryIO
+
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.misc import PdfStreamError
+from pyhanko.pdf_utils.xref import XRefCache
+
+_WHITESPACE = b"\x00\t\n\x0c\r "
+_FIRST_CHUNK, _LARGEST_CHUNK = 128, 1 << 16
+
+
+def read_hex_string(stream: BinaryIO) -> generic.ByteStringObject | generic.TextStringObject:
+    """The string (ISO 32000-2 7.3.4.3) that begins where the stream stands."""
+    stream.read(1)
+    digits = bytearray()
+    size = _FIRST_CHUNK
+    while (end := (chunk := stream.read(size)).find(b">")) < 0:
+        if not chunk:
+            raise PdfStreamError("Stream ended prematurely")
+        digits += chunk
+        size = min(2 * size, _LARGEST_CHUNK)
+    digits += chunk[:end]
+    stream.seek(end + 1 - len(chunk), 1)
+    text = bytes(digits).translate(None, _WHITESPACE)
+    try:
+        return generic.pdf_string(binascii.unhexlify(text + b"0" * (len(text) % 2)))
+    except binascii.Error as error:
+        raise PdfStreamError(f"Unexpected token in hex string: {error}") from error
+
+
+def remember_references(xrefs: XRefCache) -> None:
+    """Have the history of each object looked up once."""
+    xrefs.get_last_change = _remembered(xrefs.get_last_change)  # type: ignore[method-assign, assignment]
+    xrefs.get_introducing_revision = _remembered(xrefs.get_introducing_revision)  # type: ignore[method-assign, assignment]
+
+
+def _remembered(look_up: Callable[[generic.Reference], int]) -> Callable[[generic.Reference], int]:
+    known: dict[tuple[int, int], int] = {}
+
+    def remembered(reference: generic.Reference) -> int:
+        key = (reference.idnum, reference.generation)
+        if key not in known:
+            known[key] = look_up(reference)
+        return known[key]
+
+    return remembered
+
+
+generic.read_hex_string_from_stream = read_hex_string

@@ -1,0 +1,64 @@
+"""`yinxin seals bundle`: what an auditor needs years later, in one signed ZIP."""
+
+from pathlib import Path
+
+import click
+
+from core import files
+from core.algorithms import RSA_SHA256, SM2_SM3
+from core.certificates import read_certificates
+from core.cli import Command, Output, output_option
+from core.errors import Kind, YinxinError
+from core.home import Home
+from core.i18n import _
+from core.service.installed import newest_of
+from seals.cli_options import FILE, support_of
+from seals.verification.bundle import Bundle, by_certificates, by_fingerprint, read_bundle, self_named, write_bundle
+from seals.verification.bundle_contents import contents_of
+
+
+@click.command(
+    "bundle",
+    cls=Command,
+    help=_(
+        "Write what an auditor needs years later, without a network and without us: anchors, certificates, revocation"
+        " lists, the register with its statements, the state of the audit log; signed, with a time stamp."
+    ),
+    example="yinxin seals bundle --key sm2-seal-maker --out evidence-2026.zip\n"
+    "yinxin seals verify notice-sealed.pdf --bundle evidence-2026.zip --trust trust",
+)
+@click.option("--key", required=True, help=_("The key of the seals that signs it: the seal maker's, sm2-seal-maker."))
+@click.option("--out", type=FILE, required=True, help=_("Where to write."))
+@output_option
+@click.pass_obj
+def bundle(home: Home, key: str, out: Path, output: Output) -> None:
+    """Write a bundle."""
+    newest = newest_of(home, "seals", key)
+    signer, support = home.key_store("seals").signer(newest.key_name), support_of(home)
+    timestamper = support.support(signer.algorithm).timestamper
+    if timestamper is None:
+        raise YinxinError(Kind.UNAVAILABLE, _("there are no time stamps to be had here"))
+    contents = contents_of(home, support, (SM2_SM3, RSA_SHA256))
+    chain = read_certificates(home.certificates("seals") / f"{newest.key_name}.pem")
+    made = write_bundle(contents, signer, chain, timestamper, home.clock)
+    files.write(out, made, replace=False)
+    output.done(
+        _("{out}: {count} files; signed by {key}").format(out=out, count=len(contents), key=key),
+        {"bundle": str(out), "files": len(contents)},
+    )
+
+
+def opened_bundle(home: Home, file: Path, trust: Path | None, fingerprint: str | None, output: Output) -> Bundle:
+    """The bundle, trusted by the folder of anchors or by the fingerprint of one."""
+    anchored = by_fingerprint(fingerprint) if fingerprint else by_certificates(read_certificates(trust or home.trust))
+    try:
+        found = read_bundle(files.read(file), anchored, home.clock)
+    except YinxinError as error:
+        error.subject = error.subject or str(file)
+        raise
+    output.note(
+        _("Bundle of {moment}, signed by {signer}.").format(
+            moment=found.proven_at.astimezone().isoformat(sep=" ", timespec="seconds"), signer=self_named(found.signer)
+        )
+    )
+    return found
