@@ -5,7 +5,7 @@ of a library that has no part in sealing (`pdf_witness`).
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
@@ -29,6 +29,8 @@ class Work:
     """Has taken in the original."""
     value: SignatureValue
     made: Made
+    look: Hashable
+    """What the picture of the seal looks like, as far as it is another in other documents."""
     tokens: Sequence[Token]
     """The time stamps; each was checked when it came."""
     evidence: Evidence | None = None

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from asn1crypto import crl, ocsp, x509
 
+from core.asn1.ses import parse_seal
 from seals.contracts import Evidence
 from seals.levels import Level
 from seals.sealing import Seal
@@ -33,13 +34,16 @@ class _Times(NamedTuple):
 _proven: dict[Hashable, _Times] = {}
 
 
-def same_in_every_document(seal: Seal, tokens: Sequence[Token], level: Level, evidence: Evidence) -> Hashable:
-    """What a verdict rests on beside the document, its signature and its time stamps."""
+def same_in_every_document(
+    seal: Seal, look: Hashable, tokens: Sequence[Token], level: Level, evidence: Evidence
+) -> Hashable:
+    """What a verdict rests on beside the document, its signature and its time stamps. `look`: of the seal's picture."""
     material = hashlib.sha256()
     for one in (*evidence.certificates, b"", *evidence.crls, b"", *evidence.ocsp_responses):
         material.update(len(one).to_bytes(8, "big") + one)
     whose = tuple((token.authority, token.certificates, token.algorithm) for token in tokens)
-    return seal.certificate, tuple(seal.chain), seal.structure, seal.form, level, whose, material.digest()
+    of_the_seal = seal.certificate, tuple(seal.chain), seal.structure, seal.form, seal.picture
+    return of_the_seal, look, level, whose, material.digest()
 
 
 def is_proven(same: Hashable, tokens: Sequence[Token], now: datetime) -> bool:
@@ -57,15 +61,16 @@ def note(same: Hashable, seal: Seal, tokens: Sequence[Token], evidence: Evidence
     for token in tokens:
         certificates += [token.authority, *token.certificates]
     bodies = [x509.Certificate.load(der) for der in dict.fromkeys(certificates)]
-    begin = max(body.not_valid_before for body in bodies)
-    end = min(
-        now + HOLDS_FOR,
-        *(body.not_valid_after for body in bodies),
-        *(moment for moment in _next_updates(evidence) if moment is not None),
-    )
+    begins = [now - SKEW, *(body.not_valid_before for body in bodies)]
+    ends = [now + HOLDS_FOR, *(body.not_valid_after for body in bodies)]
+    ends += [moment for moment in _next_updates(evidence) if moment is not None]
+    if seal.structure is not None:
+        about = parse_seal(seal.structure).structure["seal_info"]["property"]
+        begins.append(about["valid_start"].native)
+        ends.append(about["valid_end"].native)
     if len(_proven) >= _MOST_KEPT:
         _proven.clear()
-    _proven[same] = _Times(max(begin, now - SKEW), end)
+    _proven[same] = _Times(max(begins), min(ends))
 
 
 def _next_updates(evidence: Evidence) -> Iterator[datetime | None]:

@@ -1,6 +1,7 @@
 """What lets a sealed document pass without being verified whole, and what does not."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from io import BytesIO
@@ -21,6 +22,7 @@ from seals.documents.pdf_made import Work, is_as_made
 from seals.documents.pdf_witness import witnessed
 from seals.levels import Level
 from seals.pades import serial
+from seals.pictures.ink import FULL_INK, Ink
 from seals.sealing import Seal
 from seals.verification.report import Verdict
 from tests.support.pdf import add_annotation, add_text, number, set_on_page, updated
@@ -119,6 +121,31 @@ def test_until_the_lists_or_the_certificates_end(sm2_office: Office, whole: list
     with pytest.raises(YinxinError, match="did not reach"):
         sealed(sm2_office, evidence, Level.B_LT, later, TestTimestamper(sm2_office.tsa, later))
     assert whole == [Level.B_LT] * 3
+
+
+def test_until_the_electronic_seal_ends(sm2_office: Office, evidence: Evidence, whole: list[Level]) -> None:
+    seal = replace(sm2_office.seal, structure=sm2_office.made_seal(days=20))
+    ends = sm2_office.start + timedelta(days=20)
+    for minutes, times in ((-10, 1), (-5, 1), (5, 2)):
+        clock = FixedClock(ends + timedelta(minutes=minutes))
+        support = SealingSupport(TestTimestamper(sm2_office.tsa, clock), Lists(evidence))
+        with suppress(YinxinError):
+            seal_pdf(DOCUMENT, seal, PLACE, level=Level.B_T, support=support, clock=clock).file.close()
+        assert len(whole) == times
+
+
+def test_another_look_of_the_seal_is_verified(sm2_office: Office, whole: list[Level]) -> None:
+    for ink in (FULL_INK, Ink(0.5), FULL_INK, Ink(0.5)):
+        seal_pdf(
+            DOCUMENT,
+            sm2_office.seal,
+            PLACE,
+            level=Level.B_T,
+            support=sm2_office.support,
+            clock=sm2_office.clock,
+            ink=ink,
+        ).file.close()
+    assert len(whole) == 2
 
 
 @pytest.mark.parametrize("minutes", [-61, -3, 3, 61])
