@@ -78,10 +78,8 @@ def seal_pdf(
                 reader = reading.open_pdf(copy, password)
                 order = _order(reader, seal, place, field, remarks, ink, password)
                 made = writing.sign(copy, order, made_by, begun, reader)
-                look = order.archival, ink, order.marks[0].quarter_turns, order.marks[0].part
-                work = Work(
-                    copy, stream, begun, made_by, made, look, stamper.taken() if stamper else [], password=password
-                )
+                tokens = stamper.taken() if stamper else []
+                work = Work(copy, stream, begun, made_by, made, order.manner, tokens, password=password)
                 if level >= Level.B_LT and support.evidence is not None:
                     work = _with_evidence(work, seal, stamper, level, support.evidence)
                 require_level(work, seal, level, clock)

@@ -29,8 +29,8 @@ class Work:
     """Has taken in the original."""
     value: SignatureValue
     made: Made
-    look: Hashable
-    """What the picture of the seal looks like, as far as it is another in other documents."""
+    manner: Hashable
+    """How it was sealed, as far as another document may be sealed otherwise: the look of the seal, what it permits."""
     tokens: Sequence[Token]
     """The time stamps; each was checked when it came."""
     evidence: Evidence | None = None

@@ -22,7 +22,7 @@ from seals.verification.verification import verify_pdf
 def require_level(work: Work, seal: Seal, level: Level, clock: Clock) -> None:
     """Return if the new seal has the level that was asked; else `YinxinError`."""
     now, tokens, evidence = clock.now(), work.tokens, work.evidence or Evidence()
-    same = proven.same_in_every_document(seal, work.look, tokens, level, evidence)
+    same = proven.same_in_every_document(seal, work.manner, tokens, level, evidence)
     if proven.is_proven(same, tokens, now) and isinstance(work.value, PadesValue) and is_as_made(work):
         work.value.require_good(work.made.digest)
         return

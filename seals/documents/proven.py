@@ -35,15 +35,15 @@ _proven: dict[Hashable, _Times] = {}
 
 
 def same_in_every_document(
-    seal: Seal, look: Hashable, tokens: Sequence[Token], level: Level, evidence: Evidence
+    seal: Seal, manner: Hashable, tokens: Sequence[Token], level: Level, evidence: Evidence
 ) -> Hashable:
-    """What a verdict rests on beside the document, its signature and its time stamps. `look`: of the seal's picture."""
+    """What a verdict rests on beside the document, its signature and its time stamps. `manner`: of sealing."""
     material = hashlib.sha256()
     for one in (*evidence.certificates, b"", *evidence.crls, b"", *evidence.ocsp_responses):
         material.update(len(one).to_bytes(8, "big") + one)
     whose = tuple((token.authority, token.certificates, token.algorithm) for token in tokens)
     of_the_seal = seal.certificate, tuple(seal.chain), seal.structure, seal.form, seal.picture
-    return of_the_seal, look, level, whose, material.digest()
+    return of_the_seal, manner, level, whose, material.digest()
 
 
 def is_proven(same: Hashable, tokens: Sequence[Token], now: datetime) -> bool:

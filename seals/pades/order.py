@@ -1,7 +1,7 @@
 """What is to be written for a seal, whoever writes it."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,3 +42,9 @@ class SignatureOrder:
     """Where the document forbids transparency (PDF/A-1), the seal covers what is under its strokes."""
     password: str | None = dataclasses.field(default=None, repr=False)
     """Of the document, if it is encrypted."""
+
+    @property
+    def manner(self) -> Hashable:
+        """How it is sealed, as far as another document may be sealed otherwise: the look, what is permitted."""
+        mark = self.marks[0]
+        return self.is_new, self.archival, self.ink, mark.quarter_turns, mark.part, self.remarks.certify
