@@ -364,6 +364,7 @@ def _intent_event(intent: Intent, actor: str) -> Event:
         "profile": intent.version.profile.name,
         "version": intent.version.version,
         "tbs": hashlib.sha256(intent.token.tbs).hexdigest(),
+        "lint": "passed",
         "approval": approval.reference,
         "approved": approval.digest.hex(),
         "approvers": list(approval.approvers),
