@@ -29,6 +29,7 @@ from pyhanko.sign.diff_analysis.rules.form_field_rules import (
 )
 from pyhanko.sign.fields import enumerate_sig_fields
 
+from seals.pades import usages  # noqa: F401 - whom pyHanko asks
 from seals.pades.reading import entry
 
 MARK = "/Stamp"
