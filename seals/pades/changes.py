@@ -18,6 +18,7 @@ from seals.pades import later_seals, revision_octets
 from seals.pades.boundary import first_line, translated_errors
 from seals.pades.differences import Difference, differences, field_pages, written_fields
 from seals.pades.embedded import Embedded
+from seals.pades.limits import LimitError
 from seals.pades.reading import FilledField
 
 _POINTS_OF_A_LARGE_SEAL = 200
@@ -148,6 +149,8 @@ class History:
                 fields = frozenset(written_fields(new, result.changed_form_fields))
                 items = tuple(self._described(revision, fields))
                 return _Step(result.modification_level, fields, items=items)
+        except LimitError:
+            raise
         except YinxinError as error:
             # Then at least the signature itself can be judged; often its digest tells what happened.
             return _Step(ModificationLevel.OTHER, rule="content", detail=error.what)
