@@ -163,6 +163,10 @@ class _Bare:
         )
 
     def _timestamp(self, data: bytes, judge: Judge) -> SignatureReport:
+        if self.beside is None:
+            text = _("what it is about is another file; name that with --content")
+            missing = Finding("content-missing", text, Verdict.INDETERMINATE)
+            return SignatureReport("", "timestamp", missing.verdict, [missing], sub_filter="RFC3161")
         stamp = bare.examine_token(data, bare.Content(self._digest, self._octets), judge)
         findings = list(_about(stamp))
         proof = timestamp_facts(stamp) if stamp.outcome is Outcome.PASSED else None
