@@ -169,6 +169,9 @@ class History:
             yield Difference("validation-material", revision=revision + 1, permitted=True)
 
     def _page(self, field: str) -> int | None:
+        """Where a field is seen; None if it is not."""
+        if any(filled.name == field and not filled.boxes for filled in self._filled):
+            return None
         if self._places is None:
             self._places = field_pages(self._reader)
         return self._places.get(field)

@@ -19,7 +19,7 @@ MOST_REVISIONS = 2000
 MOST_SIGNATURES = 1000
 MOST_PAGES = 200_000
 MOST_OBJECTS = 500_000
-LOOK_UPS, LOOK_UPS_OF_EACH, MOST_LOOK_UPS = 150_000, 10, 3_000_000
+LOOK_UPS, LOOK_UPS_OF_EACH, MOST_LOOK_UPS = 20_000, 10, 3_000_000
 """Of objects, while the revisions of a document are compared: so many, and more for each object and revision."""
 MOST_OCTETS = 64 << 20
 """In memory, for a signature over the octets themselves."""
@@ -98,5 +98,13 @@ def _counted(parse: Callable[..., Iterator[XRefEntry]]) -> Callable[..., Iterato
     return counted
 
 
-xref.parse_xref_stream = _counted(xref.parse_xref_stream)
+def _with_room(stream: generic.StreamObject, *arguments: Any, **options: Any) -> Iterator[XRefEntry]:
+    """Entries without octets (all of W is 0) cost whoever announces them nothing, and the reader seconds."""
+    if not any(stream.get("/W", ())):
+        raise LimitError(_("the PDF announces objects that take no room"))
+    return _parse_stream(stream, *arguments, **options)
+
+
+_parse_stream = xref.parse_xref_stream
+xref.parse_xref_stream = _counted(_with_room)
 xref.parse_xref_table = _counted(xref.parse_xref_table)

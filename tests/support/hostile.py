@@ -44,7 +44,7 @@ def bomb(octets: int) -> bytes:
 
 
 def object_stream_bomb() -> bytes:
-    data = bomb(2 << 30)
+    data = bomb(256 << 20)
     stream = b"<< /Type /ObjStm /N 1 /First 4 /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream" % (
         len(data),
         data,
