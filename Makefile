@@ -3,7 +3,7 @@ PYTHON ?= python3
 PYTEST_FLAGS ?= -n auto --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := core ca ra ocsp tsa seals yinxin
+PACKAGES := core ca ra ocsp tsa seals audit yinxin
 LOCALE := core/locale
 
 .DEFAULT_GOAL := help

@@ -8,7 +8,7 @@ same rate by the same client, to tell what of it is the machine's and the client
 What is signed for a nonce, and the signature alone, are both counted per second of processor time: of the server's
 processes, all in all, and of the thread that signs. What others take of the core meanwhile is in neither.
 
-All in all it takes some eight minutes on a machine that does nothing else. `python -m bench.ocsp nonce` measures only
+All in all it takes some twelve minutes on a machine that does nothing else. `python -m bench.ocsp nonce` measures only
 that part anew, and leaves the other rows as they are.
 """
 

@@ -139,5 +139,5 @@ def _activate(connection: sa.Connection, context: Context, profile: Profile, act
             activated_by=actor,
         )
     )
-    details = {"version": version, "digest": profile.digest.hex()}
+    details = {"version": version, "digest": profile.digest.hex(), "approvals": profile.approvals}
     context.audit.append(connection, Event("ca.profile.activate", actor, profile.name, details))

@@ -18,19 +18,18 @@ from ca.records import events, profiles
 from ca.state import State
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.prepared import Prepared
 
 # Built once, as in `ca.history`. One question for both: each costs as much as what it asks about.
-_PRESENT = sa.select(
-    sa.select(sa.func.max(profiles.c.version))
-    .where(profiles.c.name == sa.bindparam("profile"))
-    .scalar_subquery()
-    .label("version"),
-    sa.select(events.c.state)
-    .where(events.c.authority_id == sa.bindparam("issuer"), events.c.serial == sa.bindparam("number"))
-    .order_by(events.c.sequence.desc())
-    .limit(1)
-    .scalar_subquery()
-    .label("state"),
+_PRESENT = Prepared(
+    sa.select(
+        sa.select(sa.func.max(profiles.c.version)).where(profiles.c.name == sa.bindparam("profile")).scalar_subquery(),
+        sa.select(events.c.state)
+        .where(events.c.authority_id == sa.bindparam("issuer"), events.c.serial == sa.bindparam("number"))
+        .order_by(events.c.sequence.desc())
+        .limit(1)
+        .scalar_subquery(),
+    )
 )
 
 
@@ -47,16 +46,16 @@ class Grounds:
         `YinxinError` (conflict) if the authority's own certificate was revoked or held.
         """
         authority, version = self.authority, self.version
-        present = connection.execute(
-            _PRESENT,
+        newest, state = _PRESENT.first(
+            connection,
             {
                 "profile": version.profile.name,
                 "issuer": authority.issuer_id or authority.id,
                 "number": authority.serial,  # none yet: a root in its ceremony
             },
-        ).one()
-        _require_in_force(authority, present.state)
-        return bool(present.version == version.version)
+        )
+        _require_in_force(authority, state)
+        return bool(newest == version.version)
 
 
 def read_grounds(connection: sa.Connection, authority: str, profile: str, *, of_authorities: bool) -> Grounds:

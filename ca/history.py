@@ -11,7 +11,7 @@ from ca.state import Move, Reason, State, state_after
 from core.certificates import serial_text
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from core.storage import insert_absent
+from core.prepared import insert_absent
 
 
 class _Statements:

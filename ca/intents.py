@@ -11,7 +11,7 @@ from ca.succession import require_succession
 from core.asn1.names import describe_attributes
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from core.storage import insert_absent
+from core.prepared import Prepared, insert_absent
 
 if TYPE_CHECKING:
     from ca.issuance import Intent
@@ -23,7 +23,7 @@ _CLAIMS = sa.select(
     .where(certificates.c.key_digest == keys.c.digest, certificates.c.certificate.is_not(None))
     .label("finished"),
 ).where(keys.c.digest.in_(sa.bindparam("digests", expanding=True)))
-_INTENT = sa.insert(certificates).inline()
+_INTENT = Prepared(sa.insert(certificates).inline())
 
 
 def claim_keys(connection: sa.Connection, intents: Sequence["Intent"]) -> None:
@@ -91,7 +91,7 @@ def record_intents(connection: sa.Connection, intents: Sequence["Intent"], now: 
         for intent in intents
     ]
     try:
-        connection.execute(_INTENT, rows)
+        _INTENT.execute(connection, rows)
     except sa.exc.IntegrityError as error:
         raise YinxinError(
             Kind.UNAVAILABLE,

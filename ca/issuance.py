@@ -33,12 +33,13 @@ from core.csr import parse_csr
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.store import KeyStore
+from core.prepared import Prepared
 from core.subject import Subject
 
 SERIAL_PREFIX, SERIAL_RANDOM_OCTETS = b"\x01", 18
 """144 random bits; the prefix keeps the number positive and its length constant."""
 
-_RESULT = (
+_RESULT = Prepared(
     sa.update(certificates)
     .where(
         certificates.c.authority_id == sa.bindparam("of_authority"),
@@ -294,14 +295,14 @@ class CertificateAuthority:
         now = self.context.clock.now()
         try:
             with self.context.storage.transaction() as connection:
-                updated = connection.execute(
-                    _RESULT,
+                updated = _RESULT.execute(
+                    connection,
                     [
                         {"of_authority": intent.authority.id, "of_serial": intent.serial, "signed": result.certificate}
                         for intent, result in zip(intents, signed, strict=True)
                     ],
                 )
-                if updated.rowcount != len(signed):
+                if updated != len(signed):
                     raise YinxinError(Kind.CONFLICT, _("an intent is no longer in the books, or has its result"))
                 numbers = [(intent.authority.id, intent.serial) for intent in intents]
                 enter_issued(connection, numbers, at=now, actor=actor)
@@ -363,6 +364,7 @@ def _intent_event(intent: Intent, actor: str) -> Event:
         "profile": intent.version.profile.name,
         "version": intent.version.version,
         "tbs": hashlib.sha256(intent.token.tbs).hexdigest(),
+        "lint": "passed",
         "approval": approval.reference,
         "approved": approval.digest.hex(),
         "approvers": list(approval.approvers),

@@ -13,6 +13,7 @@ import rfc8785
 import sqlalchemy as sa
 
 from core.clock import Clock
+from core.prepared import Prepared
 from core.storage import BigId, UtcDateTime, metadata
 
 entries = sa.Table(
@@ -28,7 +29,9 @@ entries = sa.Table(
 )
 
 
-_ENTRY = sa.insert(entries).inline()  # nobody asks for the number that an entry got
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_EXACT = 2**53
+_ENTRY = Prepared(sa.insert(entries).inline())  # nobody asks for the number that an entry got
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class AuditLog:
                 "act": event.act,
                 "actor": event.actor,
                 "subject": event.subject,
-                "entry": rfc8785.dumps(
+                "entry": _canonical(
                     {
                         "at": now.isoformat(timespec="microseconds"),
                         "act": event.act,
@@ -77,7 +80,23 @@ class AuditLog:
             for event in events
         ]
         if rows:
-            connection.execute(_ENTRY, rows)
+            _ENTRY.execute(connection, rows)
+
+
+def _canonical(document: dict[str, Any]) -> bytes:
+    """RFC 8785. But for fractions, large numbers and foreign keys the standard library writes the same, much faster."""
+    return _ENCODER.encode(document).encode() if _is_plain(document) else rfc8785.dumps(document)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is made of texts, exact whole numbers, truth values, lists, and objects with ASCII keys."""
+    if value is None or isinstance(value, str | bool):
+        return True
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and key.isascii() and _is_plain(one) for key, one in value.items())
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return isinstance(value, int) and -_EXACT < value < _EXACT
 
 
 def read_entries(connection: sa.Connection, *, limit: int, before: int | None = None) -> list[dict[str, Any]]:

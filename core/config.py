@@ -7,7 +7,7 @@ import os
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
@@ -194,6 +194,33 @@ class KmcSettings(Endpoint):
     """How long the centre keeps a key after its certificate's end."""
 
 
+class AuditSettings(_Section):
+    """Ordering the audit log, and its checkpoints."""
+
+    origin: str = ""
+    """What checkpoints call the log, a URL without scheme; empty: by the address of the CA. Fixed when it begins."""
+    digest: Literal["sm3", "sha256"] = "sm3"
+    """Of the tree; fixed when the log begins."""
+    every_entries: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """A checkpoint is due after so many entries."""
+    every_seconds: Annotated[int, Field(ge=1, le=24 * 3600)] = 300
+    """A checkpoint is due after so long, if there is anything new."""
+    timestamps: bool = True
+    """Have checkpoints time-stamped."""
+    timestamper: str = ""
+    """The address below which `/tsa/sm2`, `/tsa/rsa` … are found; empty: where [tsa] listens."""
+    copies: tuple[str, ...] = ()
+    """Where checkpoints are copied: folders, and addresses (http, https) that each is posted to."""
+
+    @field_validator("origin")
+    @classmethod
+    def _one_word(cls, origin: str) -> str:
+        """Key names of signed notes have no spaces and no plus (C2SP signed-note)."""
+        if any(character.isspace() or character == "+" or not character.isprintable() for character in origin):
+            raise ValueError(_("the origin of the audit log has no spaces and no plus"))
+        return origin
+
+
 class UrlSettings(_Section):
     """The addresses written into certificates: what the world reaches, not where the processes listen."""
 
@@ -218,6 +245,7 @@ class Configuration(BaseSettings):
     tsa: TsaSettings = TsaSettings()
     seals: SealsSettings = SealsSettings()
     kmc: KmcSettings = KmcSettings()
+    audit: AuditSettings = AuditSettings()
     urls: UrlSettings = UrlSettings()
 
     @classmethod

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from asn1crypto import csr as asn1_csr
 from asn1crypto import pem
 
 from core.algorithms import Algorithm, algorithm_by_identifier
 from core.asn1 import der
+from core.asn1.elements import read_elements
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.private_key import kind_of
@@ -14,6 +14,8 @@ from core.keys.signer import Signer
 from core.keys.verification import InvalidSignature, verify
 
 MAXIMUM_SIZE = 64 * 1024
+_TAGS = [der.SEQUENCE, der.SEQUENCE, der.SEQUENCE, der.BIT_STRING, der.SEQUENCE, der.SEQUENCE, 0xA0]
+"""CertificationRequest, its info, algorithm and signature; subject, key and attributes, which some leave out."""
 
 
 def build_csr(signer: Signer, name: bytes) -> bytes:
@@ -56,19 +58,15 @@ def parse_csr(data: bytes) -> CertificationRequest:
     try:
         if pem.detect(data):
             data = pem.unarmor(data)[2]
-        request = asn1_csr.CertificationRequest.load(data, strict=True)
-        info = request["certification_request_info"]
-        parsed = (
-            request.dump(),
-            info["subject_pk_info"].dump(),
-            info["subject"].dump(),
-            request["signature_algorithm"].dump(),
-            info.dump(),
-            request["signature"].native,
-        )
-    except (ValueError, TypeError, KeyError) as error:
+        (request,) = read_elements(data)
+        info, identifier, signature = request.children()
+        _version, subject, key, *attributes = info.children()
+        parts = (request, info, identifier, signature, subject, key, *attributes)
+        if [part.tag for part in parts] not in (_TAGS, _TAGS[:-1]) or signature.content[0] != 0:
+            raise ValueError("other elements than those of a request")
+    except (ValueError, IndexError) as error:
         raise YinxinError(
             Kind.INVALID, _("not a certificate request (PKCS#10, DER or PEM)"), remedy=_("check the file")
         ) from error
-    encoded, key, subject, identifier, signed, signature = parsed
-    return CertificationRequest(encoded, key, subject, algorithm_by_identifier(identifier), signed, signature)
+    algorithm = algorithm_by_identifier(identifier.raw)
+    return CertificationRequest(request.raw, key.raw, subject.raw, algorithm, info.raw, signature.content[1:])

@@ -4,9 +4,10 @@
 HOME/yinxin.toml            configuration (core.config)
 HOME/yinxin.db              records, unless storage.url says otherwise
 HOME/profiles/*.toml        certificate profiles
-HOME/keys/AUTHORITY/*.pem   encrypted private keys: ca, ocsp, tsa, seals, kmc, ra
+HOME/keys/AUTHORITY/*.pem   encrypted private keys: ca, ocsp, tsa, seals, kmc, ra, audit
 HOME/certificates/AUTHORITY/*.pem   certificates of those keys, each with its issuers after it
 HOME/trust/*.pem            the roots, for verification
+HOME/trust/audit-log.pub    the public key of the audit log
 HOME/administrators/*       keys and PINs of the two administrators, until they take them away
 HOME/passphrases/AUTHORITY  mode 0600; or YINXIN_AUTHORITY_PASSPHRASE, or a prompt
 ```
@@ -32,7 +33,7 @@ DATABASE = "yinxin.db"
 IDENTITIES = "identities"
 """The registration authority's key for finding identity numbers (`core.keys.lookup`)."""
 
-Authority = Literal["ca", "ocsp", "tsa", "seals", "kmc", "ra"]
+Authority = Literal["ca", "ocsp", "tsa", "seals", "kmc", "ra", "audit"]
 
 
 @dataclass

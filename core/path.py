@@ -6,6 +6,7 @@ path invalid, as RFC 5280 4.2 asks.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from asn1crypto import x509
 
@@ -24,6 +25,12 @@ def build_path(leaf: bytes, candidates: Sequence[bytes], anchors: Sequence[bytes
 
     `candidates`: intermediates, in any order. `YinxinError` (invalid) says why there is none.
     """
+    return _built(leaf, tuple(candidates), tuple(anchors), at)
+
+
+# The same path is asked for in each document that an office has sealed. What has no path is not kept.
+@lru_cache(maxsize=256)
+def _built(leaf: bytes, candidates: tuple[bytes, ...], anchors: tuple[bytes, ...], at: datetime) -> tuple[bytes, ...]:
     try:
         path = _extend([leaf], [*anchors, *candidates], set(anchors), at)
     except (ValueError, TypeError, KeyError) as error:

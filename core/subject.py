@@ -4,6 +4,7 @@ The numbers go into extensions of the arc 1.2.156.10260.4.1 (GB/T 20518). That I
 EXPLICIT is our decision, not the standard's word.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -62,15 +63,8 @@ class Identity(BaseModel):
 
     def extensions(self) -> dict[str, bytes]:
         """Extension values by field name, for the fields that are filled."""
-        encoders = {
-            # IdentityCode is a CHOICE; the standard is silent on its tags, EXPLICIT is our choice.
-            "resident_id": lambda text: der.explicit(0, der.printable(text)),
-            "passport": lambda text: der.explicit(2, der.printable(text)),
-        }
-        return {
-            field: encoders.get(field, der.printable)(value)
-            for field, value in self.model_dump(exclude_none=True).items()
-        }
+        filled = ((field, getattr(self, field)) for field in IDENTITY_OIDS)
+        return {field: _EXTENSION.get(field, der.printable)(value) for field, value in filled if value is not None}
 
 
 IDENTITY_OIDS = {
@@ -80,6 +74,13 @@ IDENTITY_OIDS = {
     "business_registration": BUSINESS_REGISTRATION,
     "credit_code": ORGANIZATION_CODE,
     "taxation_number": TAXATION_NUMBER,
+}
+
+
+_EXTENSION: dict[str, Callable[[str], bytes]] = {
+    # IdentityCode is a CHOICE; the standard is silent on its tags, EXPLICIT is our choice.
+    "resident_id": lambda text: der.explicit(0, der.printable(text)),
+    "passport": lambda text: der.explicit(2, der.printable(text)),
 }
 
 

@@ -15,6 +15,7 @@ from ca.authorities import authority_of
 from ca.history import steps_of
 from ca.state import State as CertificateState
 from core.algorithms import SM3, algorithm_by_identifier
+from core.audit import Event
 from core.certificates import serial_text
 from core.context import Context
 from core.errors import Kind, YinxinError
@@ -172,6 +173,8 @@ def open_session(context: Context, name: str, key_file: Path, pin: bytes) -> Ope
                 subject=str(key_file),
                 remedy=_("give the key file that the operator was appointed with"),
             )
+    with context.storage.transaction() as connection:
+        context.audit.append(connection, Event("ra.session.open", name, name))
     return OperatorSession(name, operator.certificate, signer)
 
 

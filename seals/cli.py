@@ -6,6 +6,7 @@ from core.cli import Group, Output, output_option
 from core.home import Home
 from core.i18n import _
 from seals.api.api_key_cli import api_key
+from seals.codes.cli import code, verify_code_command
 from seals.electronic.cli import inspect_command
 from seals.folder_cli import stamp_folder
 from seals.pictures.cli import clean, draw
@@ -52,6 +53,8 @@ def list_command(home: Home, output: Output) -> None:
 group.add_command(stamp)
 group.add_command(verify)
 group.add_command(bundle)
+group.add_command(code)
+group.add_command(verify_code_command)
 group.add_command(register, "register")
 group.add_command(permit)
 group.add_command(permits)

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from core.home import Home
 from core.i18n import _
 from seals import use
 from seals.cli_options import password_option, people_of, support_of
+from seals.codes.cli import code_options, coded
 from seals.forms import Permission
 from seals.levels import Level
 from seals.pictures.ink import Blending, Ink
 from seals.placement.placement import MOST_PAGES_STRADDLED, Edge, Origin, Which
 from seals.placement.placing import asked_place
+from seals.register.bounds import Use
 
 ACTOR = "command"
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -82,6 +85,7 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "yinxin seals stamp office contract.pdf --keyword （盖章） --occurrence last --offset 5,0\n"
     "yinxin seals stamp office contract.pdf --straddle right --group 10 --opacity 0.8\n"
     "yinxin seals stamp office form.pdf --field Signature1\n"
+    "yinxin seals stamp office fee.pdf --at 150,60 --code fields.json --code-number 0001234567 --code-at 35,40\n"
     "yinxin seals stamp office secret.pdf --at 100,80 --server https://seals.example.gov.cn --api-key-file oa.key",
 )
 @click.argument("name")
@@ -109,6 +113,7 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--purpose", default="", help=_("For the books."))
 @click.option("--person", default="", help=_("On whose behalf it is sealed."))
 @click.option("--type", "document_type", default="", help=_("The type of the document, where the seal asks for it."))
+@code_options
 @click.option("--server", help=_("Have it sealed by a seal service; only digests of the document are sent there."))
 @click.option("--api-key-file", type=_FILE, help=_("For --server: file with the API key, mode 0600."))
 @output_option
@@ -136,6 +141,13 @@ def stamp(
     **place: Any,
 ) -> None:
     """Seal a document."""
+    code = {option: place.pop(option) for option in list(place) if option.startswith("code_")}
+    if code["code_fields"] and (server or password):
+        raise YinxinError(
+            Kind.UNSUPPORTED,
+            _("a code is put on a document only where the seal's key is, and only if it is not encrypted"),
+            remedy=_("seal it without --code"),
+        )
     order = use.UseOrder(
         file,
         asked_place(**place),
@@ -156,6 +168,9 @@ def stamp(
             Kind.CONFLICT, _("the file exists already"), subject=str(out), remedy=_("name another with --out")
         )
     try:
+        if code["code_fields"]:
+            about = Use(ACTOR, person, document_type, purpose)
+            order = replace(order, document=coded(home, name, file, about, **code))
         if server:
             from seals.remote_stamp import stamp_at
 

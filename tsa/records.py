@@ -5,6 +5,7 @@ until the transaction ends, so that numbers have no gaps and time never goes bac
 are entered by the driver itself.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -12,6 +13,8 @@ from typing import NamedTuple, cast
 
 import sqlalchemy as sa
 
+from core.audit import AuditLog, Event
+from core.clock import FixedClock
 from core.storage import BigId, UtcDateTime, driver_cursor, metadata
 
 MAXIMUM_GROUP = 256
@@ -84,6 +87,7 @@ def record(connection: sa.Connection, group: Sequence[TokenRecord], *, strictly:
         if number is None:
             raise TimeWentBack
     _enter(connection, timely, number - len(timely) + 1)
+    _tell_the_audit_log(connection, timely, number - len(timely) + 1)
     return late
 
 
@@ -128,6 +132,16 @@ def _enter(connection: sa.Connection, timely: Sequence[TokenRecord], first: int)
     # In one statement: a driver lets go of the interpreter's lock for each, and gets it back after the next signature.
     with driver_cursor(connection) as cursor:
         cursor.execute(_enter_statement(len(timely), connection.dialect), values)
+
+
+def _tell_the_audit_log(connection: sa.Connection, timely: Sequence[TokenRecord], first: int) -> None:
+    """One entry for the group, at the time of its last token."""
+    last = first + len(timely) - 1
+    digest = hashlib.sha256(b"".join(one.token_digest for one in timely)).hexdigest()
+    details = {"first": first, "last": last, "tokens": digest}
+    AuditLog(FixedClock(timely[-1].gen_time)).append(
+        connection, Event("tsa.tokens.give", "tsa", f"{first}-{last}", details)
+    )
 
 
 @lru_cache(maxsize=MAXIMUM_GROUP)

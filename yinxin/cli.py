@@ -8,6 +8,7 @@ from typing import Literal
 
 import click
 
+from audit.contracts import CHECK_TOKEN, OBJECTS, STAMP, Objects, Stamp
 from core.cli import Group, Output, output_option, run
 from core.home import Home
 from core.i18n import _
@@ -31,6 +32,9 @@ def front_door(context: click.Context, home: Path) -> None:
     context.meta[SUPPORT] = _sealing_support
     context.meta[PEOPLE] = _seal_people
     context.meta[TIMESTAMPER] = _timestamper
+    context.meta[STAMP] = _audit_stamp
+    context.meta[CHECK_TOKEN] = _check_token
+    context.meta[OBJECTS] = _audited_objects
 
 
 def _sealing_support(home: Home) -> SupportSource:
@@ -49,6 +53,24 @@ def _seal_people(home: Home) -> People:
     from yinxin.seal_people import SealPeople
 
     return SealPeople(home.context)
+
+
+def _audit_stamp(home: Home) -> Stamp:
+    from yinxin.audited import stamp_of
+
+    return stamp_of(home)
+
+
+def _check_token(token: bytes, octets: bytes) -> None:
+    from yinxin.audited import check_token
+
+    check_token(token, octets)
+
+
+def _audited_objects() -> Objects:
+    from yinxin.audited import OBJECTS
+
+    return OBJECTS
 
 
 @front_door.command(
@@ -87,6 +109,7 @@ def migrate(home: Home, output: Output) -> None:
     storage.migrate()
     storage.close()
     upgrade.make_lookup_key(home)
+    upgrade.begin_audit_log(home)
     with output.progress(_("Trying the profiles")):
         adopted = upgrade.adopt_profiles(home, actor=local_account())
     if adopted:
@@ -193,25 +216,11 @@ def renew(home: Home, service: Literal["ocsp", "tsa", "seals"], early: bool, out
     )
 
 
-@front_door.command(help=_("List what was done, by whom, the newest first."), example="yinxin audit --limit 20")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help=_("How many entries."))
-@click.option("--before", type=int, help=_("Only entries before this number: the next page."))
-@output_option
-@click.pass_obj
-def audit(home: Home, limit: int, before: int | None, output: Output) -> None:
-    """List the audit log."""
-    from core.audit import read_entries
-
-    with home.storage.reading() as connection:
-        rows = read_entries(connection, limit=limit, before=before)
-    headings = {"number": _("No."), "at": _("Time"), "act": _("Act"), "actor": _("By"), "subject": _("About")}
-    output.table(rows, headings)
-
-
 front_door.add_later("ca", "yinxin.cli_ca:group", _("Certificates, revocation lists, profiles and hierarchies."))
 front_door.add_later("ra", "ra.cli:group", _("Requests for certificates: enter, approve, issue, deliver, revoke."))
 front_door.add_later("ocsp", "ocsp.cli:group", _("Certificate status: ask any responder, answer requests."))
 front_door.add_later("tsa", "tsa.cli:tsa", _("Time stamps: give them, ask for them, verify them."))
+front_door.add_later("audit", "audit.cli:group", _("The audit log: what was done, by whom; proven to outsiders."))
 front_door.add_later("seals", "seals.cli:group", _("Seals: make them, seal documents, verify sealed documents."))
 
 

@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
+from audit.key import found_key
+from audit.sequencer import begin
 from ca import crl, hierarchy
 from ca.activation import activate
 from ca.encryption_keys import make_link
@@ -34,7 +37,7 @@ from ra import personnel
 from ra.roles import Role
 
 ACTOR = "ceremony"
-AUTHORITIES: tuple[Authority, ...] = ("ca", "ocsp", "tsa", "seals", "kmc", "ra")
+AUTHORITIES: tuple[Authority, ...] = ("ca", "ocsp", "tsa", "seals", "kmc", "ra", "audit")
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,14 @@ def _as_given(subject: str, staging: Path, path: Path, settings: Path | None) ->
     return subject.replace(str(staging), str(path))
 
 
+def begin_audit_log(home: Home) -> None:
+    """Make the audit key and begin to order entries, as far as that is not done."""
+    settings = home.configuration
+    key = found_key(home, settings.centre.key_kinds[0]).public_key_info
+    origin = settings.audit.origin or f"{urlsplit(settings.urls.ca).netloc}/audit"
+    begin(home.context, origin, settings.audit.digest, key)
+
+
 @dataclass
 class _Founding:
     """The ceremony, step by step."""
@@ -154,6 +165,8 @@ class _Founding:
         yield _("configuration")
         self._fill_database()
         yield _("database")
+        begin_audit_log(self.home)
+        yield _("audit log")
         activate(self.home.context, load_profiles(self.home.profiles), actor=ACTOR)
         yield _("certificate profiles")
         ca = CertificateAuthority(self.home.context, self.home.key_store("ca"), self.home.configuration.urls)

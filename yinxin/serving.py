@@ -59,6 +59,7 @@ class Running:
         self._services = services
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._maintenance: subprocess.Popen[bytes] | None = None
+        self._auditing: subprocess.Popen[bytes] | None = None
         self._stopping = False
         self._handlers: dict[int, Any] = {}
 
@@ -79,6 +80,8 @@ class Running:
                 )
             for service in self._services:
                 self._wait_for(service)
+            if "ca" in self._services:
+                self._auditing = self._spawn("audit", "run")
         except BaseException:
             self.__exit__()
             raise
@@ -97,6 +100,12 @@ class Running:
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
+        if self._auditing:
+            self._auditing.terminate()  # last of all, so that its last checkpoint is over everything
+            with suppress(subprocess.TimeoutExpired):
+                self._auditing.wait(STOP_SECONDS)
+            self._auditing.kill()  # what it did not order, the next one does
+            self._auditing.wait()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
@@ -107,6 +116,8 @@ class Running:
             for service, child in self._children.items():
                 if child.poll() is not None:
                     raise YinxinError(Kind.UNAVAILABLE, _("the service ended by itself"), subject=service)
+            if self._auditing and self._auditing.poll() is not None:
+                raise YinxinError(Kind.UNAVAILABLE, _("the service ended by itself"), subject="audit")
             if "ca" in self._services and time.monotonic() >= due:
                 self._maintain()
                 due = time.monotonic() + MAINTENANCE_SECONDS
@@ -115,12 +126,16 @@ class Running:
     def _maintain(self) -> None:
         """`yinxin ca maintain`, in a process that holds the authority's keys for as long as it takes."""
         if self._maintenance is None or self._maintenance.poll() is not None:
-            self._maintenance = subprocess.Popen(
-                [sys.executable, "-m", "yinxin", "ca", "maintain"],
-                env=_environment(self._home),
-                stdin=subprocess.DEVNULL,  # what it wants to ask, nobody would answer
-                stdout=subprocess.DEVNULL,
-            )
+            self._maintenance = self._spawn("ca", "maintain")
+
+    def _spawn(self, *command: str) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "yinxin", *command],
+            env=_environment(self._home),
+            stdin=subprocess.DEVNULL,  # what it wants to ask, nobody would answer
+            stdout=subprocess.DEVNULL,
+            start_new_session=command[0] == "audit",  # Ctrl+C is for us: it ends after the services
+        )
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping = True

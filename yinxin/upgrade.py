@@ -9,6 +9,7 @@ from core.algorithms import KeyKind
 from core.home import IDENTITIES, Home
 from core.keys import passphrase
 from ra import reindexing
+from yinxin import installation
 from yinxin.installation import default_configuration
 
 
@@ -22,6 +23,13 @@ def make_lookup_key(home: Home) -> bool:
         passphrase.create_file(home.passphrase_file("ra"))
     home.key_store("ra").create(IDENTITIES, KeyKind.SM2)
     return True
+
+
+def begin_audit_log(home: Home) -> None:
+    """Make the audit key and begin to order entries, as far as that is not done."""
+    if not home.passphrase_file("audit").exists() and "YINXIN_AUDIT_PASSPHRASE" not in os.environ:
+        passphrase.create_file(home.passphrase_file("audit"))
+    installation.begin_audit_log(home)
 
 
 def adopt_profiles(home: Home, *, actor: str) -> list[str]:

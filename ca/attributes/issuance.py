@@ -235,6 +235,7 @@ def _intent_event(intent: _Intent, actor: str) -> Event:
         "terms": intent.content.terms.value,
         "holder": serial_text(intent.content.holder.serial),
         "tbs": hashlib.sha256(intent.token.tbs).hexdigest(),
+        "lint": "passed",
         "approval": approval.reference,
         "approved": approval.digest.hex(),
         "approvers": list(approval.approvers),

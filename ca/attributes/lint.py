@@ -9,9 +9,10 @@ from ca.attributes.certificate import Content, extensions
 from ca.attributes.reading import read_attribute_certificate
 from ca.certificate import IssuerFacts
 from ca.lint.basics import MAXIMUM_SERIAL_OCTETS, MINIMUM_SERIAL_OCTETS
-from ca.lint.reading import IssuerLimits, read_elements
+from ca.lint.reading import IssuerLimits
 from ca.lint.token import LintedTbs, permit
 from core.asn1 import der
+from core.asn1.elements import read_elements
 from core.config import UrlSettings
 from core.errors import Kind, YinxinError
 from core.i18n import _

@@ -11,8 +11,9 @@ from ca.attributes.attributes import CLASSES, Attributes, Clearance, ServiceIden
 from ca.attributes.certificate import NO_REVOCATION_AVAILABLE, TARGET_INFORMATION, Holder
 from ca.certificate import AUTHORITY_INFO_ACCESS, AUTHORITY_KEY_IDENTIFIER, CRL_DISTRIBUTION_POINTS
 from ca.lint.basics import GENERALIZED_TIME, read_time
-from ca.lint.reading import Element, RawExtension, read_elements, read_extension
+from ca.lint.reading import RawExtension, read_extension
 from core.asn1 import der
+from core.asn1.elements import Element, read_elements
 from core.errors import Kind, YinxinError
 from core.i18n import _
 
@@ -99,7 +100,7 @@ def _read(data: bytes) -> AttributeCertificate:
     version, holder, issuer, inner, serial, validity, listed, extended = parts
     if version.content != b"\x01" or inner.raw != algorithm.raw:
         raise ValueError("not version 2, or signed with another algorithm than it says")
-    extensions = tuple(read_extension(one) for one in extended.children())
+    extensions = tuple(read_extension(one.raw) for one in extended.children())
     _check_extensions(extensions)
     begin, end = _validity(validity)
     attributes, unknown = _attributes(listed)

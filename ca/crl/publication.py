@@ -15,10 +15,11 @@ from ca.books import books_of
 from ca.crl.entries import in_shard
 from ca.crl.issue import Terms, full_in_force, make, reserve
 from ca.crl.keeping import pieces_of
-from ca.crl.publisher import put_in_force
+from ca.crl.publisher import name_of, put_in_force
 from ca.records import crls
 from ca.signing import AuthorityKey
 from ca.state import Reason
+from core.audit import Event
 from core.config import CaSettings
 from core.context import Context
 from core.errors import Kind, YinxinError
@@ -94,6 +95,9 @@ def publish(
     for shard in range(issuer.distribution.shards) if shards is None else shards:
         with context.storage.transaction() as connection:
             reserved = reserve(connection, issuer, shard, terms, context.clock.now(), full=full)
+            number, names = reserved[0].facts.number, [name_of(one) for one in reserved]
+            details = {"shard": shard, "number": number, "lists": names}
+            context.audit.append(connection, Event("ca.crl.reserve", actor, issuer.name, details))
         for one in reserved:
             make(context, key, one)
             put_in_force(context, one, actor=actor)

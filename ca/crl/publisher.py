@@ -16,8 +16,8 @@ from ca.crl.keeping import forget, pieces_of
 from ca.crl.writing import CrlFacts
 from ca.lint.crl import UNREADABLE, complaints_about
 from ca.lint.list_reading import Stream, read_tbs
-from ca.lint.reading import read_elements
 from ca.records import crls
+from core.asn1.elements import read_elements
 from core.audit import Event
 from core.context import Context
 from core.errors import Kind, YinxinError
@@ -33,7 +33,7 @@ def put_in_force(context: Context, reserved: Reserved, *, actor: str) -> None:
     with context.storage.reading() as connection:
         entries = reserved.selection.count(connection)
     complaints = complaints_about_kept(context, reserved.issuer, reserved.id, reserved.facts, entries)
-    details: dict[str, object] = {"number": reserved.facts.number, "list": _name(reserved)}
+    details: dict[str, object] = {"number": reserved.facts.number, "list": name_of(reserved)}
     if complaints:
         with context.storage.transaction() as connection:
             refusal = Event("ca.crl.refuse", actor, reserved.issuer.name, details | {"why": complaints[:3]})
@@ -41,7 +41,7 @@ def put_in_force(context: Context, reserved: Reserved, *, actor: str) -> None:
         raise YinxinError(
             Kind.INVALID,
             _("the new CRL is not published: {first}").format(first="; ".join(complaints[:3])),
-            subject=_name(reserved),
+            subject=name_of(reserved),
             remedy=_("the CRL in force stays; check the machine and the database, and publish again"),
         )
     with context.storage.transaction() as connection:
@@ -52,7 +52,8 @@ def put_in_force(context: Context, reserved: Reserved, *, actor: str) -> None:
         context.audit.append(connection, Event("ca.crl.publish", actor, reserved.issuer.name, details))
 
 
-def _name(reserved: Reserved) -> str:
+def name_of(reserved: Reserved) -> str:
+    """What the list is called where it is published."""
     delta = reserved.facts.base is not None
     return reserved.issuer.distribution.name(reserved.issuer.name, reserved.shard, delta=delta)
 

@@ -1,10 +1,12 @@
 """Linting before the signature: named rules over the exact bytes. What they refuse is not signed."""
 
-from cryptography import x509
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 from ca.lint import basics, extensions, names
-from ca.lint.reading import Examined, IssuerLimits
-from ca.lint.rule import Finding, Rule
+from ca.lint.reading import UNREADABLE, Examined, FixedPart, IssuerLimits
+from ca.lint.rule import Finding, Looked, Rule
 from ca.lint.token import LintedTbs, permit, redeem
 from ca.profiles import Profile
 from core.errors import Kind, YinxinError
@@ -12,37 +14,42 @@ from core.i18n import _
 
 __all__ = ["RULES", "Finding", "IssuerLimits", "LintedTbs", "Rule", "findings", "lint", "redeem"]
 
-RULES: tuple[Rule, ...] = (*basics.book.rules, *names.book.rules, *extensions.book.rules)
-
-
-_UNREADABLE = (
-    ValueError,
-    IndexError,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.ExtensionNotFound,
-    x509.UnsupportedGeneralNameType,
-)
+_ON_FIXED: Sequence[Rule[FixedPart]] = (*basics.fixed.rules, *extensions.fixed.rules)
+_ON_EACH: Sequence[Rule[Examined]] = (*basics.each.rules, *names.each.rules, *extensions.each.rules)
+RULES: Sequence[Rule[Any]] = (*_ON_FIXED, *_ON_EACH)
 
 
 def findings(tbs: bytes, profile: Profile, issuer: IssuerLimits) -> list[Finding]:
     """Every rule that these TBSCertificate bytes break."""
-    shape = ("is_a_certificate", "X.690; RFC 5280 4.1")
     try:
         examined = Examined(tbs, profile, issuer)
-    except _UNREADABLE as error:
-        return [Finding(*shape, str(error))]
-    broken = []
+    except UNREADABLE as error:
+        return [_no_certificate(error)]
+    return [*_findings_on_fixed(examined.fixed), *_broken(_ON_EACH, examined)]
+
+
+@lru_cache(maxsize=1024)
+def _findings_on_fixed(part: FixedPart) -> tuple[Finding, ...]:
     try:
-        examined.read_extensions  # noqa: B018 - that they can be read is the rule
-    except _UNREADABLE as error:
-        broken.append(Finding(*shape, str(error)))
-    for rule in RULES:
+        part.read_extensions  # noqa: B018 - that they can be read is the rule
+    except UNREADABLE as error:
+        return (_no_certificate(error), *_broken(_ON_FIXED, part))
+    return tuple(_broken(_ON_FIXED, part))
+
+
+def _broken(rules: Sequence[Rule[Looked]], looked: Looked) -> list[Finding]:
+    broken = []
+    for rule in rules:
         try:
-            broken += [Finding(rule.name, rule.clause, complaint) for complaint in rule.check(examined)]
-        except _UNREADABLE as error:
+            for complaint in rule.check(looked):
+                broken.append(Finding(rule.name, rule.clause, complaint))
+        except UNREADABLE as error:
             broken.append(Finding(rule.name, rule.clause, f"cannot be read: {error}"))
     return broken
+
+
+def _no_certificate(error: Exception) -> Finding:
+    return Finding("is_a_certificate", "X.690; RFC 5280 4.1", str(error))
 
 
 def lint(tbs: bytes, profile: Profile, issuer: IssuerLimits) -> LintedTbs:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from cryptography import x509
 
 from ca import certificate as fields
-from ca.lint.reading import Examined, RawExtension
+from ca.lint.reading import Examined, FixedPart
 from ca.lint.rule import RuleBook
 from ca.profiles import EXTENDED_KEY_USAGES, KEY_USAGES
 from core.asn1 import der
 from core.subject import IDENTITY_OIDS
 
-book = RuleBook()
+fixed, each = RuleBook[FixedPart](), RuleBook[Examined]()
 
 _PURPOSE_NAMES = {dotted: name for name, dotted in EXTENDED_KEY_USAGES.items()}
 _KNOWN = {
@@ -32,11 +32,7 @@ _KNOWN = {
 }
 
 
-def _raw(examined: Examined, dotted: str) -> RawExtension | None:
-    return examined.extension(der.oid(dotted))
-
-
-@book.rule("RFC 5280 4.2")
+@each.rule("RFC 5280 4.2")
 def no_extension_twice_or_unknown(examined: Examined) -> Iterator[str]:
     """Each at most once; none that we did not mean to write, critical or not."""
     types = [extension.oid for extension in examined.extensions]
@@ -49,32 +45,32 @@ def no_extension_twice_or_unknown(examined: Examined) -> Iterator[str]:
             )
 
 
-@book.rule("RFC 5280 4.2.1.1")
-def authority_key_identifier_is_the_issuers(examined: Examined) -> Iterator[str]:
+@fixed.rule("RFC 5280 4.2.1.1")
+def authority_key_identifier_is_the_issuers(part: FixedPart) -> Iterator[str]:
     """The identifier that the issuer's own certificate bears, and nothing else; not critical."""
-    expected = fields.key_identifier(examined.issuer.public_key_info)
-    raw = _raw(examined, fields.AUTHORITY_KEY_IDENTIFIER)
+    expected = fields.key_identifier(part.issuer.public_key_info)
+    raw = part.extension(fields.AUTHORITY_KEY_IDENTIFIER)
     if raw is None:
         yield "there is no authority key identifier"
     elif raw.critical or raw.value != der.sequence(b"\x80" + bytes((len(expected),)) + expected):
         yield "the authority key identifier is critical or not the issuer's"
 
 
-@book.rule("RFC 5280 4.2.1.2")
+@each.rule("RFC 5280 4.2.1.2")
 def subject_key_identifier_is_the_keys(examined: Examined) -> Iterator[str]:
-    """SHA-1 over the key, recomputed by `cryptography` where it knows the key; not critical."""
-    raw = _raw(examined, fields.SUBJECT_KEY_IDENTIFIER)
+    """SHA-1 over the key (method 1); not critical."""
+    raw = examined.extension(fields.SUBJECT_KEY_IDENTIFIER)
     if raw is None:
         yield "there is no subject key identifier"
-    elif raw.critical or raw.value[2:] != fields.key_identifier(examined.public_key_info.raw):
+    elif raw.critical or raw.value != der.octet_string(fields.key_identifier(examined.public_key_info.raw)):
         yield "the subject key identifier is critical or not the key's"
 
 
-@book.rule("RFC 5280 4.2.1.3; GB/T 20518 5.2.4.2.4; GM/T 0034 (single signing certificate)")
-def key_usage_is_the_profiles(examined: Examined) -> Iterator[str]:
+@fixed.rule("RFC 5280 4.2.1.3; GB/T 20518 5.2.4.2.4; GM/T 0034 (single signing certificate)")
+def key_usage_is_the_profiles(part: FixedPart) -> Iterator[str]:
     """Exactly the bits of the profile, written as a named bit list, as critical as it says."""
-    profile = examined.profile.key_usage
-    raw = _raw(examined, fields.KEY_USAGE)
+    profile = part.profile.key_usage
+    raw = part.extension(fields.KEY_USAGE)
     if raw is None:
         yield "there is no key usage"
         return
@@ -85,24 +81,24 @@ def key_usage_is_the_profiles(examined: Examined) -> Iterator[str]:
         yield "the key usage is not the profile's"
     if raw.value[2] != (bits & -bits).bit_length() - 1:
         yield "the key usage has trailing zero bits (X.690 11.2.2)"
-    if "keyCertSign" in named and not examined.profile.is_authority:
+    if "keyCertSign" in named and not part.profile.is_authority:
         yield "only a CA signs certificates"
-    if "cRLSign" in named and not examined.profile.takes_ceremony:
+    if "cRLSign" in named and not part.profile.takes_ceremony:
         yield "only an authority signs CRLs"
 
 
-@book.rule("RFC 5280 4.2.1.9")
-def basic_constraints_are_the_profiles(examined: Examined) -> Iterator[str]:
+@fixed.rule("RFC 5280 4.2.1.9")
+def basic_constraints_are_the_profiles(part: FixedPart) -> Iterator[str]:
     """Critical; CA and path length as in the profile, and shorter than the issuer's path."""
-    raw = _raw(examined, fields.BASIC_CONSTRAINTS)
+    raw = part.extension(fields.BASIC_CONSTRAINTS)
     if raw is None or not raw.critical:
         yield "the basic constraints are missing or not critical"
         return
-    constraints = examined.read_extensions.get_extension_for_class(x509.BasicConstraints).value
-    profile = examined.profile
+    constraints = part.read_extensions.get_extension_for_class(x509.BasicConstraints).value
+    profile = part.profile
     if (constraints.ca, constraints.path_length) != (profile.is_authority, profile.path_length):
         yield "the basic constraints are not the profile's"
-    limit = examined.issuer.path_length
+    limit = part.issuer.path_length
     if not constraints.ca or limit is None or profile.self_issued:
         return
     if limit == 0:
@@ -111,85 +107,83 @@ def basic_constraints_are_the_profiles(examined: Examined) -> Iterator[str]:
         yield f"the path length is not below the issuer's {limit}"
 
 
-@book.rule("RFC 5280 4.2.1.12; RFC 3161 2.3; RFC 6960 4.2.2.2")
-def extended_key_usage_is_the_profiles(examined: Examined) -> Iterator[str]:
+@fixed.rule("RFC 5280 4.2.1.12; RFC 3161 2.3; RFC 6960 4.2.2.2")
+def extended_key_usage_is_the_profiles(part: FixedPart) -> Iterator[str]:
     """The purposes of the profile, in its order; a TSA has the one critical purpose."""
-    profile = examined.profile.extended_key_usage
-    raw = _raw(examined, fields.EXTENDED_KEY_USAGE)
+    profile = part.profile.extended_key_usage
+    raw = part.extension(fields.EXTENDED_KEY_USAGE)
     if raw is None:
         if profile.values:
             yield "there is no extended key usage"
         return
-    purposes = examined.read_extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    purposes = part.read_extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     named = tuple(_PURPOSE_NAMES.get(purpose.dotted_string, purpose.dotted_string) for purpose in purposes)
     if named != profile.values or raw.critical != profile.critical:
         yield "the extended key usage is not the profile's"
 
 
-@book.rule("RFC 5280 4.2.1.4")
-def policies_are_the_profiles(examined: Examined) -> Iterator[str]:
+@fixed.rule("RFC 5280 4.2.1.4")
+def policies_are_the_profiles(part: FixedPart) -> Iterator[str]:
     """The policies of the profile, without qualifiers; not critical."""
-    raw = _raw(examined, fields.CERTIFICATE_POLICIES)
+    raw = part.extension(fields.CERTIFICATE_POLICIES)
     if raw is None:
-        if examined.profile.policies:
+        if part.profile.policies:
             yield "there are no certificate policies"
         return
-    policies = examined.read_extensions.get_extension_for_class(x509.CertificatePolicies).value
+    policies = part.read_extensions.get_extension_for_class(x509.CertificatePolicies).value
     named = tuple(policy.policy_identifier.dotted_string for policy in policies)
-    if raw.critical or named != examined.profile.policies or any(policy.policy_qualifiers for policy in policies):
+    if raw.critical or named != part.profile.policies or any(policy.policy_qualifiers for policy in policies):
         yield "the certificate policies are critical or not the profile's"
 
 
-@book.rule("RFC 5280 4.2.1.13")
-def crl_distribution_point_is_there_if_wanted(examined: Examined) -> Iterator[str]:
+@fixed.rule("RFC 5280 4.2.1.13")
+def crl_distribution_point_is_there_if_wanted(part: FixedPart) -> Iterator[str]:
     """One full name over HTTP; not critical."""
-    raw = _raw(examined, fields.CRL_DISTRIBUTION_POINTS)
-    if (raw is not None) != examined.profile.pointers.crl:
+    raw = part.extension(fields.CRL_DISTRIBUTION_POINTS)
+    if (raw is not None) != part.profile.pointers.crl:
         yield "the CRL distribution point is not as the profile wants it"
     if raw is None:
         return
-    points = list(examined.read_extensions.get_extension_for_class(x509.CRLDistributionPoints).value)
+    points = list(part.read_extensions.get_extension_for_class(x509.CRLDistributionPoints).value)
     if raw.critical or len(points) != 1 or points[0].reasons or points[0].crl_issuer or not points[0].full_name:
         yield "the CRL distribution point is critical or not one full name"
     elif not _all_http(points[0].full_name):
         yield "the CRL distribution point is not an HTTP address"
 
 
-@book.rule("RFC 5280 4.2.1.13, 5.2.5")
-def distribution_points_are_the_shards(examined: Examined) -> Iterator[str]:
+@fixed.rule("RFC 5280 4.2.1.13, 5.2.5")
+def distribution_points_are_the_shards(part: FixedPart) -> Iterator[str]:
     """Where the lists are split: the address of the one on which this serial number would stand."""
-    split, name = examined.issuer.distribution, examined.issuer.name
-    if not (split.address and examined.profile.pointers.crl):
+    split, name = part.issuer.distribution, part.issuer.name
+    if not (split.address and part.profile.pointers.crl):
         return
-    shard = split.shard_of(int.from_bytes(examined.serial.content, "big"))
-    raw = _raw(examined, fields.CRL_DISTRIBUTION_POINTS)
-    if raw is None or raw.value != fields.crl_distribution_points(split.location(name, shard)):
+    raw = part.extension(fields.CRL_DISTRIBUTION_POINTS)
+    if raw is None or raw.value != fields.crl_distribution_points(split.location(name, part.shard)):
         yield "the CRL distribution point is not the list of this serial number"
 
 
-@book.rule("RFC 5280 4.2.1.15")
-def freshest_crl_is_there_if_deltas_are(examined: Examined) -> Iterator[str]:
+@fixed.rule("RFC 5280 4.2.1.15")
+def freshest_crl_is_there_if_deltas_are(part: FixedPart) -> Iterator[str]:
     """The delta of the list on which this serial number would stand; not critical."""
-    split = examined.issuer.distribution
-    raw = _raw(examined, fields.FRESHEST_CRL)
-    if (raw is not None) != (split.deltas and examined.profile.pointers.crl):
+    split = part.issuer.distribution
+    raw = part.extension(fields.FRESHEST_CRL)
+    if (raw is not None) != (split.deltas and part.profile.pointers.crl):
         yield "the freshest CRL is not there, or there are no deltas"
     if raw is None:
         return
-    shard = split.shard_of(int.from_bytes(examined.serial.content, "big"))
-    location = split.location(examined.issuer.name, shard, delta=True)
+    location = split.location(part.issuer.name, part.shard, delta=True)
     if raw.critical or raw.value != fields.crl_distribution_points(location):
         yield "the freshest CRL is critical or not the delta for this serial number"
 
 
-@book.rule("RFC 5280 4.2.2.1")
-def information_access_is_there_if_wanted(examined: Examined) -> Iterator[str]:
+@fixed.rule("RFC 5280 4.2.2.1")
+def information_access_is_there_if_wanted(part: FixedPart) -> Iterator[str]:
     """OCSP and the issuer's certificate over HTTP, as the profile says; not critical."""
-    raw = _raw(examined, fields.AUTHORITY_INFO_ACCESS)
-    pointers = examined.profile.pointers
+    raw = part.extension(fields.AUTHORITY_INFO_ACCESS)
+    pointers = part.profile.pointers
     methods: list[str] = []
     if raw is not None:
-        access = list(examined.read_extensions.get_extension_for_class(x509.AuthorityInformationAccess).value)
+        access = list(part.read_extensions.get_extension_for_class(x509.AuthorityInformationAccess).value)
         methods = [description.access_method.dotted_string for description in access]
         if raw.critical or not _all_http([description.access_location for description in access]):
             yield "the authority information access is critical or not an HTTP address"
@@ -199,11 +193,11 @@ def information_access_is_there_if_wanted(examined: Examined) -> Iterator[str]:
         yield "the authority information access is not as the profile wants it"
 
 
-@book.rule("RFC 6960 4.2.2.2.1")
-def ocsp_nocheck_is_there_if_wanted(examined: Examined) -> Iterator[str]:
+@fixed.rule("RFC 6960 4.2.2.2.1")
+def ocsp_nocheck_is_there_if_wanted(part: FixedPart) -> Iterator[str]:
     """NULL, not critical, and only where the profile says."""
-    raw = _raw(examined, fields.OCSP_NOCHECK)
-    if (raw is not None) != examined.profile.ocsp_nocheck:
+    raw = part.extension(fields.OCSP_NOCHECK)
+    if (raw is not None) != part.profile.ocsp_nocheck:
         yield "id-pkix-ocsp-nocheck is not as the profile wants it"
     if raw is not None and (raw.critical or raw.value != der.NULL):
         yield "id-pkix-ocsp-nocheck is critical or not NULL"

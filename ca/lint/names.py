@@ -3,13 +3,14 @@
 import unicodedata
 from collections.abc import Iterator
 
-from ca.lint.reading import Element, Examined, read_elements
+from ca.lint.reading import Examined
 from ca.lint.rule import RuleBook
 from core.asn1 import der
+from core.asn1.elements import read_elements
 from core.asn1.names import ATTRIBUTES
 from core.subject import IDENTITY_OIDS, check_credit_code, check_resident_id
 
-book = RuleBook()
+each = RuleBook[Examined]()
 
 UTF8_STRING, PRINTABLE_STRING = 0x0C, 0x13
 _BY_OID = {der.oid(dotted): (label, bound, printable) for label, (dotted, bound, printable) in ATTRIBUTES.items()}
@@ -30,20 +31,11 @@ _UNSEEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
 _PRINTABLE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
 
 
-def _attributes(name: Element) -> Iterator[tuple[bytes, Element]]:
-    for relative in name.children():
-        if relative.tag != 0x31:
-            raise ValueError("a RelativeDistinguishedName is a SET")
-        for attribute in relative.children():
-            kind, value = attribute.children()
-            yield kind.raw, value
-
-
-@book.rule("RFC 5280 4.1.2.6, appendix A.1; X.520")
+@each.rule("RFC 5280 4.1.2.6, appendix A.1; X.520")
 def subject_attributes_are_well_formed(examined: Examined) -> Iterator[str]:
     """Known types in their string types, within their bounds, one in each RDN, none twice."""
     try:
-        attributes = list(_attributes(examined.subject))
+        attributes = examined.attributes
         sizes = [len(relative.children()) for relative in examined.subject.children()]
     except ValueError:
         yield "the subject is not a Name"
@@ -76,11 +68,11 @@ def subject_attributes_are_well_formed(examined: Examined) -> Iterator[str]:
             yield f"{label} begins or ends with a space"
 
 
-@book.rule("RFC 5280 8; UTR 36")
+@each.rule("RFC 5280 8; UTR 36")
 def subject_can_be_seen(examined: Examined) -> Iterator[str]:
     """No character that cannot be seen or that turns the reading direction makes one name look like another."""
     try:
-        attributes = list(_attributes(examined.subject))
+        attributes = examined.attributes
     except ValueError:
         return  # said by another rule
     for _kind, value in attributes:
@@ -89,11 +81,11 @@ def subject_can_be_seen(examined: Examined) -> Iterator[str]:
             yield "the subject holds a character that cannot be seen"
 
 
-@book.rule("profile: subject")
+@each.rule("profile: subject")
 def subject_has_the_fields_of_the_profile(examined: Examined) -> Iterator[str]:
     """Every field that the profile requires, and none that it does not name."""
     try:
-        present = {_BY_OID[kind][0] for kind, _value in _attributes(examined.subject) if kind in _BY_OID}
+        present = {_BY_OID[kind][0] for kind, _value in examined.attributes if kind in _BY_OID}
     except ValueError:
         return  # said by another rule
     rules = examined.profile.subject
@@ -105,7 +97,7 @@ def subject_has_the_fields_of_the_profile(examined: Examined) -> Iterator[str]:
         yield f"the profile does not allow {label}"
 
 
-@book.rule("RFC 5280 6.1 (self-issued); 4.1.2.6")
+@each.rule("RFC 5280 6.1 (self-issued); 4.1.2.6")
 def self_issued_only_where_the_profile_says(examined: Examined) -> Iterator[str]:
     """A root bears its own name; nobody else bears the issuer's."""
     same = examined.subject.raw == examined.issuer_name.raw
@@ -115,7 +107,7 @@ def self_issued_only_where_the_profile_says(examined: Examined) -> Iterator[str]
         yield "a root certifies its own key"
 
 
-@book.rule("GB/T 20518 5.2.4 (individual and enterprise identity); GB 11643; GB 32100")
+@each.rule("GB/T 20518 5.2.4 (individual and enterprise identity); GB 11643; GB 32100")
 def identity_numbers_are_well_formed(examined: Examined) -> Iterator[str]:
     """Those that the profile requires are there, others that it does not name are not; their check digits fit."""
     rules = examined.profile.identity

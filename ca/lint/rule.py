@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from ca.lint.reading import Examined
-
-Check = Callable[[Examined], Iterator[str]]
-"""Gives the complaints, in English for the log and the developer: none reach the public."""
+Looked = TypeVar("Looked")
+"""What a rule looks at: `reading.FixedPart` or `reading.Examined`."""
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(Generic[Looked]):
     """One named rule."""
 
     name: str
     clause: str
-    check: Check
+    check: Callable[[Looked], Iterator[str]]
+    """Gives the complaints, in English for the log and the developer: none reach the public."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,16 @@ class Finding:
         return f"{self.rule} ({self.clause}): {self.complaint}"
 
 
-class RuleBook:
+class RuleBook(Generic[Looked]):
     """Rules by their decorator; the function's name is the rule's."""
 
     def __init__(self) -> None:
-        self.rules: list[Rule] = []
+        self.rules: list[Rule[Looked]] = []
 
-    def rule(self, clause: str) -> Callable[[Check], Check]:
+    def rule(self, clause: str) -> Callable[[Callable[[Looked], Iterator[str]]], Callable[[Looked], Iterator[str]]]:
         """Enter the decorated check."""
 
-        def enter(check: Check) -> Check:
+        def enter(check: Callable[[Looked], Iterator[str]]) -> Callable[[Looked], Iterator[str]]:
             self.rules.append(Rule(check.__name__, clause, check))
             return check
 

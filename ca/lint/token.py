@@ -6,6 +6,7 @@ unpickled elsewhere is unknown here, and one whose content was altered no longer
 
 import hashlib
 import hmac
+import struct
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
@@ -33,8 +34,9 @@ _outstanding: WeakKeyDictionary[LintedTbs, bytes] = WeakKeyDictionary()
 
 
 def _binding(tbs: bytes, issuer_key: bytes, purpose: bytes) -> bytes:
-    parts = (hashlib.sha256(part).digest() for part in (tbs, issuer_key, purpose))
-    return hashlib.sha256(b"".join(parts)).digest()
+    # Lengths before parts, so that nothing of one part can pass for the next.
+    sizes = struct.pack(">III", len(tbs), len(issuer_key), len(purpose))
+    return hashlib.sha256(sizes + tbs + issuer_key + purpose).digest()
 
 
 def permit(tbs: bytes, issuer_key: bytes, purpose: bytes) -> LintedTbs:

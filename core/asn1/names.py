@@ -1,6 +1,7 @@
 """Distinguished names (RFC 5280 4.1.2.4, X.520): written from typed attributes, read for people."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from asn1crypto import x509
 
@@ -49,6 +50,7 @@ def _attribute(label: str, value: str) -> bytes:
     return der.sequence(der.oid(dotted), der.printable(value) if printable else der.utf8(value))
 
 
+@lru_cache(maxsize=1024)
 def describe_name(name: bytes) -> str:
     """A Name DER in one line: `C=CN, O=宝鸡市人民政府办公室, CN=张三`."""
     return describe_attributes(attributes_of(name))

@@ -22,7 +22,7 @@ def repaired(stream: BinaryIO, password: str | None = None) -> BinaryIO | None:
         with pikepdf.open(stream, password=password or "") as document:
             if not document.get_warnings() and not document.check_pdf_syntax():
                 return None
-            if _is_signed(document):
+            if is_signed(document):
                 raise YinxinError(
                     Kind.CONFLICT,
                     _("the PDF is damaged and holds signatures, which repairing it would break"),
@@ -41,7 +41,8 @@ def repaired(stream: BinaryIO, password: str | None = None) -> BinaryIO | None:
         ) from error
 
 
-def _is_signed(document: pikepdf.Pdf) -> bool:
+def is_signed(document: pikepdf.Pdf) -> bool:
+    """Whether anything in the document looks like a signature."""
     return any(
         isinstance(one, pikepdf.Dictionary) and "/ByteRange" in one and "/Contents" in one for one in document.objects
     )

@@ -58,6 +58,20 @@ def _revocation(
                 yield Finding("maker-revoked", words.format(date=revoked_at), Verdict.INVALID)
 
 
+def revocations(certificate: bytes, issuer: bytes, lists: Sequence[bytes]) -> tuple[bool, datetime | None]:
+    """Whether there is a list of the issuer about a certificate (both DER), and when it was revoked by that."""
+    serial = x509.Certificate.load(certificate).serial_number
+    parent = x509.Certificate.load(issuer)
+    about = [one for one in map(crl.CertificateList.load, lists) if _issued(parent, one)]
+    moments = [
+        entry["revocation_date"].native
+        for one in about
+        for entry in one["tbs_cert_list"]["revoked_certificates"] or ()
+        if entry["user_certificate"].native == serial
+    ]
+    return bool(about), min(moments, default=None)
+
+
 def _issued(issuer: x509.Certificate, revoked: crl.CertificateList) -> bool:
     body = revoked["tbs_cert_list"]
     if body["issuer"].dump() != issuer.subject.dump():

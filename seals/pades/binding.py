@@ -39,6 +39,10 @@ def _compressed(seal: bytes) -> bytes:
     return zlib.compress(seal)
 
 
+# And found in document after document.
+_parsed = lru_cache(maxsize=64)(parse_seal)
+
+
 def bound_seal(field: generic.DictionaryObject, signer_info: cms.SignerInfo) -> Seal | None:
     """The electronic seal that the signature in a field is bound to; None if it names none.
 
@@ -51,7 +55,7 @@ def bound_seal(field: generic.DictionaryObject, signer_info: cms.SignerInfo) -> 
     digest = digest_by_oid(values[0]["digest_algorithm"]["algorithm"].dotted)
     if len(values) > 1 or len(data) > _LARGEST or digest.of(data) != values[0]["digest"].native:
         raise YinxinError(Kind.INVALID, _("the electronic seal beside the signature is not the one that was signed"))
-    return parse_seal(data)
+    return _parsed(data)
 
 
 def kept_seal(field: generic.DictionaryObject) -> bytes:

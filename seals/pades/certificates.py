@@ -27,6 +27,7 @@ from pyhanko_certvalidator.revinfo.archival import CRLContainer, OCSPContainer, 
 from seals.pades import boundary
 from seals.pades.evidence import Knowledge, in_time
 from seals.pades.policy import AllowedAlgorithms
+from seals.pades.turning import interval
 from seals.pades.validator import RegistryValidator
 
 
@@ -58,6 +59,11 @@ class CertificateVerdict:
     revoked_at: datetime | None = None
 
 
+_earlier: dict[tuple[object, ...], CertificateVerdict] = {}
+"""Verdicts of this process by all that they depend on."""
+_MOST_KEPT = 256
+
+
 @dataclass(frozen=True)
 class CertificateJudge:
     """Judges certificates; each question is answered once, since the signatures of a document ask the same ones."""
@@ -72,8 +78,20 @@ class CertificateJudge:
         """The verdict as of a moment, from what is known; nothing is fetched."""
         question = (certificate, known, moment, use)
         if question not in self._answers:
-            self._answers[question] = self._by_all_status(certificate, in_time(known, certificate), moment, use)
+            self._answers[question] = self._judged_before(certificate, known, moment, use)
         return self._answers[question]
+
+    def _judged_before(self, certificate: bytes, known: Knowledge, moment: datetime, use: Use) -> CertificateVerdict:
+        """The verdict of an earlier document, if none of the dates that matter lies between the two moments."""
+        between = interval(self.anchors, certificate, known, moment)
+        question = (self.anchors, certificate, known, use, moment if between is None else between)
+        verdict = _earlier.get(question)
+        if verdict is None:
+            verdict = self._by_all_status(certificate, in_time(known, certificate), moment, use)
+            if len(_earlier) >= _MOST_KEPT:
+                _earlier.clear()
+            _earlier[question] = verdict
+        return verdict
 
     def _by_all_status(self, certificate: bytes, known: Knowledge, moment: datetime, use: Use) -> CertificateVerdict:
         """The verdict; where an OCSP response is content, the CRLs are asked as well, which pyHanko would not do."""

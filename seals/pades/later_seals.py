@@ -30,6 +30,7 @@ from pyhanko.sign.diff_analysis.rules.form_field_rules import (
 from pyhanko.sign.fields import enumerate_sig_fields
 
 from core.i18n import _
+from seals.pades import usages  # noqa: F401 - whom pyHanko asks
 from seals.pades.limits import MOST_PAGES, LimitError
 from seals.pades.reading import entry
 

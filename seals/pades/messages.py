@@ -44,6 +44,8 @@ class Message:
     """The signed ones by dotted OID; empty if there are none."""
     carried: Knowledge
     """Certificates and certificate status in the message."""
+    signed_octets: bytes
+    """The signed attributes as they were written: once they are taken apart, asn1crypto would write them anew."""
 
     @property
     def names_its_certificate(self) -> bool:
@@ -89,7 +91,7 @@ class Message:
 
     def is_made_with(self, certificate: bytes, content: bytes) -> bool:
         """Whether the key of the certificate made the signature; `content` matters if there are no attributes."""
-        signed = b"\x31" + self.signer_info["signed_attrs"].dump()[1:] if self.attributes else content
+        signed = b"\x31" + self.signed_octets[1:] if self.attributes else content
         try:
             verify(public_key_info(certificate), self.algorithm, der_signature(self.algorithm, self.signature), signed)
         except InvalidSignature:
@@ -153,6 +155,7 @@ def _message(signed_data: cms.SignedData, signer_info: cms.SignerInfo) -> Messag
     enclosed = cms.EncapsulatedContentInfo.load(signed_data["encap_content_info"].dump())
     content_type = enclosed["content_type"].dotted
     signed = signer_info["signed_attrs"]
+    signed_octets = b"" if signed is core.VOID else signed.dump()
     attributes = {} if signed is core.VOID else core_cms.attributes_of(signed)
     _require_consistent(signer_info, attributes, content_type)
     return Message(
@@ -168,6 +171,7 @@ def _message(signed_data: cms.SignedData, signer_info: cms.SignerInfo) -> Messag
             tuple(dict.fromkeys([*_carried_crls(signed_data), *_archived(attributes, "crl")])),
             tuple(_archived(attributes, "ocsp")),
         ),
+        signed_octets,
     )
 
 

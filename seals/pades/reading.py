@@ -13,7 +13,7 @@ from pyhanko.sign.validation.pdf_embedded import _extract_docmdp_for_sig as docm
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from seals.pades import encryption, hybrid
+from seals.pades import encryption, hybrid, tolerance  # noqa: F401 - pyHanko learns tolerance
 from seals.pades.boundary import translated_errors
 from seals.pades.limits import counted_objects, require_bearable
 from seals.pades.quick_reading import remember_references

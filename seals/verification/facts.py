@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from asn1crypto import x509
 
@@ -23,7 +24,9 @@ class CertificateFacts:
     sha256: str
     """Hexadecimal."""
 
+    # The same few certificates are told of again and again.
     @classmethod
+    @lru_cache(maxsize=512)
     def of(cls, certificate: bytes) -> "CertificateFacts":
         """The facts of a certificate in DER."""
         body = x509.Certificate.load(certificate)

@@ -19,11 +19,11 @@ from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.processes import Died, in_processes
+from seals.verification.files import verify_file
 from seals.verification.report import Report, Verdict
 from seals.verification.trust import Trust
-from seals.verification.verification import verify_pdf
 
-SUFFIXES = frozenset({".pdf"})
+SUFFIXES = frozenset({".pdf", ".esl"})
 LONGEST_SECONDS = 120
 """For one document; a document that takes longer is made to."""
 MEMORY_MIB = 1024
@@ -94,7 +94,7 @@ class FolderWork:
         path = self.folder / document
         try:
             size, modified = _as_it_lies(path)
-            report = verify_pdf(path, self.trust, self.clock, name=document, password=self.password)
+            report = verify_file(path, self.trust, self.clock, name=document, password=self.password)
         except YinxinError as error:
             return Row(document, Verdict.INDETERMINATE.value, codes="unreadable-file", reasons=error.what)
         except OSError as error:

@@ -6,7 +6,8 @@ page itself; the PDF report is made when it is asked for, from words that this p
 
 import base64
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from io import BytesIO
 from typing import IO, Any
 
@@ -20,12 +21,17 @@ from core.home import Home
 from core.http import STATUS, accepted_language, read_body
 from core.i18n import _, current_language, speaking
 from core.output import for_people
+from seals.codes.judgement import verify_code
+from seals.codes.known import certificates_of_seals
+from seals.codes.picture import read_codes
+from seals.codes.statement import is_code
+from seals.codes.told import code_facts, code_meaning
 from seals.contracts import People, SupportSource
 from seals.verification.html_report import html_report, page_words
 from seals.verification.keepsake import Keepsakes
 from seals.verification.pages import Pictures
 from seals.verification.pdf_report import pdf_words, typeset
-from seals.verification.presentation import meaning
+from seals.verification.presentation import mark_of, meaning
 from seals.verification.rate import Rate, client_of
 from seals.verification.report import Report
 from seals.verification.report_files import Drawable, ReportForm, pictures_of, written_report
@@ -41,6 +47,8 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+"""How PNG and JPEG begin."""
 _FORM_OCTETS = 1 << 20
 """What a form holds beside its document, and the whole of the form that asks for a report."""
 
@@ -75,6 +83,9 @@ def add_page(app: Flask, home: Home, support: SupportSource, people: People) -> 
             fields, files = _form(longest)
             name, document = _uploaded(files)
             password = fields.get("password") or None
+            if document.startswith(_PICTURES):
+                with rate.one_of_few():
+                    return _code_page(read_codes(document), home)
             with rate.one_of_few():
                 report = verify_pdf(document, load_trust(home.trust), home.clock, name=name, password=password)
                 pictures = pictures_of(report, Drawable(document, password))
@@ -106,6 +117,7 @@ def _page(
     report: Report | None = None,
     pictures: Pictures | None = None,
     *,
+    codes: Sequence[object] = (),
     keepsake: str = "",
     problem: str = "",
     remedy: str = "",
@@ -120,11 +132,25 @@ def _page(
         problem=problem,
         remedy=remedy,
         keepsake=keepsake,
+        codes=codes,
         downloads=_downloads(report, pictures) if report else [],
         sentence=meaning(report.verdict) if report else "",
         **words,
     )
     return Response(page, status, _HEADERS)
+
+
+def _code_page(texts: list[str], home: Home) -> Response:
+    found = [text for text in texts if is_code(text)]
+    if not found:
+        raise YinxinError(
+            Kind.INVALID, _("no code of ours is seen here"), remedy=_("photograph it again, straight and in good light")
+        )
+    trust = load_trust(home.trust)
+    known = replace(trust, certificates=[*trust.certificates, *certificates_of_seals(home.context)])
+    reports = [verify_code(text, known, home.clock) for text in found]
+    codes = [(one.verdict, mark_of(one.verdict), code_meaning(one.verdict), code_facts(one)) for one in reports]
+    return _page(codes=codes)
 
 
 def _downloads(report: Report, pictures: Pictures | None) -> list[tuple[str, str, str]]:

@@ -37,7 +37,7 @@ class FailingStorage(Storage):
     """A database that goes away at a certain write transaction: at its beginning, or at its commit."""
 
     def __init__(self, storage: Storage, fail_at: int, *, at_commit: bool = False) -> None:
-        self.engine, self.url = storage.engine, storage.url
+        vars(self).update(vars(storage))
         self.fail_at, self.at_commit, self.transactions = fail_at, at_commit, 0
 
     @contextmanager

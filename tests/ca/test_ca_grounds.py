@@ -16,7 +16,8 @@ from ca.state import Move, Reason, State
 from core.context import Context
 from core.errors import YinxinError
 from core.keys.signer import Signer
-from core.storage import Storage, insert_absent
+from core.prepared import insert_absent
+from core.storage import Storage
 from tests.support.ca import PROFILES, URLS, MemoryKeyStore, TestCentre
 
 

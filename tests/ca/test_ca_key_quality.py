@@ -1,15 +1,15 @@
 """Keys that must not be certified, each made weak in its own way."""
 
 import secrets
-from math import prod
+from math import isqrt, prod
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ca.key_quality import check_rsa, examine_key
+from ca.key_quality import FERMAT_ROUNDS, _primes_are_close, check_rsa, examine_key
 from ca.profiles import KeyType
 from core.algorithms import KeyKind
 from core.asn1 import der
@@ -87,6 +87,16 @@ def test_close_primes() -> None:
         low += 2
     with pytest.raises(YinxinError, match="Fermat"):
         check_rsa(low * (low + 2**500), 65537)
+
+
+@settings(deadline=None)
+@given(st.integers(2**1030, 2**1040), st.integers(1, 2**540))
+def test_the_remainders_hide_no_square(number: int, distance: int) -> None:
+    """Against the plain search, without a short cut."""
+    modulus = (2 * number + 1) * (2 * (number + distance) + 1)
+    begin = isqrt(modulus - 1) + 1
+    differences = [candidate**2 - modulus for candidate in range(begin, begin + FERMAT_ROUNDS)]
+    assert _primes_are_close(modulus) == any(isqrt(one) ** 2 == one for one in differences)
 
 
 def test_sound_rsa_passes() -> None:

@@ -7,16 +7,17 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ca.certificate import CertificateTemplate, crl_distribution_points, extension, key_identifier
 from ca.distribution import Distribution
-from ca.lint import RULES, IssuerLimits, findings, lint
-from ca.lint.reading import read_elements
+from ca.lint import RULES, IssuerLimits, _findings_on_fixed, findings, lint
+from ca.lint.reading import read_extension
 from ca.profiles import Profile, load_profile
 from core.algorithms import RSA_SHA256, SM2_SM3, KeyKind
 from core.asn1 import der
+from core.asn1.elements import read_elements
 from core.asn1.names import encode_name
 from core.errors import Kind, YinxinError
 from core.subject import IDENTITY_OIDS, Identity
@@ -344,3 +345,56 @@ def test_any_cut_is_refused(at: int) -> None:
     tbs = draft().tbs()
     assert findings(tbs[: at % len(tbs)], profile_of("staff"), issuer())
     assert findings(tbs + b"\x00", profile_of("staff"), issuer())
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_what_was_found_of_other_certificates_changes_nothing(data: st.DataObject) -> None:
+    """What is fixed is judged once: by then, as the first of its kind would be."""
+    profile, tbs = profile_of("staff"), bytearray(draft().tbs())
+    findings(bytes(tbs), profile, issuer())
+    for _count in range(data.draw(st.integers(1, 2))):
+        tbs[data.draw(st.integers(0, len(tbs) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    after_others = findings(bytes(tbs), profile, issuer())
+    _findings_on_fixed.cache_clear()
+    read_extension.cache_clear()
+    assert after_others == findings(bytes(tbs), profile, issuer())
+
+
+@pytest.mark.parametrize("rule", [case for case in CASES if case[0] != "is_a_certificate"], ids=lambda case: case[0])
+def test_a_breach_is_seen_after_a_sound_certificate_and_the_reverse(rule: tuple[str, Spoiler]) -> None:
+    name, spoil = rule
+    sound, spoilt = draft(), spoil(draft())
+    assert [name in one.broken() for one in (sound, spoilt, sound, spoilt)] == [False, True, False, True]
+
+
+def test_the_same_octets_are_judged_again_for_another_profile_or_issuer() -> None:
+    """Neither takes part in the hash by which what was found is remembered; both are compared."""
+    sound = draft()
+    assert sound.broken() == set()
+    another = replace(sound, profile=profile_of("staff", policies=("1.2.3",)))
+    assert another.broken() == {"policies_are_the_profiles"}
+    assert replace(sound, limits=replace(sound.limits, subject=NAME)).broken() >= {"issuer_name_is_the_issuers_subject"}
+    assert sound.broken() == set()
+
+
+def test_the_same_octets_are_judged_again_for_another_list() -> None:
+    """Two serial numbers on different lists: the address of the one is wrong for the other."""
+    limits = replace(issuer(), distribution=Distribution(2, address="http://ca.test/crl"))
+    template = CertificateTemplate(profile_of("staff"), limits, URLS)
+
+    def tbs(serial: int) -> bytes:
+        return template.tbs(
+            serial=serial,
+            not_before=BEGIN,
+            not_after=BEGIN + timedelta(days=9),
+            subject=NAME,
+            public_key_info=subject_key(),
+        )
+
+    even, odd = 1 << 144, (1 << 144) + 1
+    assert [findings(tbs(serial), profile_of("staff"), limits) for serial in (even, odd, even)] == [[], [], []]
+    misplaced = tbs(even).replace(der.integer(even), der.integer(odd))
+    assert {one.rule for one in findings(misplaced, profile_of("staff"), limits)} == {
+        "distribution_points_are_the_shards"
+    }

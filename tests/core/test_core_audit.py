@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import rfc8785
 import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from core.audit import AuditLog, Event, entries, read_entries
+from core.audit import AuditLog, Event, _canonical, entries, read_entries
 from core.clock import FixedClock
 from core.context import Context
 from core.errors import YinxinError
@@ -47,6 +50,38 @@ def test_an_act_and_its_entry_are_kept_together(each_books: Context, clock: Fixe
     (row,) = rows_in(each_books, entries)
     assert (row.at, row.act, row.actor, row.subject) == (clock.now(), EVENT.act, EVENT.actor, EVENT.subject)
     assert len(rows_in(each_books, counter)) == 1
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text(), JSON))
+def test_the_quick_way_writes_what_the_library_of_the_standard_writes(document: dict[str, Any]) -> None:
+    try:
+        expected = rfc8785.dumps(document)
+    except ValueError:  # half a surrogate pair
+        with pytest.raises(ValueError, match=r"surrogate|utf-8"):
+            _canonical(document)
+    else:
+        assert _canonical(document) == expected
+
+
+@pytest.mark.parametrize(
+    "value", [2**53, -(2**53), float("nan"), float("inf"), b"octets", {1: 2}, {"a": {"b": object()}}]
+)
+def test_what_is_no_exact_json_is_no_entry(books: Context, value: object) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        act(books, Event("ca.test", "张三", "01", {"value": value}))
+    assert rows_in(books, counter) == rows_in(books, entries) == []
 
 
 def test_an_entry_is_canonical_json(books: Context) -> None:

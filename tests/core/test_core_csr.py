@@ -183,3 +183,27 @@ def test_a_changed_request_never_passes(kind: KeyKind, place: float, damage: byt
 def test_the_algorithm_is_the_one_written() -> None:
     for kind, data in OURS.items():
         assert parse_csr(data).algorithm is algorithm_by_identifier(kind.default_algorithm.identifier)
+
+
+@EACH_KIND
+def test_a_request_that_is_not_der_is_refused(kind: KeyKind) -> None:
+    """RFC 2986 3: what is signed is DER; a second way to write it would be a second request for the same key."""
+    request = parse_csr(OURS[kind])
+    content = request.signed + request.algorithm.identifier + der.bit_string(request.signature)
+    long_form = b"\x30\x84" + len(content).to_bytes(4, "big") + content
+    for data in (long_form, b"\x30\x80" + content + b"\x00\x00", der.tlv(0x31, content)):
+        with pytest.raises(YinxinError, match="not a certificate request"):
+            parse_csr(data)
+
+
+def test_a_request_without_attributes_is_read() -> None:
+    """They are not optional (RFC 2986 4.1), and some leave them out."""
+    key = key_of(KeyKind.SM2)
+    info = der.sequence(der.integer(0), NAME, key.public_key_info)
+    data = der.sequence(info, key.algorithm.identifier, der.bit_string(key.sign(info)))
+    request = parse_csr(data)
+    request.check_possession()
+    assert (request.encoded, request.signed, request.subject) == (data, info, NAME)
+    two = der.sequence(der.integer(0), NAME, key.public_key_info, der.tlv(0xA0, b""), der.tlv(0xA0, b""))
+    with pytest.raises(YinxinError, match="not a certificate request"):
+        parse_csr(der.sequence(two, key.algorithm.identifier, der.bit_string(key.sign(two))))

@@ -13,6 +13,7 @@ from core.storage import Storage, metadata
 
 RECORDS = (
     "core.api.outcomes",
+    "audit.records",
     "core.audit",
     "core.service.records",
     "ca.records",

@@ -331,6 +331,59 @@ def test_a_writer_keeps_its_connection_until_it_fails(books: Storage) -> None:
     assert all(connection.closed for connection in used)
 
 
+SQLITE = sa.create_engine("sqlite://").dialect
+
+
+@settings(deadline=None)
+@given(st.datetimes(), st.integers(-14 * 60, 14 * 60))
+def test_sqlite_keeps_the_text_that_sqlalchemy_writes(local: datetime, minutes: int) -> None:
+    """What earlier versions wrote is compared with it, as text."""
+    written = UtcDateTime().dialect_impl(SQLITE).bind_processor(SQLITE)
+    standard = sa.DateTime().dialect_impl(SQLITE).bind_processor(SQLITE)
+    assert written is not None
+    assert standard is not None
+    moment = local.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    try:
+        utc = moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:  # before the year 1, or after 9999
+        return
+    assert written(moment) == standard(utc)
+
+
+def test_one_transaction_after_the_other_has_one_connection_in_sqlite(storage: Storage) -> None:
+    used = []
+    for failure in (None, None, ValueError, None):
+        with suppress(ValueError), storage.transaction() as connection:
+            used.append(connection)
+            if failure:
+                raise failure
+    assert used[0] is used[1] is used[2] is not used[3]
+    assert used[2].closed
+    storage.close()
+    assert used[3].closed
+    with storage.transaction() as connection:
+        assert connection is not used[3]
+
+
+def test_transactions_side_by_side_leave_one_connection_behind(books: Storage) -> None:
+    """However many threads wait for each other, readers find connections."""
+    begun, seen = threading.Barrier(8), set()
+
+    def write() -> None:
+        begun.wait()
+        with books.transaction() as connection:
+            seen.add(connection)
+
+    threads = [threading.Thread(target=write) for _thread in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len([connection for connection in seen if not connection.closed]) <= 1
+    count(books, 1)
+    assert number_in(books) == 1
+
+
 def test_a_writer_finds_the_database_again(postgresql_url: str) -> None:
     storage = Storage(postgresql_url)
     tables.create_all(storage.engine)

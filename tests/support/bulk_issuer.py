@@ -7,9 +7,9 @@ from pathlib import Path
 
 import ca.crl  # noqa: F401 - everything that issuing needs, loaded before the first fork
 from ca.issuance import CertificateAuthority
-from ca.lint.reading import read_elements
 from ca.records import serial_octets
 from core.algorithms import Algorithm, KeyKind
+from core.asn1.elements import read_elements
 from core.clock import SystemClock
 from core.context import Context
 from core.keys.private_key import from_pkcs8, generate

@@ -208,7 +208,7 @@ def test_an_expired_issuer(home_copy: Path) -> None:
     assert everything(home_copy) == before
 
 
-@pytest.mark.parametrize("command", ["ca list", "ra operator list", "seals list", "audit", "serve"])
+@pytest.mark.parametrize("command", ["ca list", "ra operator list", "seals list", "audit list", "serve"])
 def test_no_home(yinxin: Yinxin, tmp_path: Path, command: str) -> None:
     line = yinxin("--home", tmp_path / "nowhere", *command.split()).refusal
     assert line.startswith(f"error: {tmp_path / 'nowhere'}: no Yinxin home here (create one with: yinxin ")
@@ -223,7 +223,7 @@ def test_the_remedy_for_no_home_can_be_typed(yinxin: Yinxin, tmp_path: Path) -> 
     assert "No such option" not in yinxin(*words, "--config", tmp_path / "nothing").err
 
 
-@pytest.mark.parametrize("command", ["ca list", "ra operator list", "seals list", "audit"])
+@pytest.mark.parametrize("command", ["ca list", "ra operator list", "seals list", "audit list"])
 def test_a_database_that_is_gone(yinxin: Yinxin, home_copy: Path, command: str) -> None:
     (home_copy / "yinxin.db").unlink()
     for rest in home_copy.glob("yinxin.db-*"):

@@ -34,7 +34,7 @@ def test_an_installation_is_made_and_says_what_was_made(yinxin: Yinxin, tmp_path
     made = yinxin("--home", tmp_path / "house", "init")
     assert made.code == 0, made.err
     assert str(tmp_path / "house") in made.out
-    assert made.err.splitlines()[:3] == ["configuration", "database", "certificate profiles"]
+    assert made.err.splitlines()[:3] == ["configuration", "database", "audit log"]
     assert [path.name for path in tmp_path.iterdir()] == ["house"]
     home = Home(tmp_path / "house")
     assert {path.name for path in home.certificates("ocsp").iterdir()} == {"sm2.pem", "sm2-root.pem"}
@@ -48,7 +48,7 @@ def test_hierarchies_may_have_any_kind_of_key(yinxin: Yinxin, tmp_path: Path, mo
     made = yinxin("--home", tmp_path / "house", "init")
     assert made.code == 0, made.err
     home = Home(tmp_path / "house")
-    assert {path.name for path in home.trust.iterdir()} == {"p256-root.pem", "p384-root.pem"}
+    assert {path.name for path in home.trust.iterdir()} == {"p256-root.pem", "p384-root.pem", "audit-log.pub"}
     for kind in ("p256", "p384"):
         issuing = home.certificates("tsa") / f"{kind}.pem"
         openssl("verify", "-CAfile", home.trust / f"{kind}-root.pem", "-untrusted", issuing, issuing)
@@ -132,11 +132,11 @@ def test_no_private_key_lies_in_a_seeded_home_in_clear(seeded_home: Path) -> Non
     keys = [key for folder, secret in places.items() for key in keys_in(folder, [secret.read_bytes().strip()])]
     # Each hierarchy: two authorities, two responders, time stamps, seal maker, unit, two of the staff; eight people;
     # the key-management centre's two, and both ends of the line to it;
-    # what identity numbers are found by; and the attribute authority.
-    assert len(keys) == 2 * 9 + 8 + 4 + 1 + 1
+    # what identity numbers are found by; the attribute authority; and the audit log.
+    assert len(keys) == 2 * 9 + 8 + 4 + 1 + 1 + 1
     pins = [pin.read_bytes().strip() for pin in (seeded_home / "administrators").glob("*.pin")]
     keys += keys_in(seeded_home / "administrators", pins)
-    assert len(keys) == 2 * 9 + 8 + 4 + 1 + 1 + 2
+    assert len(keys) == 2 * 9 + 8 + 4 + 1 + 1 + 1 + 2
     assert found_in(seeded_home, map(secret_octets, keys)) == []
     folders = {"ca", "ocsp", "tsa", "seals", "ra", "staff", "operators", "administrators"}
     for file in seeded_home.rglob("*"):

@@ -169,7 +169,7 @@ def test_the_seal_service_with_a_key_made_by_the_command(
     problem = json.loads(fetch(f"{api}/seals/sm2-office/stamp", notice, Authorization=bearer)[2])
     assert (problem["status"], problem["kind"]) == (400, "invalid")
     # Whoever was given a key is in the books; the key itself is not.
-    listed = yinxin("--home", house, "audit", "--json").out
+    listed = yinxin("--home", house, "audit", "list", "--json").out
     assert "seals.document.seal" in listed and "oa-system" in listed
     assert bearer.removeprefix("Bearer ") not in listed
 

@@ -1,0 +1,332 @@
+"""`yinxin audit`: look at the log, sign checkpoints, export, prove, verify."""
+
+import json
+import logging
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from audit import chain, proofs
+from audit import key as audit_key
+from audit.bundle import opened
+from audit.checkpoints import Notary
+from audit.cli_options import key_of, key_options
+from audit.configuration import note_configuration
+from audit.contracts import CHECK_TOKEN, OBJECTS, STAMP, ObjectSource, StampSource
+from audit.export import Exported, export
+from audit.findings import Finding, is_broken
+from audit.key import NAME
+from audit.meaning.evidence import Evidence
+from audit.meaning.judge import Judge
+from audit.notes import open_checkpoint
+from audit.reading import read_entry
+from core import files
+from core.audit import read_entries
+from core.cli import Group, Output, output_option
+from core.errors import Kind, YinxinError
+from core.home import Home
+from core.i18n import _
+
+PAUSE = 1.0
+"""Seconds between two looks of `run`."""
+NOT_WHOLE = 3
+"""As other commands that verify: the verdict is no."""
+
+
+@click.group(cls=Group, help=_("The audit log: what was done, by whom; proven to outsiders."))
+def group() -> None:
+    """The group."""
+
+
+@group.command("list", help=_("List what was done, by whom, the newest first."), example="yinxin audit list --limit 20")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help=_("How many entries."))
+@click.option("--before", type=int, help=_("Only entries before this number: the next page."))
+@output_option
+@click.pass_obj
+def list_(home: Home, limit: int, before: int | None, output: Output) -> None:
+    """List the entries."""
+    with home.storage.reading() as connection:
+        rows = read_entries(connection, limit=limit, before=before)
+    headings = {"number": _("No."), "at": _("Time"), "act": _("Act"), "actor": _("By"), "subject": _("About")}
+    output.table(rows, headings)
+
+
+@group.command(
+    help=_("Show the entry of this NUMBER whole, and whether a checkpoint covers it."), example="yinxin audit show 17"
+)
+@click.argument("number", type=int)
+@output_option
+@click.pass_obj
+def show(home: Home, number: int, output: Output) -> None:
+    """One entry."""
+    with home.storage.reading() as connection:
+        facts = read_entry(connection, number)
+    shown = facts if output.json else facts | {"details": json.dumps(facts["details"], ensure_ascii=False)}
+    output.details(
+        shown,
+        {
+            "number": _("No."),
+            "at": _("Time"),
+            "act": _("Act"),
+            "actor": _("By"),
+            "subject": _("About"),
+            "details": _("Details"),
+            "position": _("Position in the log"),
+            "checkpoint": _("Under the checkpoint over"),
+        },
+    )
+
+
+@group.command(
+    help=_("Order everything that is new and sign a checkpoint over it now; copy it outside."),
+    example="yinxin audit checkpoint --out checkpoint.txt",
+)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help=_("Write the checkpoint to this file too.")
+)
+@output_option
+@click.pass_obj
+@click.pass_context
+def checkpoint(context: click.Context, home: Home, out: Path | None, output: Output) -> None:
+    """Sign a checkpoint."""
+    made = notary_of(context, home).checkpoint()
+    if out:
+        files.write(out, made.note)
+    facts = {
+        "origin": made.checkpoint.origin,
+        "size": made.checkpoint.size,
+        "root": made.checkpoint.root,
+        "digest": made.checkpoint.digest.name,
+        "at": made.checkpoint.at,
+        "stamped": made.token is not None,
+        "note": made.note.decode(),
+    }
+    if made.token is None and home.configuration.audit.timestamps:
+        output.warn(_("the checkpoint has no time stamp yet; the next turn asks again"))
+    output.details(
+        facts,
+        {
+            "origin": _("Log"),
+            "size": _("Entries"),
+            "root": _("Root hash"),
+            "digest": _("Digest"),
+            "at": _("Time"),
+            "stamped": _("Time-stamped"),
+        },
+    )
+
+
+@group.command(
+    help=_(
+        "Order entries and sign checkpoints until interrupted, the last one at the end. `yinxin serve` does it too."
+    ),
+    example="yinxin audit run",
+)
+@click.pass_obj
+@click.pass_context
+def run(context: click.Context, home: Home) -> None:
+    """Run the sequencer."""
+    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
+    notary, stop = notary_of(context, home), threading.Event()
+    note_configuration(home.context, home.configuration)
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    work(notary, stop)
+
+
+def work(notary: Notary, stop: threading.Event) -> None:
+    """Turn after turn. What fails now is tried again: entries wait in their tables."""
+    while not stop.wait(PAUSE):
+        try:
+            notary.turn()
+        except YinxinError as error:
+            logging.getLogger(__name__).warning("%s", error)
+    # The time-stamping service may have ended already: what lacks a token is offered again by the next to run.
+    replace(notary, stamp=None).checkpoint()
+
+
+@group.command(
+    "export",
+    help=_("Write the whole log up to now to one file, with its checkpoints and what entries refer to."),
+    example="yinxin audit export audit.zip",
+)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--without-objects",
+    is_flag=True,
+    help=_("Leave out certificates, statements and contents: they hold personal data."),
+)
+@output_option
+@click.pass_obj
+@click.pass_context
+def export_(context: click.Context, home: Home, file: Path, without_objects: bool, output: Output) -> None:
+    """Export the log."""
+    done, key = export_now(context, home, file, with_objects=not without_objects)
+    output.done(
+        _(
+            "{count} entries under {checkpoints} checkpoints are in {file}; the audit key's fingerprint is {key}."
+        ).format(count=done.size, checkpoints=done.checkpoints, file=file, key=key),
+        {"origin": done.origin, "size": done.size, "checkpoints": done.checkpoints, "objects": dict(done.objects)}
+        | {"file": str(file), "key": key},
+    )
+
+
+@group.command(
+    help=_("Write a file that proves the entry of this NUMBER, or that the log continues a former checkpoint."),
+    example="yinxin audit prove 17 --out proof.json\nyinxin audit prove --since checkpoint.txt --out proof.json",
+)
+@click.argument("number", type=int, required=False)
+@click.option("--since", type=click.Path(dir_okay=False, path_type=Path), help=_("The former checkpoint."))
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help=_("The file to write."))
+@key_options
+@output_option
+@click.pass_obj
+def prove(
+    home: Home, number: int | None, since: Path | None, out: Path, key: Path | None, fingerprint: str, output: Output
+) -> None:
+    """Write a proof."""
+    if (number is None) == (since is None):
+        raise click.UsageError(_("give the number of an entry, or --since"))
+    if number is not None:
+        proof = proofs.prove_entry(home.context, number)
+    else:
+        note = files.read(since or Path())
+        former = open_checkpoint(note, key_of(home, key, fingerprint))
+        proof = proofs.prove_continuation(home.context, former, note)
+    files.write(out, proof)
+    output.done(_("The proof is in {file}.").format(file=out), {"file": str(out)})
+
+
+@group.command(
+    help=_(
+        "Verify an exported FILE or a proof, with the audit key alone: no network, no database."
+        " Exits with 3 if anything was changed or broken."
+    ),
+    example="yinxin audit verify audit.zip --key audit-log.pub --checkpoint checkpoint.txt",
+)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@key_options
+@click.option(
+    "--checkpoint",
+    "known",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help=_("A checkpoint known from outside, or a folder of them: shows whether the end was cut off."),
+)
+@output_option
+@click.pass_obj
+@click.pass_context
+def verify(
+    context: click.Context,
+    home: Home,
+    file: Path,
+    key: Path | None,
+    fingerprint: str,
+    known: tuple[Path, ...],
+    output: Output,
+) -> int:
+    """Verify an export or a proof."""
+    if not files.read(file).startswith(b"PK"):
+        return _verify_proof(file, key_of(home, key, fingerprint), output)
+    with opened(file) as bundle:
+        public_key = key_of(home, key, fingerprint, bundle.key_file())
+        notes = [open_checkpoint(files.read(one), public_key) for path in known for one in _files_in(path)]
+        judge = Judge(Evidence.of(bundle))
+        seen = chain.verify_chain(bundle, public_key, notes, each=judge.take, check_token=context.meta[CHECK_TOKEN])
+    return _tell(seen, [*seen.findings, *judge.finish()], output)
+
+
+def export_now(context: click.Context, home: Home, file: Path, *, with_objects: bool = True) -> tuple[Exported, str]:
+    """Everything up to now in this file; what it holds, and the fingerprint of the audit key."""
+    notary = notary_of(context, home)
+    notary.checkpoint()
+    source: ObjectSource = context.meta[OBJECTS]
+    done = export(home.context, file, notary.signer.public_key_info, source() if with_objects else {})
+    return done, audit_key.fingerprint(notary.signer.public_key_info)
+
+
+def notary_of(context: click.Context, home: Home) -> Notary:
+    """Who signs checkpoints in this home."""
+    settings = home.configuration.audit
+    source: StampSource = context.meta[STAMP]
+    stamp = source(home) if settings.timestamps else None
+    return Notary.of(home.context, home.key_store("audit").signer(NAME), settings, stamp)
+
+
+def _files_in(path: Path) -> list[Path]:
+    return sorted(path.glob("*.txt")) if path.is_dir() else [path]
+
+
+def _verify_proof(file: Path, public_key: bytes, output: Output) -> int:
+    try:
+        proven = proofs.verify_proof(file, public_key)
+    except YinxinError as error:
+        if error.kind is not Kind.INVALID:
+            raise
+        output.done(_("Not proven: {reason}").format(reason=error), {"proven": False, "reason": str(error)})
+        return NOT_WHOLE
+    about = proven.checkpoint
+    facts = {"proven": True, "origin": about.origin, "size": about.size, "at": about.at, "position": proven.position}
+    if proven.entry is not None:
+        output.done(
+            _("Proven: the log of {at} has at position {position} this entry: {entry}").format(
+                at=about.at.astimezone().isoformat(sep=" ", timespec="seconds"),
+                position=proven.position,
+                entry=proven.entry.decode(),
+            ),
+            facts | {"entry": json.loads(proven.entry)},
+        )
+    else:
+        former = proven.former or about
+        output.done(
+            _("Proven: the log of {size} entries begins with the {former} of the former checkpoint, unchanged.").format(
+                size=about.size, former=former.size
+            ),
+            facts | {"former": former.size},
+        )
+    return 0
+
+
+def _tell(seen: chain.Chain, findings: list[Finding], output: Output) -> int:
+    last, broken = seen.last, is_broken(findings)
+    verdict = "broken" if broken else "whole"
+    if output.json:
+        facts = {"verdict": verdict, "entries": seen.entries, "checkpoints": len(seen.checkpoints)}
+        facts |= {"stamped": seen.stamped, "origin": last.origin if last else None}
+        output.done("", facts | {"findings": [vars(one) for one in findings]})
+        return NOT_WHOLE if broken else 0
+    rows = [vars(one) for one in findings]
+    headings = {
+        "gravity": _("Finding"),
+        "position": _("Position"),
+        "rule": _("Rule"),
+        "subject": _("About"),
+        "what": _("What"),
+    }
+    if rows:
+        output.table(rows, headings)
+    if broken or last is None:
+        output.done(_("The log was altered, or a rule was broken: see the findings."))
+        return NOT_WHOLE
+    output.done(
+        _(
+            "The log is whole: {count} entries until {at}, {checkpoints} checkpoints, {stamped} of them time-stamped."
+        ).format(
+            count=seen.entries,
+            at=last.at.astimezone().isoformat(sep=" ", timespec="seconds"),
+            checkpoints=len(seen.checkpoints),
+            stamped=seen.stamped,
+        )
+    )
+    return 0
+
+
+group.add_later("report", "audit.cli_report:report", _("Report on a period: what was done, by whom, every finding."))

@@ -1,0 +1,99 @@
+"""What entries refer to, found again by its digest, whatever the file says that it is."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from asn1crypto import parser
+
+from audit.bundle import Bundle
+from core import cms
+from core.algorithms import SM3
+from core.errors import YinxinError
+
+
+@dataclass(frozen=True)
+class CertificateFacts:
+    """What is looked at of a certificate."""
+
+    serial: int
+    tbs: str
+    """SHA-256 of what was signed, hexadecimal."""
+
+
+@dataclass(frozen=True)
+class StatementFacts:
+    """What was signed, the signature checked."""
+
+    words: dict[str, Any]
+    certificate: str
+    """SHA-256 of the signer's certificate, hexadecimal."""
+
+    def word(self, name: str) -> str:
+        """A field that is text; empty if there is none."""
+        value = self.words.get(name)
+        return value if isinstance(value, str) else ""
+
+
+@dataclass
+class Evidence:
+    """By digest, hexadecimal."""
+
+    certificates: dict[str, CertificateFacts] = field(default_factory=dict)
+    """By SHA-256."""
+    messages: dict[str, bytes] = field(default_factory=dict)
+    """Signed statements, by SM3."""
+    contents: dict[str, bytes] = field(default_factory=dict)
+    """What was stated about, by SM3."""
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> "Evidence":
+        """That of a file; `YinxinError` if it cannot be read."""
+        certificates = {
+            hashlib.sha256(octets).hexdigest(): facts
+            for octets in bundle.objects("certificates")
+            if (facts := _read_certificate(octets))
+        }
+        messages = {SM3.of(octets).hex(): octets for octets in bundle.objects("statements")}
+        return cls(certificates, messages, {SM3.of(octets).hex(): octets for octets in bundle.objects("contents")})
+
+    def statement(self, digest: str) -> StatementFacts | None:
+        """The statement of this digest; None if it is not at hand. `YinxinError` if its signature is not good."""
+        message = self.messages.get(digest)
+        return None if message is None else _checked(message)
+
+    def content(self, digest: str) -> dict[str, Any] | None:
+        """The content of this digest; None if it is not at hand, or not what it should be."""
+        try:
+            content = json.loads(self.contents[digest])
+        except (KeyError, ValueError, RecursionError):
+            return None
+        return content if isinstance(content, dict) else None
+
+
+@lru_cache(maxsize=1024)
+def _checked(message: bytes) -> StatementFacts:
+    signed = cms.check(message)
+    try:
+        words = json.loads(signed.content)
+    except (ValueError, RecursionError):
+        words = None
+    return StatementFacts(words if isinstance(words, dict) else {}, hashlib.sha256(signed.certificate).hexdigest())
+
+
+def _read_certificate(octets: bytes) -> CertificateFacts | None:
+    """Serial number and TBS, of a certificate or an attribute certificate; None if it is neither."""
+    try:
+        *_outer, content, _trailer = parser.parse(octets, strict=True)
+        _class, _method, _tag, header, body, trailer = parser.parse(content)
+        tbs = content[: len(header) + len(body) + len(trailer)]
+        for _field in range(5):  # version, holder, issuer and signature may stand before the number
+            class_, _method, tag, header, value, trailer = parser.parse(body)
+            if (class_, tag) == (0, 2) and len(value) > 1:
+                return CertificateFacts(int.from_bytes(value, "big"), hashlib.sha256(tbs).hexdigest())
+            body = body[len(header) + len(value) + len(trailer) :]
+    except (ValueError, YinxinError):
+        pass
+    return None
