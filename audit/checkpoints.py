@@ -21,7 +21,7 @@ from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.signer import Signer
-from core.storage import insert_absent
+from core.prepared import insert_absent
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from core.audit import Event, entries
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from core.storage import insert_absent
+from core.prepared import insert_absent
 
 BATCH = 4096
 """Entries of one transaction: SQLite lets nobody else write meanwhile, for some hundredths of a second."""

@@ -20,7 +20,7 @@ from audit.meaning.evidence import Evidence
 from audit.meaning.judge import Judge
 from audit.sequencer import begin
 from bench import Row, report, row
-from bench.issue import Workshop
+from bench.issue import SINGLES, WARM_UP, Issuing, Workshop
 from core.algorithms import SM3, KeyKind
 from core.audit import AuditLog, entries
 from core.context import Context
@@ -28,8 +28,8 @@ from core.keys.private_key import generate
 from core.storage import Storage
 
 MILLION = 1_000_000
-CERTIFICATES = 200
-ROUNDS = 8
+CERTIFICATES = WARM_UP + SINGLES.issued
+ROUNDS = 20
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -48,10 +48,10 @@ def append_overhead() -> Row:
     rounds = []
     try:
         with tempfile.TemporaryDirectory() as folder:
-            workshop = Workshop.build(KeyKind.SM2, Path(folder))
+            issuing = Issuing(Workshop(KeyKind.SM2, Path(folder)), SINGLES)
             for _round in range(ROUNDS):
                 spent, start = 0.0, time.process_time()
-                workshop.issue(workshop.requests[:CERTIFICATES], batch=1)
+                issuing.rate()
                 rounds.append((time.process_time() - start, spent))
     finally:
         AuditLog.extend = original  # type: ignore[method-assign]

@@ -62,8 +62,8 @@ class Course:
     """Certificates in a turn of the raw rate, so many that it takes as long."""
 
 
-BATCHES = Course(turns=24, batch=MAXIMUM_ORDERS, issued=MAXIMUM_ORDERS, raw=MAXIMUM_ORDERS)
-SINGLES = Course(turns=60, batch=1, issued=30, raw=60)
+BATCHES = Course(turns=40, batch=MAXIMUM_ORDERS, issued=MAXIMUM_ORDERS, raw=MAXIMUM_ORDERS)
+SINGLES = Course(turns=100, batch=1, issued=30, raw=60)
 _ABOUT_KEYS = (libcrypto._public_key, verification._load, key_identifier, read_extension)
 
 

@@ -6,7 +6,7 @@ from math import isqrt, prod
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ca.key_quality import FERMAT_ROUNDS, _primes_are_close, check_rsa, examine_key
@@ -89,6 +89,7 @@ def test_close_primes() -> None:
         check_rsa(low * (low + 2**500), 65537)
 
 
+@settings(deadline=None)
 @given(st.integers(2**1030, 2**1040), st.integers(1, 2**540))
 def test_the_remainders_hide_no_square(number: int, distance: int) -> None:
     """Against the plain search, without a short cut."""

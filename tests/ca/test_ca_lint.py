@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ca.certificate import CertificateTemplate, crl_distribution_points, extension, key_identifier
@@ -347,6 +347,7 @@ def test_any_cut_is_refused(at: int) -> None:
     assert findings(tbs + b"\x00", profile_of("staff"), issuer())
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_what_was_found_of_other_certificates_changes_nothing(data: st.DataObject) -> None:
     """What is fixed is judged once: by then, as the first of its kind would be."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import rfc8785
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.audit import AuditLog, Event, _canonical, entries, read_entries
@@ -63,6 +63,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON))
 def test_the_quick_way_writes_what_the_library_of_the_standard_writes(document: dict[str, Any]) -> None:
     try:

@@ -2,7 +2,7 @@
 
 import pytest
 from asn1crypto import parser
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.asn1 import der
@@ -22,6 +22,7 @@ def written(element: Element) -> bytes:
     return der.tlv(element.tag, element.content)
 
 
+@settings(deadline=None)
 @given(st.lists(DER, max_size=3))
 def test_what_is_taken_apart_goes_together_again(elements: list[bytes]) -> None:
     read = read_elements(b"".join(elements))
@@ -29,6 +30,7 @@ def test_what_is_taken_apart_goes_together_again(elements: list[bytes]) -> None:
     assert [written(element) for element in read] == elements
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80) | st.builds(lambda one, at: one[: at % (len(one) + 1)], DER, st.integers(0, 2**16)))
 def test_junk_is_read_as_another_reader_reads_it_or_refused(data: bytes) -> None:
     try:
