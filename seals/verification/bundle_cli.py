@@ -26,8 +26,7 @@ from seals.verification.bundle_contents import contents_of
         "Write what an auditor needs years later, without a network and without us: anchors, certificates, revocation"
         " lists, the register with its statements, the state of the audit log; signed, with a time stamp."
     ),
-    example="yinxin seals bundle --key sm2-seal-maker --out evidence-2026.zip\n"
-    "yinxin seals verify notice-sealed.pdf --bundle evidence-2026.zip --trust trust",
+    example="yinxin seals bundle --key sm2-seal-maker --out evidence-2026.zip",
 )
 @click.option("--key", required=True, help=_("The key of the seals that signs it: the seal maker's, sm2-seal-maker."))
 @click.option("--out", type=FILE, required=True, help=_("Where to write."))
