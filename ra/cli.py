@@ -8,6 +8,7 @@ import click
 
 from ca.state import Reason
 from core import files
+from core.api.signed_client import Server
 from core.certificates import serial_text
 from core.cli import Group, Output, output_option
 from core.errors import YinxinError
@@ -28,7 +29,7 @@ from ra.cli_receipt import Enclosures, enclosure_options
 from ra.delivery import Form, export, files_of
 from ra.filters import RequestFilter
 from ra.moves import State
-from ra.office import MAXIMUM_ORDERS, RegistrationOffice, Server
+from ra.office import MAXIMUM_ORDERS, RegistrationOffice
 from ra.register import PAGE
 from ra.revocation import REASONS
 

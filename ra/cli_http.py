@@ -6,13 +6,13 @@ from pathlib import Path
 import click
 
 from core import files
+from core.api.signed_client import TAG
 from core.cli import Command
 from core.home import Home
 from core.http_signatures import Message, sign_request
 from core.i18n import _
 from core.keys.key_file import open_key_file
 from ra.cli_options import FILE, obtain_pin, operator_options
-from ra.http_access import TAG
 
 
 @click.command(

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from core import files
 from core.algorithms import KeyKind
+from core.api.signed_client import Server
 from core.complaints import complaint
 from core.errors import Kind, YinxinError
 from core.home import Home
@@ -19,7 +20,7 @@ from core.i18n import _
 from core.keys import passphrase
 from core.subject import Identity, Subject
 from ra.applications import Contact
-from ra.office import RegistrationOffice, Server
+from ra.office import RegistrationOffice
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 PIN_VARIABLE = "YINXIN_PIN"

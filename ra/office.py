@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
 
 from ca.register import Filter
@@ -45,15 +44,6 @@ class Ordered:
     serial: int
     missed: tuple[str, ...]
     """What ought to have followed, and could not be done."""
-
-
-@dataclass(frozen=True)
-class Server:
-    """Where the office is."""
-
-    url: str
-    ca_file: Path | None = None
-    """Whom to trust for TLS; else whom this machine trusts."""
 
 
 class RegistrationOffice(RevocationOffice, Protocol):

@@ -1,114 +1,29 @@
-"""The client of `/api/ra/v1`: signs each request with the operator's key, and says errors as the verbs say them."""
-
-import secrets
-import time
-from typing import Any, TypeVar
-from urllib.parse import quote
+"""The client of `/api/ra/v1`, for one operator."""
 
 import httpx
-from pydantic import BaseModel, ValidationError
 
-from core.api.client import TIMEOUT, problem_of, safe_address, trust
+from core.api.signed_client import Server, SignedClient, segment
 from core.clock import Clock
 from core.errors import Kind, YinxinError
-from core.http_signatures import Message, sign_request
-from core.i18n import _, current_language
+from core.i18n import _
 from core.keys.signer import Signer
-from ra.http_access import TAG
-from ra.office import Server
 from ra.register import MAXIMUM_PAGE
 
-Reply = TypeVar("Reply", bound=BaseModel)
+__all__ = ["RemoteClient", "check_limit", "segment"]
 
 PREFIX = "/api/ra/v1"
-ATTEMPTS = 3
-PAUSE_SECONDS = 0.3
 
 
-class RemoteClient:
+class RemoteClient(SignedClient):
     """A connection to an office, for one operator."""
 
     def __init__(
         self, server: Server, name: str, signer: Signer, clock: Clock, transport: httpx.BaseTransport | None = None
     ) -> None:
-        self._server, self._name, self._signer, self._clock = server, name, signer, clock
-        self._http = httpx.Client(
-            base_url=safe_address(server.url),
-            verify=trust(server.url, server.ca_file),
-            timeout=TIMEOUT,
-            transport=transport,
-        )
-
-    def get(self, path: str, reply: type[Reply], **query: Any) -> Reply:
-        """What is there."""
-        parameters = {name: value for name, value in query.items() if value is not None}
-        return self._ask("GET", path, b"", reply, parameters, {})
-
-    def post(self, path: str, body: BaseModel, reply: type[Reply]) -> Reply:
-        """Hand something in: once, however often the connection breaks."""
-        headers = {"Content-Type": "application/json", "Idempotency-Key": secrets.token_hex(16)}
-        return self._ask("POST", path, body.model_dump_json().encode(), reply, {}, headers)
-
-    def _ask(
-        self, method: str, path: str, body: bytes, reply: type[Reply], query: dict[str, Any], headers: dict[str, str]
-    ) -> Reply:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                response = self._send(method, path, body, query, headers)
-            except httpx.TransportError as error:
-                if attempt == ATTEMPTS:
-                    raise self._unreachable(str(error) or type(error).__name__) from error
-                time.sleep(PAUSE_SECONDS * attempt)
-                continue
-            return self._read(response, reply)
-        raise AssertionError
-
-    def _send(
-        self, method: str, path: str, body: bytes, query: dict[str, Any], headers: dict[str, str]
-    ) -> httpx.Response:
-        request = self._http.build_request(
-            method,
-            PREFIX + path,
-            params=query,
-            content=body or None,
-            headers=headers | {"Accept-Language": current_language().replace("_", "-")},
-        )
-        message = Message(method, str(request.url), dict(headers))
-        signed = sign_request(
-            message,
-            body,
-            self._signer,
-            key_id=self._name,
-            tag=TAG,
-            created=self._clock.now(),
-            nonce=secrets.token_hex(16),
-        )
-        request.headers.update(signed)
-        return self._http.send(request)
-
-    def _read(self, response: httpx.Response, reply: type[Reply]) -> Reply:
-        try:
-            if response.is_success:
-                return reply.model_validate_json(response.content)
-        except ValidationError:
-            raise self._unreachable(_("not the answer of a registration office")) from None
-        raise problem_of(response) or self._unreachable(_("not the answer of a registration office"))
-
-    def _unreachable(self, reason: str) -> YinxinError:
-        return YinxinError(
-            Kind.UNAVAILABLE,
-            _("the registration office does not answer: {reason}").format(reason=reason),
-            subject=self._server.url,
-            remedy=_("check the address and the network, and try again"),
-        )
+        super().__init__(server, PREFIX, name, signer, clock, transport)
 
 
 def check_limit(limit: int) -> None:
     """Return if a page may have so many rows."""
     if not 1 <= limit <= MAXIMUM_PAGE:
         raise YinxinError(Kind.INVALID, _("a page has 1 to {maximum} rows").format(maximum=MAXIMUM_PAGE))
-
-
-def segment(text: str) -> str:
-    """A name as one segment of a path."""
-    return quote(text, safe="")

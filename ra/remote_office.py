@@ -13,6 +13,7 @@ from asn1crypto import x509
 
 from ca.register import Filter
 from ca.state import Reason
+from core.api.signed_client import Server
 from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -28,7 +29,7 @@ from ra.http_people_models import Office as OfficeModel
 from ra.http_statistics_models import StatisticsModel
 from ra.importing import Candidate, Examination, Outcome, completed, entry_of, is_same
 from ra.moves import State
-from ra.office import Made, Ordered, Server
+from ra.office import Made, Ordered
 from ra.operators import OperatorSession
 from ra.refusals import RefusedError
 from ra.register import EVERYTHING, MAXIMUM_PAGE, PAGE, Entry, Page, Record, StoredCertificate

@@ -12,8 +12,8 @@ from seals.folder_cli import stamp_folder
 from seals.pictures.cli import clean, draw
 from seals.receipt_cli import receipt
 from seals.register.cli import group as register
+from seals.register.lists import list_seals
 from seals.register.permits_cli import permits
-from seals.register.registered import list_seals
 from seals.register.use_cli import permit, uses
 from seals.stamp_cli import stamp
 from seals.verification.bundle_cli import bundle

@@ -29,11 +29,15 @@ def acting_person(function: Function) -> Function:
         session = known.open_session(operator, key_file, pin)
         return function(home=home, people=known, session=session, **options)
 
-    decorated: Function = click.pass_obj(acting)
+    return person_options(click.pass_obj(acting), required=True)
+
+
+def person_options(decorated: Function, *, required: bool) -> Function:
+    """Give the command `--as`, `--key` and `--pin-file` as they are: `operator`, `key_file`, `pin_file`."""
     for option in (
         click.option("--pin-file", type=FILE, help=_("File with the PIN, mode 0600; else YINXIN_PIN, or a prompt.")),
-        click.option("--key", "key_file", required=True, type=FILE, help=_("The operator's key file.")),
-        click.option("--as", "operator", required=True, metavar="OPERATOR", help=_("The operator who acts.")),
+        click.option("--key", "key_file", required=required, type=FILE, help=_("The operator's key file.")),
+        click.option("--as", "operator", required=required, metavar="OPERATOR", help=_("The operator who acts.")),
     ):
         decorated = option(decorated)
     return decorated

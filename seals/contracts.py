@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+    from werkzeug.wrappers import Request
 
     from core.algorithms import Algorithm, Digest
     from core.keys.signer import Signer
@@ -103,6 +104,13 @@ class Official:
 class People(Protocol):
     """Who people are and were: the registration authority knows."""
 
+    def admit_request(self, request: "Request", body: bytes, edge_addresses: tuple[str, ...]) -> Session:
+        """Who sends a request, by its signature (RFC 9421) or the certificate shown to the TLS edge, for looking up.
+
+        `Unauthorized` if nobody proves to be somebody, `RefusedError` if they may not act. The session cannot sign.
+        """
+        ...
+
     def open_session(self, name: str, key_file: Path, pin: bytes) -> Session:
         """Open somebody's key file. `YinxinError` if it is another's key, or the person may not act."""
         ...
@@ -135,6 +143,9 @@ class People(Protocol):
         """What whoever signed a stored statement might do in this branch then; `RefusedError` if they could not."""
         ...
 
+
+CHECKPOINT = "seals.checkpoint"
+"""Under this name it leaves what gives the newest checkpoint of a home's audit log: files by their names."""
 
 PEOPLE = "seals.people"
 """Under this name the front door leaves, in the meta of the click context, what gives a home's `People`."""

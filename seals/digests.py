@@ -95,14 +95,15 @@ def sign_digest(
     require_support(order.level, supported)
     expected = seal.signer.algorithm.digest
     _require_digest(order.digest, expected)
-    stamper = CheckedTimeStamper(supported.timestamper) if supported.timestamper and order.level >= Level.B_T else None
+    stamper = None
+    if supported.timestamper and order.level >= Level.B_T:
+        stamper = CheckedTimeStamper(supported.timestamper, seal.certificate)
     with boundary.translated_errors():
-        value = boundary.run(_value(context, seal, stamper, order))
+        value = _value(context, seal, stamper, order)
         evidence = Evidence()
         if order.level >= Level.B_LT and supported.evidence is not None:
-            evidence = supported.evidence.evidence(
-                [seal.certificate, *seal.chain, *(stamper.certificates if stamper else ())]
-            )
+            carried = [one for token in (stamper.taken() if stamper else ()) for one in token.certificates]
+            evidence = supported.evidence.evidence([seal.certificate, *seal.chain, *carried])
     number = secrets.token_hex(16)
     token = tokens.last_sha256 if tokens else None
     # What the document will be, nobody here knows; the caller tells when it is finished.
@@ -129,12 +130,12 @@ def sign_digest(
     return signed
 
 
-async def _value(context: Context, seal: Seal, stamper: CheckedTimeStamper | None, order: DigestOrder) -> bytes:
+def _value(context: Context, seal: Seal, stamper: CheckedTimeStamper | None, order: DigestOrder) -> bytes:
     if seal.form is not Form.GM:
-        return await PadesValue(seal, stamper).over(order.digest, (0, 0, 0, 0))
+        return PadesValue(seal, stamper).over(order.digest, (0, 0, 0, 0))
     match order.byte_range:
         case (0, before, after, rest) if 0 < before < after and rest > 0:
-            return await GmValue(seal, context.clock.now(), stamper).over(order.digest, (0, before, after, rest))
+            return GmValue(seal, context.clock.now(), stamper).over(order.digest, (0, before, after, rest))
     raise YinxinError(
         Kind.INVALID,
         _("a seal of the form gm signs the byte range as well, and this is none"),

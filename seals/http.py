@@ -16,6 +16,7 @@ from seals.api.desk import Desk
 from seals.api.passwords import in_header
 from seals.batches import http as http_batches
 from seals.contracts import People, SupportSource
+from seals.register import http as register
 from seals.verification.http import add_page
 
 PREFIX = "/api/seals/v1"
@@ -44,7 +45,7 @@ def create_app(home: Home, support: SupportSource, people: People) -> Flask:
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
     table = operations(home)
-    app.config["MAX_CONTENT_LENGTH"] = max(one.limit for one in table)
+    app.config["MAX_CONTENT_LENGTH"] = max(one.limit for one in (*table, *register.operations))
     register_errors(app)
     keys = home.key_store("seals")
 
@@ -54,7 +55,13 @@ def create_app(home: Home, support: SupportSource, people: People) -> Flask:
         password = in_header(asking) if operation.headers else None
         return Desk(home, keys, support, people, system, password)
 
+    def admit_person(asking: Request, body: bytes, _operation: Operation) -> register.Desk:
+        session = people.admit_request(asking, body, home.configuration.seals.edge_addresses)
+        return register.Desk(home.context, keys, people, session)
+
     add_operations(app, home.context, "seals", PREFIX, table, INTERFACE, admit)
+    its = f"{PREFIX}/register"
+    add_operations(app, home.context, "seal-register", its, register.operations, register.INTERFACE, admit_person)
 
     @app.get("/healthz")
     def health() -> dict[str, str]:

@@ -10,6 +10,8 @@ seals = sa.Table(
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("name", sa.String(64), nullable=False, unique=True),
     sa.Column("owner", sa.String(128), nullable=False),
+    sa.Column("unit", sa.String(128), nullable=False, server_default=""),
+    sa.Column("branch", sa.String(64), nullable=False, server_default=""),
     sa.Column("kind", sa.String(32), nullable=False),
     sa.Column("key_name", sa.String(100), nullable=False),
     sa.Column("picture", sa.LargeBinary),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from asn1crypto import tsp, x509
 
 from core import cms
-from core.algorithms import Digest
+from core.algorithms import Algorithm, Digest
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.contracts import Timestamper
@@ -18,11 +18,16 @@ NONCE_BITS = 64
 
 
 class Token(NamedTuple):
-    """A time-stamp token and whose it is, both DER."""
+    """A time-stamp token that answers what was asked, and what it says. Certificates in DER."""
 
     token: bytes
+    """DER."""
     authority: bytes
     """The certificate of the time-stamping authority."""
+    certificates: tuple[bytes, ...]
+    """Those that the token carries."""
+    algorithm: Algorithm
+    at: datetime
 
 
 def checked_stamp(source: Timestamper, digest: Digest, value: bytes) -> bytes:
@@ -31,33 +36,34 @@ def checked_stamp(source: Timestamper, digest: Digest, value: bytes) -> bytes:
 
 
 def checked_token(source: Timestamper, digest: Digest, value: bytes) -> Token:
-    """The same, and whose it is."""
+    """The same, and what it says."""
     nonce = secrets.randbits(NONCE_BITS)
     token = source.stamp(digest, value, nonce)
     try:
-        info, authority = _checked(token, digest, value)
+        info, signed = _checked(token, digest, value)
         if info["nonce"].native != nonce:
             raise ValueError(_("it answers another request"))
+        at = info["gen_time"].native
     except (YinxinError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise YinxinError(
             Kind.UNAVAILABLE,
             _("the time-stamping authority's answer cannot be used: {reason}").format(reason=error),
             remedy=_("check which time-stamping authority is configured; nothing was sealed"),
         ) from error
-    return Token(token, authority)
+    return Token(token, signed.certificate, signed.certificates, signed.algorithm, at)
 
 
 def time_of(token: bytes, digest: Digest, value: bytes) -> tuple[datetime, bytes]:
     """When the digest's value existed by the token, and who says so (DER); `YinxinError` (invalid) if it does not."""
     try:
-        info, authority = _checked(token, digest, value)
+        info, signed = _checked(token, digest, value)
         at: datetime = info["gen_time"].native
-        return at, authority
+        return at, signed.certificate
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise YinxinError(Kind.INVALID, _("not a time stamp over this: {reason}").format(reason=error)) from error
 
 
-def _checked(token: bytes, digest: Digest, value: bytes) -> tuple[tsp.TSTInfo, bytes]:
+def _checked(token: bytes, digest: Digest, value: bytes) -> tuple[tsp.TSTInfo, cms.Signed]:
     """Check an answer as RFC 3161 2.2 tells the requester to; whether to trust the authority is asked elsewhere."""
     signed = cms.check(token)
     if signed.content_type != TST_INFO:
@@ -68,7 +74,7 @@ def _checked(token: bytes, digest: Digest, value: bytes) -> tuple[tsp.TSTInfo, b
         raise ValueError(_("it is a time stamp over other data"))
     if not _is_for_time_stamping(signed.certificate):
         raise ValueError(_("its signer is not a time-stamping authority"))
-    return info, signed.certificate
+    return info, signed
 
 
 # Reading a certificate takes as long as checking the token, and the same few authorities answer.

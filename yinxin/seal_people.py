@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from werkzeug.wrappers import Request
 
 from ca import register
 from ca.state import State
@@ -16,6 +17,7 @@ from core.refusals import RefusedError
 from core.statements import SignedStatement
 from core.words import in_words
 from ra import operators
+from ra.http_access import admit_caller, session_of
 from ra.operators import Roster
 from ra.roles import Role
 from seals.contracts import Duty, Official, Session
@@ -31,6 +33,10 @@ class SealPeople:
     context: Context
     _then: dict[tuple[bytes, str], frozenset[Duty]] = field(default_factory=dict)
     """What somebody was when they signed a statement stays so, whatever becomes of them."""
+
+    def admit_request(self, request: Request, body: bytes, edge_addresses: tuple[str, ...]) -> Session:
+        """The operator who sends a request."""
+        return session_of(admit_caller(self.context, request, body, edge_addresses))
 
     def open_session(self, name: str, key_file: Path, pin: bytes) -> Session:
         """Open somebody's key file."""

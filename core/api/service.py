@@ -55,14 +55,14 @@ def add_operations(
     table = tuple(operations)
     document = json.dumps(describe(interface, prefix, table), ensure_ascii=False)
 
-    @app.get(f"{prefix}/openapi.json")
+    @app.get(f"{prefix}/openapi.json", endpoint=f"{service}.openapi")
     def openapi() -> Response:
         return Response(document, content_type=JSON)
 
     for operation in table:
         app.add_url_rule(
             prefix + operation.rule,
-            endpoint=operation.name,
+            endpoint=f"{service}.{operation.name}",
             view_func=_view(context, service, operation, admit),
             methods=[operation.method],
             provide_automatic_options=False,

@@ -1,17 +1,20 @@
 """Sealing of PDF documents: one signature, seen wherever the seal was asked for, at the level asked or not at all."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from datetime import datetime
-from typing import BinaryIO
+
+from pyhanko.pdf_utils.reader import PdfFileReader
 
 from core.clock import Clock, FixedClock
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from seals.contracts import Evidence, SealingSupport
+from seals.contracts import Evidence, EvidenceSource, SealingSupport
 from seals.documents import Document, opened, working_copy
+from seals.documents.pdf_made import Work
 from seals.documents.pdf_pages import PdfPages
-from seals.documents.pdf_proof import Proof, require_level
+from seals.documents.pdf_proof import require_level
 from seals.documents.pdf_repair import repaired
 from seals.forms import Form, Permission
 from seals.levels import Level
@@ -63,22 +66,27 @@ def seal_pdf(
     require_support(level, support)
     remarks = Remarks(seal.name, reason, location, now, certify)
     with opened(document) as original, translated_errors():
-        stamper = CheckedTimeStamper(support.timestamper) if support.timestamper and level >= Level.B_T else None
+        stamper = None
+        if support.timestamper and level >= Level.B_T:
+            stamper = CheckedTimeStamper(support.timestamper, seal.certificate)
         made_by = value(seal, stamper) if value else _value(seal, now, stamper)
         whole = repaired(original, password) if repair else None
         with whole or nullcontext(original) as stream:
-            order = _order(stream, seal, place, field, remarks, ink, password)
             begun = made_by.digest.new()
             copy = working_copy(stream, begun)
             try:
-                made = writing.sign(copy, order, made_by, begun)
-                evidence = _add_evidence(copy, seal, stamper.certificates if stamper else [], level, support, password)
-                proof = Proof(copy, stream, begun, order.field, made, made_by, password)
-                require_level(proof, seal, stamper.newest if stamper else None, level, evidence, clock)
+                reader = reading.open_pdf(copy, password)
+                order = _order(reader, seal, place, field, remarks, ink, password)
+                made = writing.sign(copy, order, made_by, begun, reader)
+                tokens = stamper.taken() if stamper else []
+                work = Work(copy, stream, begun, made_by, made, order.manner, tokens, password=password)
+                if level >= Level.B_LT and support.evidence is not None:
+                    work = _with_evidence(work, seal, stamper, level, support.evidence)
+                require_level(work, seal, level, clock)
             except BaseException:
                 copy.close()
                 raise
-    return SealedDocument(copy, order.field, order.marks, whole is not None, order.flattened)
+    return SealedDocument(copy, order.field, order.marks, whole is not None, order.archival.forbids_transparency)
 
 
 def _value(seal: Seal, now: datetime, stamper: CheckedTimeStamper | None) -> SignatureValue:
@@ -86,7 +94,7 @@ def _value(seal: Seal, now: datetime, stamper: CheckedTimeStamper | None) -> Sig
 
 
 def _order(
-    stream: BinaryIO,
+    reader: PdfFileReader,
     seal: Seal,
     place: Place,
     field: str | None,
@@ -97,9 +105,8 @@ def _order(
     picture = seal.drawing or read_picture(seal.picture)
     width, height = picture.size
     height_mm = seal.width_mm * height / width
-    reader = reading.open_pdf(stream, password)
-    flattened = archival(reader).forbids_transparency
-    if flattened and ink.opacity < 1:
+    asks = archival(reader)
+    if asks.forbids_transparency and ink.opacity < 1:
         raise YinxinError(
             Kind.UNSUPPORTED,
             _("the document is PDF/A-1, which knows no transparency: the seal cannot be paler"),
@@ -119,16 +126,28 @@ def _order(
     else:
         taken = {filled.name for filled in reading.filled_fields(reader)} | reading.empty_fields(reader)
         name = writing.free_field_name(field, taken)
-    return SignatureOrder(name, is_new, on_pages, picture, ink, remarks, flattened, password)
+    return SignatureOrder(name, is_new, on_pages, picture, ink, remarks, asks, password)
 
 
-def _add_evidence(
-    copy: BinaryIO, seal: Seal, stampers: Sequence[bytes], level: Level, support: SealingSupport, password: str | None
-) -> Evidence:
-    if level < Level.B_LT or support.evidence is None:
-        return Evidence()
+def _with_evidence(
+    work: Work, seal: Seal, stamper: CheckedTimeStamper | None, level: Level, source: EvidenceSource
+) -> Work:
+    """What B-LT and above need is added to the document."""
+    copy = work.copy
     chain = [seal.certificate, *seal.chain]
-    evidence = support.evidence.evidence([*chain, *stampers])
-    archivist = support.timestamper if level >= Level.B_LTA else None
-    writing.add_evidence(copy, chain, evidence, seal.signer.algorithm.digest, archivist, password)
-    return evidence
+    found = source.evidence([*chain, *(one for token in work.tokens for one in token.certificates)])
+    evidence = Evidence(
+        tuple(dict.fromkeys([*chain, *found.certificates])),
+        tuple(dict.fromkeys(found.crls)),
+        tuple(dict.fromkeys(found.ocsp_responses)),
+    )
+    if level < Level.B_LTA or stamper is None:
+        unsigned = writing.add_evidence(copy, evidence, work.password, work.made.reader)
+        return replace(work, evidence=evidence, unsigned=unsigned)
+    hashing = work.begun.copy()
+    copy.seek(work.original.seek(0, 2))
+    hashing.update(copy.read())
+    archive = writing.add_archive(
+        copy, evidence, seal.signer.algorithm.digest, stamper, hashing, work.password, work.made.reader
+    )
+    return replace(work, evidence=evidence, archive=archive, tokens=[*work.tokens, *stamper.taken()])

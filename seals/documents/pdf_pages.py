@@ -13,6 +13,7 @@ class PdfPages:
     def __init__(self, reader: PdfFileReader, password: str | None = None) -> None:
         self._reader = reader
         self._tree = reading.PageTree(reader)
+        self._geometries: dict[int, PageGeometry] = {}
         self._text = PdfText(reader.stream, password)
 
     @property
@@ -22,7 +23,9 @@ class PdfPages:
 
     def geometry(self, page: int) -> PageGeometry:
         """What of the page is seen, and how."""
-        return self._tree.geometry(page)
+        if page not in self._geometries:
+            self._geometries[page] = self._tree.geometry(page)
+        return self._geometries[page]
 
     def find_text(self, text: str, page: int) -> list[Box]:
         """Where the text stands on the page."""

@@ -58,10 +58,10 @@ class GmValue:
         self._at = at
         self._stamper = stamper
 
-    async def reserve(self) -> int:
+    def reserve(self) -> int:
         """As of `values.SignatureValue`."""
         longest = bytes(72)
-        token = (await self._stamper.async_dummy_response(SM3.name)).dump() if self._stamper else None
+        token = bytes(self._stamper.octets(SM3)) if self._stamper else None
         to_sign = to_be_signed(self._structure, self._at, bytes(SM3.size), "0" * 60)
         # Only the token may differ from the dry run's in length.
         return even(2 * len(self._assembled(to_sign, longest, token)) + len(token or b""))
@@ -70,13 +70,11 @@ class GmValue:
         """As of `values.SignatureValue`."""
         name_form(dictionary)
 
-    async def over(self, digest: bytes, byte_range: ByteRange) -> bytes:
+    def over(self, digest: bytes, byte_range: ByteRange) -> bytes:
         """As of `values.SignatureValue`."""
         to_sign = to_be_signed(self._structure, self._at, digest, property_info(byte_range))
         signature = self._seal.signer.sign(to_sign)
-        token = None
-        if self._stamper:
-            token = (await self._stamper.async_timestamp(SM3.of(signature), SM3.name)).dump()
+        token = self._stamper.stamp(SM3, SM3.of(signature)) if self._stamper else None
         return self._assembled(to_sign, signature, token)
 
     def _assembled(self, to_sign: bytes, signature: bytes, token: bytes | None) -> bytes:

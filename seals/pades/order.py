@@ -1,12 +1,13 @@
 """What is to be written for a seal, whoever writes it."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from seals.forms import Permission
 from seals.pades.appearance import Picture
+from seals.pades.pdfa import NOT_ARCHIVAL, Archival
 from seals.pictures.drawing import Drawing
 from seals.pictures.ink import Ink
 from seals.placement.placement import Mark
@@ -37,7 +38,13 @@ class SignatureOrder:
     picture: Picture | Drawing
     ink: Ink
     remarks: Remarks
-    flattened: bool = False
-    """The document forbids transparency (PDF/A-1), so that the seal covers what is under its strokes."""
+    archival: Archival = NOT_ARCHIVAL
+    """Where the document forbids transparency (PDF/A-1), the seal covers what is under its strokes."""
     password: str | None = dataclasses.field(default=None, repr=False)
     """Of the document, if it is encrypted."""
+
+    @property
+    def manner(self) -> Hashable:
+        """How it is sealed, as far as another document may be sealed otherwise: the look, what is permitted."""
+        mark = self.marks[0]
+        return self.is_new, self.archival, self.ink, mark.quarter_turns, mark.part, self.remarks.certify

@@ -1,6 +1,5 @@
 """The value of a signature that is made elsewhere."""
 
-import asyncio
 from collections.abc import Callable
 
 from pyhanko.pdf_utils import generic
@@ -31,7 +30,7 @@ class RemoteValue:
         # The space is part of what is signed, so that it is measured before the service is asked.
         self._octets = _SIGNATURE_OCTETS + certificates + (_TIMESTAMP_OCTETS if is_timestamped else 0)
 
-    async def reserve(self) -> int:
+    def reserve(self) -> int:
         """As of `values.SignatureValue`."""
         return even(2 * self._octets)
 
@@ -40,7 +39,6 @@ class RemoteValue:
         if self._is_gm:
             name_form(dictionary)
 
-    async def over(self, digest: bytes, byte_range: ByteRange) -> bytes:
+    def over(self, digest: bytes, byte_range: ByteRange) -> bytes:
         """As of `values.SignatureValue`."""
-        # It waits for a network, and what it calls may have a loop of its own.
-        return await asyncio.to_thread(self._sign, digest, byte_range)
+        return self._sign(digest, byte_range)

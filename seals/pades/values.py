@@ -22,8 +22,6 @@ ByteRange = tuple[int, int, int, int]
 SIGNATURE_TIME_STAMP = "1.2.840.113549.1.9.16.2.14"
 _FRAME = 1536
 """Octets of a CMS signature beside certificates, token and what is told: names, digests, an RSA-4096 signature."""
-token_octets: dict[bytes, int] = {}
-"""How long the last time-stamp token was, by the certificate (DER) of the seal."""
 
 
 class SignatureValue(Protocol):
@@ -49,7 +47,7 @@ class SignatureValue(Protocol):
         """The electronic seal (SESeal in DER) that is to be kept in the document beside the value."""
         ...
 
-    async def reserve(self) -> int:
+    def reserve(self) -> int:
         """Hexadecimal digits that a dry run needs, with room for a longer time-stamp token; an even number."""
         ...
 
@@ -57,7 +55,7 @@ class SignatureValue(Protocol):
         """Add to the signature dictionary what belongs to this kind of value."""
         ...
 
-    async def over(self, digest: bytes, byte_range: ByteRange) -> bytes:
+    def over(self, digest: bytes, byte_range: ByteRange) -> bytes:
         """The value in DER."""
         ...
 
@@ -92,15 +90,16 @@ class PadesValue:
         """As of the protocol."""
         return CmsSigner(self._seal.signer, self._seal.certificate, self._seal.chain)
 
-    async def reserve(self) -> int:
+    def reserve(self) -> int:
         """As of the protocol."""
-        return even(2 * self._octets + 3 * self._token_octets())
+        token = self._stamper.octets(self.digest) if self._stamper else 0
+        return even(2 * self._octets + 3 * token)
 
     def complete(self, dictionary: generic.DictionaryObject) -> None:
         """As of the protocol."""
         return
 
-    async def over(self, digest: bytes, byte_range: ByteRange) -> bytes:
+    def over(self, digest: bytes, byte_range: ByteRange) -> bytes:
         """As of the protocol."""
         return self._builder.build_detached(digest, self._unsigned)
 
@@ -121,20 +120,7 @@ class PadesValue:
         self._signature = signature
         if self._stamper is None:
             return []
-        return [cms.attribute(SIGNATURE_TIME_STAMP, self._stamped(self._stamper, self.digest.of(signature)))]
-
-    def _stamped(self, stamper: CheckedTimeStamper, value: bytes) -> bytes:
-        token = stamper.stamp(self.digest, value)
-        token_octets[self._seal.certificate] = len(token)
-        return token
-
-    def _token_octets(self) -> int:
-        """Of a time-stamp token as it was given to this seal last; the first time, a dry run finds out."""
-        if self._stamper is None:
-            return 0
-        if self._seal.certificate not in token_octets:
-            self._stamped(self._stamper, bytes(self.digest.size))
-        return token_octets[self._seal.certificate]
+        return [cms.attribute(SIGNATURE_TIME_STAMP, self._stamper.stamp(self.digest, self.digest.of(signature)))]
 
 
 @lru_cache(maxsize=64)

@@ -3,32 +3,31 @@
 The document is a working copy, and every function adds an increment to its end.
 """
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, BinaryIO, TypeVar
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 from asn1crypto import crl, ocsp, x509
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec
-from pyhanko.sign.general import SigningError
-from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, PdfTimeStamper
+from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
 from pyhanko.sign.signers.pdf_byterange import BuildProps, PdfSignedData
 from pyhanko.sign.validation import DocumentSecurityStore
 
 from core.algorithms import Digest, Hash
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from seals.contracts import Evidence, Timestamper
+from seals.contracts import Evidence
 from seals.forms import Permission
-from seals.pades import boundary, direct
+from seals.pades import direct
 from seals.pades.appearance import Impression, MarkStyle
 from seals.pades.binding import piece_info
+from seals.pades.increment import Increment
 from seals.pades.order import PRODUCER, SignatureOrder
-from seals.pades.pdfa import archival
-from seals.pades.reading import PageTree, open_pdf
+from seals.pades.reading import PageTree
 from seals.pades.timestamper import CheckedTimeStamper
-from seals.pades.values import SignatureValue
+from seals.pades.values import ByteRange, SignatureValue, even
 
 _PERMISSIONS = {
     Permission.NOTHING: MDPPerm.NO_CHANGES,
@@ -37,55 +36,63 @@ _PERMISSIONS = {
 }
 
 
-class Increment(IncrementalPdfFileWriter):
-    """An increment that says nothing about the document: its XMP and Info stay as they are (ISO 19005-1 6.7.3)."""
-
-    def __init__(self, document: BinaryIO, password: str | None = None) -> None:
-        super().__init__(document, prev=open_pdf(document, password))
-
-    def _update_meta(self) -> None:
-        return
-
-
 @dataclass(frozen=True)
 class Made:
     """A signature as it was made."""
 
+    field: str
     digest: bytes
     """Of the byte range."""
     start: int
     """Where the value is left out of the byte range, with its brackets."""
     stop: int
+    end: int
+    """Of the byte range, and of the revision."""
     value: bytes
     """DER."""
+    reader: PdfFileReader | None = dataclasses.field(default=None, repr=False, compare=False)
+    """Has the document open as it is with the signature, if it need not be read again."""
 
 
-def sign(document: BinaryIO, order: SignatureOrder, value: SignatureValue, begun: Hash) -> Made:
-    """Add the signature to the document; `begun` has taken in the document as it is."""
-    return _in_enough_space(document, lambda reserved: _sign(document, order, value, begun, reserved))
+def sign(
+    document: BinaryIO, order: SignatureOrder, value: SignatureValue, begun: Hash, reader: PdfFileReader | None = None
+) -> Made:
+    """Add the signature to the document; `begun` has taken in the document as it is, and `reader` has it open."""
+    return _in_enough_space(
+        document,
+        reader,
+        order.password,
+        lambda writer, reserved: _sign(writer, order, value, begun, reserved),
+    )
 
 
-def add_evidence(
+def add_evidence(document: BinaryIO, evidence: Evidence, password: str | None, reader: PdfFileReader | None) -> bytes:
+    """Add a security store (DSS) to the document; what was added."""
+    size, writer = document.seek(0, 2), Increment(document, password, reader)
+    _add_store(writer, evidence)
+    writer.write_in_place()
+    document.seek(size)
+    return document.read()
+
+
+def add_archive(
     document: BinaryIO,
-    chain: Sequence[bytes],
     evidence: Evidence,
     digest: Digest,
-    timestamper: Timestamper | None,
-    password: str | None = None,
-) -> None:
-    """Add a security store (DSS) to the document, under a document timestamp if there is a timestamper."""
+    stamper: CheckedTimeStamper,
+    begun: Hash,
+    password: str | None,
+    reader: PdfFileReader | None,
+) -> Made:
+    """Add a security store to the document, under a document timestamp; `begun` has taken in the document as it is."""
 
-    def with_evidence() -> Increment:
-        return _with_evidence(Increment(document, password), chain, evidence)
+    def write(writer: Increment, reserved: int | None) -> Made:
+        _add_store(writer, evidence)
+        # Hexadecimal, and half as much again.
+        field, signature = direct.add_timestamp(writer, reserved or even(3 * stamper.octets(digest)))
+        return _fill(writer, field, signature, begun.copy(), lambda value, _range: stamper.stamp(digest, value))
 
-    if timestamper is None:
-        with_evidence().write_in_place()
-        return
-    stamper = CheckedTimeStamper(timestamper)
-    _in_enough_space(document, lambda reserved: _timestamp(with_evidence(), digest, stamper, reserved))
-
-
-Written = TypeVar("Written")
+    return _in_enough_space(document, reader, password, write)
 
 
 class _SpaceTooSmallError(Exception):
@@ -94,18 +101,23 @@ class _SpaceTooSmallError(Exception):
         self.reserved = reserved
 
 
-def _in_enough_space(document: BinaryIO, write: Callable[[int | None], Coroutine[Any, Any, Written]]) -> Written:
+def _in_enough_space(
+    document: BinaryIO,
+    reader: PdfFileReader | None,
+    password: str | None,
+    write: Callable[[Increment, int | None], Made],
+) -> Made:
     """Write into the space that a dry run measured; once more into twice as much; else `YinxinError`.
 
     Tokens of an authority may differ in length from the one of the dry run.
     """
     size = document.seek(0, 2)
     try:
-        return boundary.run(write(None))
+        return write(Increment(document, password, reader), None)
     except _SpaceTooSmallError as first:
         document.truncate(size)
         try:
-            return boundary.run(write(2 * first.reserved))
+            return write(Increment(document, password), 2 * first.reserved)
         except _SpaceTooSmallError as second:
             raise YinxinError(
                 Kind.UNAVAILABLE,
@@ -114,25 +126,17 @@ def _in_enough_space(document: BinaryIO, write: Callable[[int | None], Coroutine
             ) from second
 
 
-@contextmanager
-def _noticing_lack_of_space(reserved: int) -> Iterator[None]:
-    try:
-        yield
-    except SigningError as error:
-        if "larger than expected" in str(error):
-            raise _SpaceTooSmallError(reserved) from error
-        raise
-
-
-async def _sign(
-    document: BinaryIO, order: SignatureOrder, value: SignatureValue, begun: Hash, reserved: int | None
+def _sign(
+    writer: Increment,
+    order: SignatureOrder,
+    value: SignatureValue,
+    begun: Hash,
+    reserved: int | None,
 ) -> Made:
-    size = document.seek(0, 2)
-    writer = Increment(document, order.password)
     kept = piece_info(writer, value.bound, order.remarks.at) if value.bound else {}
-    impression = Impression(writer, order.picture, order.ink, kept, archival(writer))
+    impression = Impression(writer, order.picture, order.ink, kept, order.archival)
     if reserved is None:
-        reserved = await value.reserve()
+        reserved = value.reserve()
     signature: PdfSignedData
     if direct.suffices(writer, order):
         signature = direct.add_signature(writer, order, value, impression, reserved)
@@ -144,7 +148,7 @@ async def _sign(
         stamp = impression.stamp(mark, page, order.remarks.name, f"{order.field}.{number}")
         writer.register_annotation(page, writer.add_object(stamp))
     value.complete(signature)
-    return await _fill(document, size, writer, signature, value, begun.copy())
+    return _fill(writer, order.field, signature, begun.copy(), value.over)
 
 
 def _signature_by_pyhanko(
@@ -160,10 +164,19 @@ def _signature_by_pyhanko(
     return signature
 
 
-async def _fill(
-    document: BinaryIO, size: int, writer: Increment, signature: PdfSignedData, value: SignatureValue, hashing: Hash
+def _fill(
+    writer: Increment,
+    field: str,
+    signature: PdfSignedData,
+    hashing: Hash,
+    over: Callable[[bytes, ByteRange], bytes],
 ) -> Made:
-    """Write the increment behind the document's octets, which `hashing` has taken in; then the value into its gap."""
+    """Write the increment behind the document's octets, which `hashing` has taken in; then the value into its gap.
+
+    `over` makes the value of digest and byte range.
+    """
+    document = writer.input_stream
+    size = document.seek(0, 2)
     writer.digest_aware_write = True
     writer.write_in_place()
     end = document.tell()
@@ -174,13 +187,13 @@ async def _fill(
     document.seek(stop)
     hashing.update(document.read())
     digest = hashing.digest()
-    made = Made(digest, start, stop, await value.over(digest, (0, start, stop, end - stop)))
+    made = Made(field, digest, start, stop, end, over(digest, (0, start, stop, end - stop)))
     written = made.value.hex().upper().encode()
     if len(written) > stop - start - len("<>"):
         raise _SpaceTooSmallError(stop - start - len("<>"))
     document.seek(start + len("<"))
     document.write(written)
-    return made
+    return replace(made, reader=writer.known())
 
 
 def _metadata(order: SignatureOrder, value: SignatureValue) -> PdfSignatureMetadata:
@@ -209,24 +222,17 @@ def _new_field(order: SignatureOrder) -> SigFieldSpec | None:
     )
 
 
-def _with_evidence(writer: Increment, chain: Sequence[bytes], evidence: Evidence) -> Increment:
+def _add_store(writer: Increment, evidence: Evidence) -> None:
+    if "/DSS" not in writer.root:
+        direct.add_store(writer, evidence)
+        return
     DocumentSecurityStore.supply_dss_in_writer(
         writer,
         None,  # no VRI: EN 319 142-1 5.4.2.3 recommends against it
-        certs=[x509.Certificate.load(der) for der in dict.fromkeys((*chain, *evidence.certificates))],
-        crls=[crl.CertificateList.load(der) for der in dict.fromkeys(evidence.crls)],
-        ocsps=[ocsp.OCSPResponse.load(der) for der in dict.fromkeys(evidence.ocsp_responses)],
+        certs=[x509.Certificate.load(der) for der in evidence.certificates],
+        crls=[crl.CertificateList.load(der) for der in evidence.crls],
+        ocsps=[ocsp.OCSPResponse.load(der) for der in evidence.ocsp_responses],
     )
-    return writer
-
-
-async def _timestamp(writer: Increment, digest: Digest, stamper: CheckedTimeStamper, reserved: int | None) -> None:
-    if reserved is None:
-        sample = await stamper.async_dummy_response(digest.name)
-        reserved = 3 * len(sample.dump())  # hexadecimal, and half as much again
-        reserved += reserved % 2
-    with _noticing_lack_of_space(reserved):
-        await PdfTimeStamper(stamper).async_timestamp_pdf(writer, digest.name, bytes_reserved=reserved, in_place=True)
 
 
 def free_field_name(wanted: str | None, taken: set[str]) -> str:

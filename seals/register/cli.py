@@ -1,23 +1,29 @@
 """`yinxin seals register`: the life of a seal, each step signed by whoever takes it."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
 from core import files
+from core.api.signed_client import Server
 from core.cli import Group, Output, output_option
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
 from core.service.installed import newest_of
 from core.words import in_words
-from seals.cli_options import FILE, acting_person, people_of, support_of
+from seals.cli_options import FILE, support_of
 from seals.contracts import People, Session
 from seals.electronic.making import Maker
 from seals.register import register
-from seals.register.dossiers import read_dossier
+from seals.register.kinds import SealKind
+from seals.register.life import State
+from seals.register.lists import MOST, SealFilter
+from seals.register.office import RegisterOffice
+from seals.register.office_options import acting_at_register, acting_here, asking_register, choose_server
 from seals.register.order_cli import order_of, order_options
 from seals.register.printing import print_dossier
 from seals.register.statements import Act
@@ -26,9 +32,15 @@ from seals.register.statements import Act
 @click.group(
     cls=Group,
     help=_("The life of a seal: applied for, approved by two, made, activated, frozen, changed, handed in, destroyed."),
+    example="yinxin seals register --server https://seals.example.gov.cn list --as song.lin --key song.pem",
 )
-def group() -> None:
+@click.option(
+    "--server", metavar="URL", envvar="YINXIN_SEALS_SERVER", help=_("The seal service at a distance that is asked.")
+)
+@click.option("--ca-file", type=FILE, help=_("With --server: whom to trust for TLS; else whom this machine trusts."))
+def group(server: str | None, ca_file: Path | None) -> None:
     """The group of commands."""
+    choose_server(Server(server, ca_file) if server else None)
 
 
 @group.command(
@@ -41,11 +53,11 @@ def group() -> None:
 )
 @order_options
 @output_option
-@acting_person
-def apply(home: Home, people: People, session: Session, output: Output, **options: Any) -> None:
+@acting_at_register
+def apply(home: Home, office: RegisterOffice, output: Output, **options: Any) -> None:
     """Apply for a seal."""
     order = order_of(home, **options)
-    register.apply(home.context, people, session, home.key_store("seals"), order)
+    office.apply(order)
     output.done(
         _("The seal {name} is applied for; two others must approve it.").format(name=order.name),
         {"name": order.name, "state": "applied"},
@@ -62,11 +74,11 @@ def apply(home: Home, people: People, session: Session, output: Output, **option
 )
 @order_options
 @output_option
-@acting_person
-def change(home: Home, people: People, session: Session, output: Output, **options: Any) -> None:
+@acting_at_register
+def change(home: Home, office: RegisterOffice, output: Output, **options: Any) -> None:
     """Apply for another version."""
     order = order_of(home, **options)
-    register.change(home.context, people, session, home.key_store("seals"), order)
+    office.change(order)
     output.done(
         _("Another version of {name} is applied for; two others must approve it.").format(name=order.name),
         {"name": order.name},
@@ -80,16 +92,82 @@ def change(home: Home, people: People, session: Session, output: Output, **optio
 @click.argument("name")
 @click.option("--picture", type=FILE, help=_("Also write the picture of its newest version to this PNG."))
 @output_option
-@click.pass_obj
-def show(home: Home, name: str, picture: Path | None, output: Output) -> None:
+@asking_register
+def show(home: Home, office: RegisterOffice, name: str, picture: Path | None, output: Output) -> None:  # noqa: ARG001
     """Show a seal."""
-    with home.storage.reading() as connection:
-        dossier = read_dossier(connection, people_of(home), name)
-        newest = dossier.versions[-1].application
-        if picture:
-            png = register.picture_of(connection, dossier, newest.revision if newest else 0)
-            files.write(picture, png, replace=False)
+    dossier = office.show(name)
+    if picture:
+        files.write(picture, office.picture(name), replace=False)
     print_dossier(output, dossier)
+
+
+def _list_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(
+        (
+            click.option("--unit", default="", help=_("Only seals that belong to this unit.")),
+            click.option("--kind", type=click.Choice([kind.value for kind in SealKind]), help=_("Only this kind.")),
+            click.option("--state", type=click.Choice([state.value for state in State]), help=_("Only this state.")),
+            click.option(
+                "--expiring", type=click.IntRange(0, 36500), metavar="DAYS", help=_("Only seals that end within DAYS.")
+            ),
+            click.option("--limit", type=click.IntRange(1, MOST), default=100, show_default=True, help=_("How many.")),
+            click.option("--after", default="", metavar="NAME", help=_("Only seals after this one: the next page.")),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+@group.command(
+    "list",
+    help=_("List the seals by name, as far as they are looked for."),
+    example="yinxin seals register list --unit 宝鸡市人民政府办公室 --state active --expiring 60",
+)
+@_list_options
+@output_option
+@asking_register
+def list_command(home: Home, office: RegisterOffice, output: Output, **wanted: Any) -> None:
+    """List seals."""
+    _print(home, office, output, "", **wanted)
+
+
+@group.command(
+    help=_("Find seals by a part of their name, their owner's, or their unit's."),
+    example="yinxin seals register search 人民政府 --kind official",
+)
+@click.argument("text")
+@_list_options
+@output_option
+@asking_register
+def search(home: Home, office: RegisterOffice, text: str, output: Output, **wanted: Any) -> None:
+    """Find seals."""
+    _print(home, office, output, text, **wanted)
+
+
+def _print(
+    home: Home,
+    office: RegisterOffice,
+    output: Output,
+    text: str,
+    *,
+    unit: str,
+    kind: str | None,
+    state: str | None,
+    expiring: int | None,
+    limit: int,
+    after: str,
+) -> None:
+    ends = None if expiring is None else home.clock.now() + timedelta(days=expiring)
+    only = SealFilter(text, unit, SealKind(kind) if kind else None, State(state) if state else None, ends)
+    headings = {
+        "name": _("Name"),
+        "owner": _("Owner"),
+        "unit": _("Belongs to"),
+        "kind": _("Kind"),
+        "state": _("State"),
+        "valid_until": _("Valid until"),
+    }
+    output.table([vars(one) for one in office.seals(only, limit, after)], headings)
 
 
 @group.command(
@@ -100,7 +178,7 @@ def show(home: Home, name: str, picture: Path | None, output: Output) -> None:
 @click.option("--maker", "maker_name", required=True, help=_("The name of the seal maker's key."))
 @click.option("--out", type=FILE, help=_("Also write the structure to this file (.esl)."))
 @output_option
-@acting_person
+@acting_here
 def make(
     home: Home, people: People, session: Session, name: str, maker_name: str, out: Path | None, output: Output
 ) -> None:
@@ -125,11 +203,16 @@ def _decision(verb: str, act: Act, help_text: str, sentence: Callable[[], str], 
     @click.option("--reason", **({"required": True} if reason else {"default": ""}), help=_("For the books."))
     @click.option("--digest", default="", help=_("Of the version that is meant, as show prints it; else the present."))
     @output_option
-    @acting_person
+    @acting_at_register
     def decide(
-        home: Home, people: People, session: Session, name: str, reason: str, digest: str, output: Output
+        home: Home,  # noqa: ARG001
+        office: RegisterOffice,
+        name: str,
+        reason: str,
+        digest: str,
+        output: Output,
     ) -> None:
-        state = register.decide(home.context, people, session, name, act, reason, digest=digest)
+        state = office.decide(name, act, reason, digest)
         output.done(sentence().format(name=name, state=in_words(state.value)), {"name": name, "state": state.value})
 
 
@@ -170,7 +253,7 @@ _decision(
 @click.argument("name")
 @click.option("--reason", required=True, help=_("For the books."))
 @output_option
-@acting_person
+@acting_here
 def destroy(home: Home, people: People, session: Session, name: str, reason: str, output: Output) -> None:
     """Destroy a seal."""
     register.destroy(home.context, people, session, home.key_store("seals"), name, reason)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from core.algorithms import SM3
 from core.audit import Event
+from core.clock import Clock
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -164,7 +165,7 @@ def append(
 
 
 def sign(
-    context: Context, session: Session, dossier: Dossier, act: Act, *, digest: str = "", decision: str = ""
+    clock: Clock, session: Session, dossier: Dossier, act: Act, *, digest: str = "", decision: str = ""
 ) -> SignedStatement:
     """What a person signs about a seal: about the version that the act would be about, or the one of this digest."""
     meant = dossier.meant_by(act)
@@ -175,7 +176,7 @@ def sign(
         # Where there is no such version, the rules will say so.
         digest=digest or (meant.digest if meant else "0" * 64),
         decision=decision,
-        at=context.clock.now(),
+        at=clock.now(),
         operator=session.name,
     )
     return sign_statement(statement, session.signer, session.certificate)

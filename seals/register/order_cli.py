@@ -32,6 +32,12 @@ def order_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--unit", default="", help=_("To whom it belongs; else to the owner.")),
             click.option("--key-name", required=True, help=_("The name of the owner's key.")),
             click.option(
+                "--certificate",
+                "certificate_file",
+                type=FILE,
+                help=_("The owner's certificate, followed by its issuers; else KEY_NAME.pem in certificates/seals."),
+            ),
+            click.option(
                 "--custodian", "custodians", multiple=True, required=True, help=_("Who keeps it; can be repeated.")
             ),
             click.option(
@@ -94,6 +100,7 @@ def order_of(
     owner: str,
     unit: str,
     key_name: str,
+    certificate_file: Path | None,
     custodians: tuple[str, ...],
     kind: str,
     picture: Path | None,
@@ -108,7 +115,7 @@ def order_of(
     **bounds: Any,
 ) -> SealOrder:
     """The order of the options: the picture drawn or cleaned, the certificate read."""
-    certificate, *chain = read_certificates(home.certificates("seals") / f"{key_name}.pem")
+    certificate, *chain = read_certificates(certificate_file or home.certificates("seals") / f"{key_name}.pem")
     drawing = None
     if picture:
         if width_mm is None:

@@ -51,7 +51,7 @@ def _apply(
 ) -> None:
     content = application_of(order, revision=dossier.next_revision, branch=dossier.branch).canonical()
     drawing = encoded(order.drawing) if order.drawing else None
-    signed = sign(context, session, dossier, act, digest=digest_of(content))
+    signed = sign(context.clock, session, dossier, act, digest=digest_of(content))
     submit_application(context, people, keys, signed.message, content, order.picture, drawing)
 
 
@@ -66,7 +66,7 @@ def decide(
         raise YinxinError(Kind.INVALID, _("a rejection needs a reason"), subject=name)
 
     def attempt(dossier: Dossier) -> State:
-        signed = sign(context, session, dossier, act, digest=digest, decision=why)
+        signed = sign(context.clock, session, dossier, act, digest=digest, decision=why)
         return submit(context, people, signed.message)
 
     return _while_overtaken(context, people, name, attempt)
@@ -89,7 +89,7 @@ def make(
         ):
             # Nothing is made for what the rules will refuse.
             duties = people.admit_reader(connection, session).duties
-            dossier.history.after(sign(context, session, dossier, Act.MAKE).statement, duties)
+            dossier.history.after(sign(context.clock, session, dossier, Act.MAKE).statement, duties)
             meant = dossier.proposed
             if meant is None or meant.application is None:
                 raise YinxinError(Kind.CONFLICT, _("nothing waits to be made"), subject=name)
@@ -97,7 +97,7 @@ def make(
         timestamper = support.support(maker.signer.algorithm).timestamper if support else None
         info = info_of(meant.application, picture, context.clock.now())
         structure = make_seal(info, maker, context.clock, timestamper)
-        signed = sign(context, session, dossier, Act.MAKE, decision=SM3.of(structure).hex())
+        signed = sign(context.clock, session, dossier, Act.MAKE, decision=SM3.of(structure).hex())
         submit_made(context, people, signed.message, structure)
         return structure
 

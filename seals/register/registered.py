@@ -1,4 +1,4 @@
-"""What is in the register: seals in lists, and a seal with all that sealing with it takes."""
+"""A seal of the register with all that sealing with it takes."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,18 +23,6 @@ from seals.register.kinds import SealKind
 from seals.register.life import State, altered
 from seals.register.orders import decoded
 from seals.register.statements import Act
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A seal as lists show it."""
-
-    name: str
-    owner: str
-    kind: SealKind
-    state: State
-    valid_until: datetime | None
-    """None before it was first in force."""
 
 
 @dataclass(frozen=True)
@@ -64,25 +52,6 @@ class RegisteredSeal:
     bounds: Bounds = UNBOUNDED
     custodians: frozenset[str] = frozenset()
     branch: str = ""
-
-
-def list_seals(context: Context) -> list[Entry]:
-    """Every seal, by name."""
-    events = records.seal_events
-    newest = (
-        sa.select(events.c.state)
-        .where(events.c.seal_id == records.seals.c.id)
-        .order_by(events.c.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    columns = (records.seals.c[name] for name in ("name", "owner", "kind", "valid_until"))
-    query = sa.select(*columns, newest.label("state")).order_by(records.seals.c.name)
-    with context.storage.reading() as connection:
-        return [
-            Entry(row.name, row.owner, SealKind(row.kind), State(row.state), row.valid_until)
-            for row in connection.execute(query)
-        ]
 
 
 def find(context: Context, people: People, name: str) -> RegisteredSeal:

@@ -147,6 +147,8 @@ def _show(connection: sa.Connection, seal_id: int, application: Application) -> 
 def _shown(application: Application) -> dict[str, Any]:
     return {
         "owner": application.owner,
+        "unit": application.unit,
+        "branch": application.branch,
         "kind": application.kind.value,
         "key_name": application.key_name,
         "width_mm": application.width_mm,

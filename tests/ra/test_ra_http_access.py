@@ -15,12 +15,12 @@ from werkzeug.test import Client, TestResponse
 from core.api.edge import EDGE_HEADER
 from core.api.outcomes import ABANDONED, HEADER
 from core.api.outcomes import table as http_outcomes
+from core.api.signed_client import TAG
 from core.http_signatures import Message, sign_request
 from ra import http_models as wire
 from ra import personnel
 from ra.dossiers import next_statement
 from ra.http import PREFIX
-from ra.http_access import TAG
 from ra.roles import Role
 from ra.statements import Act
 from tests.support.office import BUSINESS, Office

@@ -11,13 +11,13 @@ from werkzeug.test import Client, TestResponse
 from ca.state import Reason
 from core import http_signatures
 from core.api.edge import EDGE_HEADER
+from core.api.signed_client import TAG
 from core.http_signatures import Message, sign_request
 from ra import http_models as wire
 from ra import http_revocation_models
 from ra import revocation_batches as batches
 from ra.applications import digest_of
 from ra.http import PREFIX
-from ra.http_access import TAG
 from ra.issuance import issue
 from ra.revocation_orders import draw_up
 from ra.statements import Act, Statement

@@ -216,7 +216,10 @@ def test_a_seal_without_structure_signs_as_before(sm2_office: Office, plain: byt
     assert not re.search(rb"/PieceInfo", sealed)
 
 
-def test_a_token_that_grows_gets_more_room_in_the_gm_form(sm2_office: Office, plain: bytes) -> None:
+def test_a_token_that_grows_gets_more_room_in_the_gm_form(
+    sm2_office: Office, plain: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seals.pades.timestamper.token_octets", {})
     stamper = replace(sm2_office.timestamper, ballast=[0, 9000], asked=0)
     support = SealingSupport(stamper, sm2_office)
     sealed = seal_pdf(
@@ -224,6 +227,6 @@ def test_a_token_that_grows_gets_more_room_in_the_gm_form(sm2_office: Office, pl
     ).read()
     assert stamper.asked == 3
     assert signature_in(sealed).timestamp is not None
-    hopeless = SealingSupport(replace(sm2_office.timestamper, ballast=[0, 90000, 90000], asked=0), sm2_office)
+    hopeless = SealingSupport(replace(sm2_office.timestamper, ballast=[90000, 900000], asked=0), sm2_office)
     with pytest.raises(YinxinError, match="did not fit"):
         seal_pdf(plain, gm_seal(sm2_office), PLACE, level=Level.B_T, support=hopeless, clock=sm2_office.clock)

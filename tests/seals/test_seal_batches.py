@@ -29,7 +29,7 @@ from seals.batches.work import LEASE, Worker
 from seals.client import SealServer
 from seals.contracts import SealingSupport, SupportSource
 from seals.levels import Level
-from seals.pades import values
+from seals.pades import timestamper
 from seals.terms import SealingTerms
 from seals.verification.report import Verdict
 from tests.support.seal_people import Crew, OfficeSupport, bureau_of
@@ -232,7 +232,7 @@ def test_a_worker_that_is_killed(service: Service, server: SealServer, plain: by
     service.context.storage.close()
 
     def work() -> None:
-        values.token_octets.clear()
+        timestamper.token_octets.clear()
         worker = worker_of_its_own(service, Killing(service.bureau.office))
         while worker.step():
             pass

@@ -22,8 +22,9 @@ from core.errors import Kind, YinxinError
 from core.sm2 import curve
 from core.sm2.fallback import GmsslEngine
 from seals.contracts import Evidence
-from seals.documents import pdf_proof
+from seals.documents import pdf_proof, proven
 from seals.documents.pdf import seal_pdf
+from seals.documents.pdf_made import Work
 from seals.levels import Level
 from seals.pades import direct, writing
 from seals.pades.writing import Made
@@ -50,9 +51,9 @@ def whole(monkeypatch: pytest.MonkeyPatch) -> list[Level]:
     levels: list[Level] = []
     kept = pdf_proof._require_as_anybody
 
-    def noted(proof: pdf_proof.Proof, seal: Seal, level: Level, evidence: Evidence, clock: Clock) -> None:
+    def noted(work: Work, seal: Seal, level: Level, evidence: Evidence, clock: Clock) -> None:
         levels.append(level)
-        kept(proof, seal, level, evidence, clock)
+        kept(work, seal, level, evidence, clock)
 
     monkeypatch.setattr(pdf_proof, "_require_as_anybody", noted)
     return levels
@@ -160,8 +161,8 @@ def test_what_stays_the_same_is_verified_once_in_an_hour(
     document = sealed(office, blank_pdf())
     assert not whole
     assert office.report(document, status=True).verdict is Verdict.VALID
-    long_ago = {key: at - pdf_proof.HOLDS_FOR for key, at in pdf_proof._verified.items()}
-    monkeypatch.setattr(pdf_proof, "_verified", long_ago)
+    long_ago = {key: times._replace(end=times.end - 2 * proven.HOLDS_FOR) for key, times in proven._proven.items()}
+    monkeypatch.setattr(proven, "_proven", long_ago)
     sealed(office, blank_pdf())
     sealed(office, blank_pdf())
     assert whole == [Level.B_T]
@@ -207,8 +208,8 @@ def test_a_document_that_was_spoilt_does_not_pass(
 ) -> None:
     kept = writing.sign
 
-    def spoilt(document: BinaryIO, order: Any, value: Any, begun: Any) -> Made:
-        made = kept(document, order, value, begun)
+    def spoilt(document: BinaryIO, *others: Any) -> Made:
+        made = kept(document, *others)
         damage(document, made)
         return made
 

@@ -189,7 +189,7 @@ def test_a_token_by_somebody_who_is_no_timestamping_authority_is_an_error(sm2_of
 @pytest.fixture
 def no_token_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody knows yet how long tokens are."""
-    monkeypatch.setattr("seals.pades.values.token_octets", {})
+    monkeypatch.setattr("seals.pades.timestamper.token_octets", {})
 
 
 @pytest.mark.usefixtures("no_token_seen")
@@ -209,7 +209,7 @@ def test_tokens_that_grow_and_grow_are_an_error(sm2_office: Office) -> None:
 
 @pytest.mark.usefixtures("no_token_seen")
 def test_a_document_timestamp_that_grows_gets_more_space_as_well(sm2_office: Office) -> None:
-    growing = TestTimestamper(sm2_office.tsa, sm2_office.clock, ballast=[0, 0, 0, 6000])
+    growing = TestTimestamper(sm2_office.tsa, sm2_office.clock, ballast=[0, 0, 6000])
     sealed = seal_with(sm2_office, SealingSupport(growing, sm2_office))
     assert sm2_office.report(sealed).verdict is Verdict.VALID
 

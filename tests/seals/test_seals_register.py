@@ -27,7 +27,7 @@ from seals import records
 from seals.api import api_keys
 from seals.electronic.making import Maker, check_maker_signature
 from seals.pictures.designs import Inscription, design_of
-from seals.register import register, registered
+from seals.register import lists, register, registered
 from seals.register.applications import parse_application
 from seals.register.dossiers import read_dossier, sign
 from seals.register.kinds import SealKind
@@ -107,8 +107,8 @@ def test_a_seal_from_application_to_destruction(each_storage: Storage, sm2_offic
     assert bureau.decide(Act.APPROVE, SECOND) is State.APPLIED
     assert bureau.decide(Act.APPROVE, THIRD) is State.APPROVED
     structure = bureau.make()
-    assert registered.list_seals(bureau.context)[0].state is State.MADE
-    assert registered.list_seals(bureau.context)[0].valid_until is None
+    assert lists.list_seals(bureau.context)[0].state is State.MADE
+    assert lists.list_seals(bureau.context)[0].valid_until is None
     assert bureau.decide(Act.ACTIVATE, CUSTODIAN) is State.ACTIVE
     seal = read(bureau)
     assert (seal.owner, seal.kind, seal.state, seal.revision) == (NAME, SealKind.OFFICIAL, State.ACTIVE, 1)
@@ -120,7 +120,7 @@ def test_a_seal_from_application_to_destruction(each_storage: Storage, sm2_offic
     assert bureau.decide(Act.HAND_IN, FIRST) is State.HANDED_IN
     register.destroy(bureau.context, crew, crew[SECOND], bureau.keys, "office", "worn out")
     assert bureau.keys.removed == ["unit"]
-    (entry,) = registered.list_seals(bureau.context)
+    (entry,) = lists.list_seals(bureau.context)
     assert (entry.state, entry.valid_until) == (State.DESTROYED, seal.valid_until)
     words = ["apply", "approve", "approve", "make", "activate", "freeze", "resume", "hand-in", "destroy"]
     assert acts(bureau) == [f"seals.seal.{word}" for word in words]
@@ -260,7 +260,7 @@ def test_no_seal_of_the_newest_standard_without_a_time_stamp(bureau: Bureau) -> 
     with pytest.raises(YinxinError, match="has a time stamp") as caught:
         register.make(bureau.context, bureau.crew, bureau.crew[FIRST], bureau.maker, "office")
     assert caught.value.kind is Kind.UNAVAILABLE
-    assert registered.list_seals(bureau.context)[0].state is State.APPROVED
+    assert lists.list_seals(bureau.context)[0].state is State.APPROVED
 
 
 def test_an_rsa_maker_can_make_seals_too(bureau: Bureau, rsa_office: Office) -> None:
@@ -292,7 +292,7 @@ def test_what_is_wrong_with_an_order_is_said(bureau: Bureau, rsa_office: Office)
     for bad, words in wrong:
         with pytest.raises(YinxinError, match=words):
             bureau.apply(bad)
-    assert registered.list_seals(bureau.context) == []
+    assert lists.list_seals(bureau.context) == []
     bureau.apply(order)
     with pytest.raises(YinxinError, match="already") as caught:
         bureau.apply(order)
@@ -338,7 +338,7 @@ def forged(bureau: Bureau, who: str, **changes: Any) -> bytes:
     with bureau.context.storage.reading() as connection:
         dossier = read_dossier(connection, bureau.crew, "office")
     session = bureau.crew[who]
-    signed = sign(bureau.context, session, dossier, Act.FREEZE, decision="why")
+    signed = sign(bureau.context.clock, session, dossier, Act.FREEZE, decision="why")
     words = Statement.model_validate(signed.statement.model_dump() | changes)
     return sign_statement(words, session.signer, session.certificate).message
 
@@ -381,7 +381,7 @@ def test_neither_the_picture_nor_the_structure_is_another(bureau: Bureau) -> Non
         dossier = read_dossier(connection, bureau.crew, "office")
     content = application_of(order, revision=2, branch="").canonical()
     session = bureau.crew[FIRST]
-    signed = sign(bureau.context, session, dossier, Act.APPLY, digest=SM3.of(content).hex())
+    signed = sign(bureau.context.clock, session, dossier, Act.APPLY, digest=SM3.of(content).hex())
     arguments = (bureau.context, bureau.crew, bureau.keys, signed.message)
     other = design_of(SealKind.OFFICIAL, Inscription("假")).drawing().png(150)
     refused("other-picture", lambda: submit_application(*arguments, content, other))
@@ -393,7 +393,7 @@ def test_neither_the_picture_nor_the_structure_is_another(bureau: Bureau) -> Non
     bureau.approve()
     with bureau.context.storage.reading() as connection:
         dossier = read_dossier(connection, bureau.crew, "office")
-    made = sign(bureau.context, session, dossier, Act.MAKE, decision=SM3.of(b"one").hex())
+    made = sign(bureau.context.clock, session, dossier, Act.MAKE, decision=SM3.of(b"one").hex())
     refused("other-structure", lambda: submit_made(bureau.context, bureau.crew, made.message, b"other"))
 
 

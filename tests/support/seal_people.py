@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from werkzeug.wrappers import Request
 
 from core.algorithms import KeyKind
+from core.api.signed_client import TAG
 from core.context import Context
+from core.http_signatures import Message, claimed_key_id, verify_request
 from core.keys.signer import Signer
 from core.keys.store import KeyStore
 from core.refusals import RefusedError
@@ -64,6 +67,16 @@ class Crew:
 
     def __getitem__(self, name: str) -> TestSession:
         return self.sessions[name]
+
+    def admit_request(self, request: Request, body: bytes, edge_addresses: tuple[str, ...]) -> Session:
+        """By a signature only, each as often as it comes."""
+        query = request.environ.get("QUERY_STRING", "")
+        url = request.base_url + (f"?{query}" if query else "")
+        message = Message(request.method, url, dict(request.headers.items()))
+        session = self.sessions[claimed_key_id(message, TAG)]
+        key = session.signer
+        verify_request(message, body, key.algorithm, key.public_key_info, tag=TAG, now=self.office.clock.now())
+        return session
 
     def open_session(self, name: str, key_file: Path, pin: bytes) -> Session:
         assert pin
