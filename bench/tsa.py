@@ -1,6 +1,7 @@
 """Time stamps over HTTP, each recorded durably before it is given, beside the bare signature and `openssl ts`.
 
-One core for the server, one for the load. They take turns in short rounds, and the best round of each counts (`bench`).
+One core for the server, one for the load. They take turns in short rounds, of the same length and many of them, so that
+each meets a quick moment of a machine whose speed changes by a third; the best round of each counts (`bench`).
 All are measured by the same clock on the wall, so that waiting for the disk counts as ours. `openssl ts -reply` starts
 a process for each token, as it can do no other. Latency is measured from the moment when a request was due; what the
 disk alone takes to keep a group is measured beside it.
@@ -35,6 +36,7 @@ from tsa.request import QUERY, MessageImprint, TimeStampRequest
 from tsa.response import token_of
 from tsa.verification import read_token
 
+ROUNDS, ROUND_SECONDS = 16, 1
 COUNT = 2_000
 """Different requests."""
 CONNECTIONS = 128
@@ -123,7 +125,7 @@ def openssl(folder: Path, hierarchy: Hierarchy) -> Callable[[], float]:
 def bare(kind: KeyKind) -> float:
     """Signatures per second on the server's core, by the clock on the wall."""
     script = RAW.replace("thread_time", "perf_counter")
-    command = ["taskset", "-c", SERVER_CORE, sys.executable, "-c", script, kind]
+    command = ["taskset", "-c", SERVER_CORE, sys.executable, "-c", script, kind, str(ROUND_SECONDS)]
     return float(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
@@ -144,10 +146,10 @@ def rows_of(folder: Path, kind: KeyKind, name: str) -> list[Row]:
     town = found(folder / name, kind)
     label = name.partition("_")[0]
     with ours(town) as server:
-        works = [lambda: wrk(server.port, town.requests, connections=CONNECTIONS), lambda: bare(kind)]
+        works = [lambda: wrk(server.port, town.requests, ROUND_SECONDS, connections=CONNECTIONS), lambda: bare(kind)]
         if kind is not KeyKind.SM2:
             works.append(openssl(folder / f"{name}-openssl", town.hierarchy))
-        rate, raw_rate, *peer = best(*works, between=lambda: town.check(server))
+        rate, raw_rate, *peer = best(*works, rounds=ROUNDS, between=lambda: town.check(server))
         rows = [row(name, rate, "per s", "the signature alone", raw_rate)]
         if peer:
             rows.append(row(f"{label}_vs_openssl_ts", rate, "per s", "openssl ts -reply, a process each", peer[0]))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from asn1crypto import cms as asn1_cms
@@ -95,6 +95,32 @@ class _Frame(NamedTuple):
     before_signature: bytes
 
 
+class Draft(NamedTuple):
+    """SignedData that lacks its signature."""
+
+    signer: Signer
+    content: bytes
+    digest: bytes
+    to_be_signed: bytes
+    frame_for: Callable[[int], _Frame]
+    """By the size of the signature."""
+
+    def signed(self) -> bytes:
+        """ContentInfo DER."""
+        return self.complete(self.sign())
+
+    def sign(self) -> bytes:
+        """The signature."""
+        return self.signer.sign(self.to_be_signed)
+
+    def complete(self, signature: bytes) -> bytes:
+        """ContentInfo DER, with that signature."""
+        frame = self.frame_for(len(signature))
+        return b"".join(
+            (frame.opening, self.content, frame.before_digest, self.digest, frame.before_signature, signature)
+        )
+
+
 class SignedDataBuilder:
     """Makes SignedData for one signer and one type of content; what all of them share is encoded once."""
 
@@ -139,13 +165,17 @@ class SignedDataBuilder:
 
     def build(self, content: bytes, *, signed_at: datetime | None = None, include_certificates: bool = True) -> bytes:
         """ContentInfo DER: SignedData that carries the content."""
+        if signed_at is None:
+            return self.draft(content, include_certificates=include_certificates).signed()
         digest = self._signer.algorithm.digest.of(content)
-        if signed_at is not None:
-            attributes = self._signed_attributes(digest, attribute(SIGNING_TIME, der.time(signed_at)))
-            return self._enclose(content, attributes, self._signer.sign(attributes), include_certificates)
-        signature = self._signer.sign(self.signed_attributes(digest))
-        frame = self._frame(len(content), len(signature), include_certificates)
-        return b"".join((frame.opening, content, frame.before_digest, digest, frame.before_signature, signature))
+        attributes = self._signed_attributes(digest, attribute(SIGNING_TIME, der.time(signed_at)))
+        return self._enclose(content, attributes, self._signer.sign(attributes), include_certificates)
+
+    def draft(self, content: bytes, *, include_certificates: bool = True) -> "Draft":
+        """The same in steps, for whoever makes several messages at a time."""
+        digest = self._signer.algorithm.digest.of(content)
+        frame_for = partial(self._frame, len(content), include_certificates)
+        return Draft(self._signer, content, digest, self.signed_attributes(digest), frame_for)
 
     def signed_attributes(self, digest: bytes) -> bytes:
         """What is signed about content of this digest: SET OF Attribute, DER."""
@@ -202,7 +232,7 @@ class SignedDataBuilder:
             unsigned,
         )
 
-    def _make_frame(self, content: int, signature: int, include_certificates: bool) -> "_Frame":
+    def _make_frame(self, content: int, include_certificates: bool, signature: int) -> "_Frame":
         """For so many octets of each; found in a message that was written whole, so that there is one way to write."""
         size = self._signer.algorithm.digest.size
         attributes = self._signed_attributes(bytes(size))

@@ -8,7 +8,7 @@ told 304 as long as the same answer would be given. That costs no signature, and
 """
 
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
@@ -19,7 +19,7 @@ from werkzeug.http import http_date, parse_etags, parse_options_header
 from core.clock import Clock
 from core.i18n import _
 from core.server.counters import METRICS, METRICS_FIELDS
-from core.server.exchange import Exchange, Reply, problem, reply_head
+from core.server.exchange import Deliver, Exchange, Reply, problem, reply_head
 from ocsp import response
 from ocsp.counters import Count, Counters
 from ocsp.desk import BUSY, Answer, Desk
@@ -74,11 +74,12 @@ class Service:
         """What is quick was answered at once; the rest reads the books."""
         return False
 
-    def answer(self, exchange: Exchange, deliver: Callable[[Answer], None]) -> None:
-        """The answer where there is no reply at once. It takes time, and is for another thread."""
-        desk, path = self._desk(exchange.target)
-        question = exchange.body if exchange.method == b"POST" else question_in_path(path)
-        deliver(desk.answer(question or b""))
+    def answer(self, asked: Sequence[tuple[Exchange, Deliver[Answer]]]) -> None:
+        """The answers where there is no reply at once. They take time, and are for another thread."""
+        for exchange, deliver in asked:
+            desk, path = self._desk(exchange.target)
+            question = exchange.body if exchange.method == b"POST" else question_in_path(path)
+            deliver(desk.answer(question or b""))
 
     def finish(self, exchange: Exchange, answer: Answer) -> Reply:
         """The reply with that answer."""

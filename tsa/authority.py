@@ -3,13 +3,16 @@
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from functools import partial
+from typing import NamedTuple, Protocol
 
 from core.algorithms import SHA256, Digest
+from core.cms import Draft
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -31,6 +34,40 @@ _MAXIMUM_AHEAD = timedelta(milliseconds=1)
 
 Settle = Callable[[bytes | Exception], None]
 """Is told the token, or why there is none; once, perhaps in another thread."""
+
+
+class Asked(NamedTuple):
+    """A request, and who waits for the answer."""
+
+    request: bytes
+    """TimeStampReq DER, or whatever came."""
+    unit: str | None
+    """The unit whose address was used."""
+    deliver: Callable[[Answer], None]
+    """Is told the answer once, perhaps in another thread."""
+
+
+@dataclass(slots=True)
+class _Stamping:
+    """A token on its way."""
+
+    request: TimeStampRequest
+    unit: str | None
+    settle: Settle
+    attempts: int = _ATTEMPTS
+    draft: Draft = field(init=False)
+    signature: bytes = b""
+    token: bytes = b""
+    entry_with: Callable[[bytes], TokenRecord] = field(init=False)
+    """By the token's digest."""
+    entry: TokenRecord = field(init=False)
+
+    def sign(self) -> None:
+        self.signature = self.draft.sign()
+
+    def complete(self) -> None:
+        self.token = self.draft.complete(self.signature)
+        self.entry = self.entry_with(SHA256.of(self.token))
 
 
 class TimeSource(Protocol):
@@ -91,23 +128,21 @@ class TimeStampAuthority:
 
         `YinxinError` (not found) only if there is no such unit.
         """
+        self.offer.require_unit(unit)
         answer: Future[Answer] = Future()
-        self.answer(request, unit, answer.set_result)
+        self.answer([Asked(request, unit, answer.set_result)])
         return answer.result().response
 
-    def answer(self, request: bytes, unit: str | None, deliver: Callable[[Answer], None]) -> None:
-        """As `respond`, but without waiting for the record: the answer is handed over when it may be sent."""
-        self.offer.require_unit(unit)
-
-        def settle(outcome: bytes | Exception) -> None:
-            deliver(_answer(outcome))
-
-        try:
-            asked = read_plain(request) or parse_request(request)
-        except Rejection as rejection:
-            settle(rejection)
-        else:
-            self._stamp(asked, unit, settle)
+    def answer(self, asked: Iterable[Asked]) -> None:
+        """As `respond`, but without waiting for the record: each is told when the answer may be sent."""
+        stampings = []
+        for request, unit, deliver in asked:
+            settle = partial(_settle, deliver)
+            try:
+                stampings.append(_Stamping(read_plain(request) or parse_request(request), unit, settle))
+            except Rejection as rejection:
+                settle(rejection)
+        self._stamp(stampings)
 
     def stamp(
         self,
@@ -130,7 +165,7 @@ class TimeStampAuthority:
             else:
                 token.set_exception(outcome)
 
-        self._stamp(TimeStampRequest(imprint, policy, nonce, include_certificates), unit, settle)
+        self._stamp([_Stamping(TimeStampRequest(imprint, policy, nonce, include_certificates), unit, settle)])
         return token.result()
 
     def require_time(self) -> datetime:
@@ -146,53 +181,49 @@ class TimeStampAuthority:
             raise _time_went_back()
         return now
 
-    def _stamp(self, request: TimeStampRequest, unit: str | None, settle: Settle, attempts: int = _ATTEMPTS) -> None:
-        token = b""
+    def _stamp(self, stampings: Sequence[_Stamping]) -> None:
+        """Each step for all of them: a processor that comes back from a signature has forgotten how the others go."""
+        with self._turn:
+            drafted = _all_of(stampings, self._draft)
+            signed = _all_of(drafted, _Stamping.sign)
+            completed = _all_of(signed, _Stamping.complete)
+            if completed:
+                self._recorder.record([(one.entry, partial(self._recorded, one)) for one in completed])
 
-        def recorded(failure: Exception | None) -> None:
-            match failure:
-                case None:
-                    settle(token)
-                case TimeWentBack() if attempts > 1:
-                    # Another token may have taken the next second between our look at the clock and our record.
-                    self._stamp(request, unit, settle, attempts - 1)
-                case TimeWentBack():
-                    log.error("the clock is behind the latest token that was given")
-                    settle(_time_went_back())
-                case _:
-                    settle(_not_recorded(failure))
+    def _recorded(self, stamping: _Stamping, failure: Exception | None) -> None:
+        match failure:
+            case None:
+                stamping.settle(stamping.token)
+            case TimeWentBack() if stamping.attempts > 1:
+                # Another token may have taken the next second between our look at the clock and our record.
+                stamping.attempts -= 1
+                self._stamp([stamping])
+            case TimeWentBack():
+                log.error("the clock is behind the latest token that was given")
+                stamping.settle(_time_went_back())
+            case _:
+                stamping.settle(_not_recorded(failure))
 
-        try:
-            with self._turn:
-                token, entry = self._issue(request, self.offer.candidates(request.policy, unit))
-                self._recorder.record(entry, recorded)
-        except Exception as error:  # noqa: BLE001 - whoever waits is told
-            settle(error)
-
-    def _issue(self, request: TimeStampRequest, candidates: Sequence[Unit]) -> tuple[bytes, TokenRecord]:
+    def _draft(self, stamping: _Stamping) -> None:
+        request = stamping.request
+        candidates = self.offer.candidates(request.policy, stamping.unit)
         self._require_agreement()
         now = self._now()
         gen_time = now if self._ordering else now.replace(microsecond=0)  # the accuracy allows for that
         unit = next((unit for unit in candidates if unit.is_in_service(gen_time)), candidates[0])
         unit.require_in_service(gen_time)
         serial = self._serial_of(now)
-        token = unit.tokens.build(
+        stamping.draft = unit.tokens.draft(
             request.imprint,
             serial=serial,
             gen_time=gen_time,
             nonce=request.nonce,
             include_certificates=request.wants_certificates,
         )
-        entry = TokenRecord(
-            serial,
-            unit.name,
-            unit.policy,
-            request.imprint.digest.name,
-            request.imprint.value,
-            gen_time,
-            SHA256.of(token),
+        imprint = request.imprint
+        stamping.entry_with = partial(
+            TokenRecord, serial, unit.name, unit.policy, imprint.digest.name, imprint.value, gen_time
         )
-        return token, entry
 
     def _now(self) -> datetime:
         """The moment; where tokens are ordered, none twice."""
@@ -212,6 +243,23 @@ class TimeStampAuthority:
             raise Rejection(
                 PKIFailureInfo.TIME_NOT_AVAILABLE, error.what, subject=error.subject, remedy=error.remedy
             ) from None
+
+
+def _all_of(stampings: Sequence[_Stamping], step: Callable[[_Stamping], None]) -> list[_Stamping]:
+    """Those for which the step succeeds; whoever waits for another is told why it does not."""
+    successful = []
+    for stamping in stampings:
+        try:
+            step(stamping)
+        except Exception as error:  # noqa: BLE001 - whoever waits is told
+            stamping.settle(error)
+        else:
+            successful.append(stamping)
+    return successful
+
+
+def _settle(deliver: Callable[[Answer], None], outcome: bytes | Exception) -> None:
+    deliver(_answer(outcome))
 
 
 def _answer(outcome: bytes | Exception) -> Answer:

@@ -5,19 +5,18 @@
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, UnsupportedMediaType
 from werkzeug.http import parse_options_header
 
-from core.errors import YinxinError
 from core.http import accepted_language, problem_response
 from core.i18n import _, speaking
 from core.server.counters import METRICS, METRICS_FIELDS
-from core.server.exchange import Exchange, Reply, problem, reply_head
-from tsa.authority import TimeStampAuthority
+from core.server.exchange import Deliver, Exchange, Reply, problem, reply_head
+from tsa.authority import Asked, TimeStampAuthority
 from tsa.counters import Count, Counters, outcome
 from tsa.health import examine
 from tsa.request import MAXIMUM_SIZE, QUERY
@@ -74,17 +73,26 @@ class TimeStampService:
         name = None if exchange.target in _COMMON else exchange.target.removeprefix(_UNITS).decode("latin-1")
         return self._authority.offer.is_quick(name)
 
-    def answer(self, exchange: Exchange, deliver: Callable[[Answer | Reply], None]) -> None:
-        """Hand over the reply when the token is recorded."""
-        path = exchange.target.partition(b"?")[0]
-        with _speaking(exchange):
+    def answer(self, asked: Sequence[tuple[Exchange, Deliver[Answer | Reply]]]) -> None:
+        """Hand over the replies when the tokens are recorded."""
+        together = []
+        for exchange, deliver in asked:
+            path = exchange.target.partition(b"?")[0]
             if path == HEALTH:
-                deliver(self._health())
-                return
+                with _speaking(exchange):
+                    deliver(self._health())
+                continue
             try:
-                self._authority.answer(exchange.body, self._unit(path), deliver)
-            except (HTTPException, YinxinError):  # the unit was there a moment ago
-                deliver(problem(NotFound()))
+                request = Asked(exchange.body, self._unit(path), deliver)
+            except NotFound as error:  # the unit was there a moment ago
+                deliver(problem(error))
+                continue
+            if exchange.accept_language:
+                with _speaking(exchange):
+                    self._authority.answer([request])
+            else:
+                together.append(request)
+        self._authority.answer(together)
 
     def finish(self, exchange: Exchange, answer: Answer | Reply) -> Reply:
         """The response of the protocol is counted; what is none is as it was made."""

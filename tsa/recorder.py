@@ -6,7 +6,7 @@ Whoever waits is told after the commit, and only then may a token be given. If i
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from core.storage import Storage, Writer
@@ -37,14 +37,14 @@ class Recorder:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def record(self, entry: TokenRecord, then: Then) -> None:
-        """Enter it with the next group."""
+    def record(self, entries: Sequence[tuple[TokenRecord, Then]]) -> None:
+        """Enter them with the next group."""
         with self._changed:
-            self._waiting.append((entry, then))
+            self._waiting += entries
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="tsa-recorder", daemon=True)
                 self._thread.start()
-            elif len(self._waiting) == 1:
+            else:
                 self._changed.notify()
 
     def _run(self) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from core.asn1 import der
-from core.cms import Shape, SignedDataBuilder
+from core.cms import Draft, Shape, SignedDataBuilder
 from core.keys.signer import Signer
 from tsa.request import MessageImprint
 
@@ -38,7 +38,7 @@ class TokenBuilder:
             signer, certificate, content_type=TST_INFO, certificates=(certificate, *chain), shape=shape
         )
 
-    def build(
+    def draft(
         self,
         imprint: MessageImprint,
         *,
@@ -46,8 +46,8 @@ class TokenBuilder:
         gen_time: datetime,
         nonce: int | None,
         include_certificates: bool,
-    ) -> bytes:
-        """The token, DER. `gen_time` is written to the second where it is whole, else to the microsecond."""
+    ) -> Draft:
+        """The token, to be signed. `gen_time` is written to the second where it is whole, else to the microsecond."""
         tst_info = der.sequence(
             self._head,
             imprint.encoded,
@@ -56,7 +56,7 @@ class TokenBuilder:
             self._accuracy,
             b"" if nonce is None else der.integer(nonce),
         )
-        return self._cms.build(tst_info, include_certificates=include_certificates)
+        return self._cms.draft(tst_info, include_certificates=include_certificates)
 
 
 @lru_cache(maxsize=8)

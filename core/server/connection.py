@@ -14,7 +14,7 @@ from typing import Any, cast
 import httptools
 
 from core.server.exchange import Exchange, Reply, Service, reply_head
-from core.server.pool import Deliver, SigningPool
+from core.server.pool import SigningPool
 
 MAXIMUM_HEAD = 64 * 1024
 """Octets of request line and header fields: a GET may carry a whole request, in base64 and percent-encoded."""
@@ -205,16 +205,12 @@ class Connection(asyncio.Protocol):
             return
         reply = self._service.at_once(exchange)
         if reply is None:
-            work = partial(self._sign, exchange, stays)
-            self._signing = self._clockwork.pool.submit(work, here=self._service.is_quick(exchange))
+            finish = partial(self._finish, exchange, stays)
+            self._signing = self._clockwork.pool.submit(exchange, finish, here=self._service.is_quick(exchange))
             if self._signing:
                 return
             reply = self._service.busy(exchange)
         self._write(reply, stays, body=exchange.method != b"HEAD")
-
-    def _sign(self, exchange: Exchange, stays: bool, deliver: Deliver) -> None:
-        """In a thread of the pool, or in the loop where that is quick."""
-        self._service.answer(exchange, lambda answer: deliver(partial(self._finish, exchange, stays, answer)))
 
     def _finish(self, exchange: Exchange, stays: bool, answer: Any) -> None:
         reply = self._service.finish(exchange, answer)

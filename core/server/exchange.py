@@ -1,6 +1,6 @@
 """What the server and a service tell each other: an exchange, and the reply to it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -10,6 +10,8 @@ from werkzeug.exceptions import HTTPException
 from core.http import problem_response
 
 Answer = TypeVar("Answer")
+Deliver = Callable[[Answer], None]
+"""Is told the answer, once."""
 
 
 @dataclass(slots=True)
@@ -47,8 +49,11 @@ class Service(Protocol, Generic[Answer]):
         """Whether handing `answer` to another thread would take longer than calling it in the loop."""
         ...
 
-    def answer(self, exchange: Exchange, deliver: Callable[[Answer], None]) -> None:
-        """Where there is no reply at once: hand the answer to `deliver`, now or later, in any thread, just once."""
+    def answer(self, asked: Sequence[tuple[Exchange, Deliver[Answer]]]) -> None:
+        """Where there is no reply at once: hand each its answer, now or later, in any thread.
+
+        What waits is handed in together: a service whose answers take several steps does each step for all of them.
+        """
         ...
 
     def finish(self, exchange: Exchange, answer: Answer) -> Reply:

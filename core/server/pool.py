@@ -1,97 +1,155 @@
 """The few threads that sign for a loop: signatures let go of the interpreter's lock, the loop goes on meanwhile."""
 
 import asyncio
+import ctypes
 import logging
-import os
 import threading
 import time
-from collections.abc import Callable
-from queue import SimpleQueue
+from collections import deque
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from core.server.exchange import Deliver, Exchange
 
 log = logging.getLogger(__name__)
 
-NICE = 10
-
-Finish = Callable[[], None]
-Deliver = Callable[[Finish], None]
-Work = Callable[[Deliver], None]
-"""Done in a thread. It hands over, then or later, once and in any thread, what is to be called in the loop."""
-
-
+TOGETHER = 16
+"""Exchanges that a thread takes at a time, if so many wait."""
 GATHERING_SECONDS = 0.002
-"""Seconds that what is done may wait for more, while there is more to do: to wake the loop for each costs dear."""
+"""Seconds that what a thread of the pool has done may wait for more, while it has more to do: waking the loop costs."""
+
+Work = Callable[[Sequence[tuple[Exchange, Deliver[Any]]]], None]
+Finish = Callable[[Any], None]
+"""Is called in the loop with the answer."""
+
+# That of `os` keeps the interpreter's lock (Python 3.11), which those who are to go first may need.
+_let_others_go_first = ctypes.CDLL(None).sched_yield
 
 
 class SigningPool:
-    """Works in the order of their coming, and no more at a time than can be done soon."""
+    """Answers in the order of their coming, and takes on no more at a time than can be done soon."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, threads: int, limit: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, work: Work, threads: int, limit: int) -> None:
+        """`work`: the service's `answer`."""
         self._loop = loop
+        self._work = work
         self._limit = limit
         self._open = 0
-        self._works: SimpleQueue[Work | None] = SimpleQueue()
-        self._done: list[Finish] = []
+        self._waiting: SimpleQueue[_Job | None] = SimpleQueue()
+        self._done: deque[tuple[Finish, Any]] = deque()
         self._since = 0.0
         """When the first of them was done; seconds, monotonic."""
         self._told = False
         """Whether the loop knows of them."""
-        self._handing_over = threading.Lock()
+        self._own: set[int] = set()
+        """The threads, by their identifiers."""
         self._threads = [
             threading.Thread(target=self._run, name=f"signing-{number}", daemon=True) for number in range(threads)
         ]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, work: Work, *, here: bool = False) -> bool:
-        """Have it done by a thread, or `here` in the loop; False if too much waits already."""
+    def submit(self, exchange: Exchange, finish: Finish, *, here: bool = False) -> bool:
+        """Have it answered by a thread, or `here` in the loop; False if too much waits already."""
         if self._open >= self._limit:
             return False
         self._open += 1
+        job = _Job(self, exchange, finish)
         if here:
-            self._do(work)
+            self._answer([job])
         else:
-            self._works.put(work)
+            self._waiting.put(job)
         return True
 
     def stop(self) -> None:
         """Finish what was begun, and end the threads."""
         for _thread in self._threads:
-            self._works.put(None)
+            self._waiting.put(None)
         for thread in self._threads:
             thread.join()
 
     def _run(self) -> None:
-        # Where they share a core with the loop, what is read and told goes before what is signed (Linux: by thread).
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-        while (work := self._works.get()) is not None:
-            self._do(work)
+        self._own.add(threading.get_ident())
+        while jobs := self._take():
+            self._answer(jobs)
+            self._tell()
+            # On a shared core, what is to be read, recorded and told goes before the next signatures: the scheduler
+            # (Linux 6.6 and later) would let a thread that computes use up its slice of some ms.
+            _let_others_go_first()
 
-    def _do(self, work: Work) -> None:
+    def _take(self) -> "list[_Job]":
+        """This thread's share of what waits, once there is something; none if it is to end."""
+        jobs = []
+        job = self._waiting.get()
+        share = min(TOGETHER, 1 + self._waiting.qsize() // len(self._threads))
+        while job is not None:
+            jobs.append(job)
+            if len(jobs) >= share:
+                break
+            try:
+                job = self._waiting.get_nowait()
+            except Empty:
+                break
+        if job is None and jobs:
+            self._waiting.put(None)  # the end is for later
+        return jobs
+
+    def _answer(self, jobs: "Sequence[_Job]") -> None:
         try:
-            work(self._hand_over)
+            self._work([(job.exchange, job.deliver) for job in jobs])
         except Exception:
-            log.exception("a work of the signing pool failed")
-            self._hand_over(_nothing)
+            log.exception("the signing pool failed")
+            for job in jobs:
+                job.give_up()
 
-    def _hand_over(self, finish: Finish) -> None:
-        with self._handing_over:
+    def hand_over(self, finish: Finish, answer: Any) -> None:
+        """Have it called in the loop. From any thread."""
+        # Without a lock: the loop forgets that it was told before it looks, so that it misses nothing.
+        self._done.append((finish, answer))
+        if threading.get_ident() in self._own:
             now = time.monotonic()
-            if not self._done:
-                self._since, self._told = now, False
-            self._done.append(finish)
-            # Each work that still waits will be handed over too, and come by here: the loop may be told then.
-            tell = not self._told and (self._works.empty() or now - self._since > GATHERING_SECONDS)
-            self._told = self._told or tell
-        if tell:
+            if len(self._done) == 1:
+                self._since = now
+            if now - self._since < GATHERING_SECONDS:
+                return  # the thread tells of it when it has done what it has taken
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._done and not self._told:
+            self._told = True
             self._loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
-        with self._handing_over:
-            done, self._done = self._done, []
-        self._open -= len(done)
-        for finish in done:
-            finish()
+        self._told = False
+        for _answer in range(len(self._done)):
+            finish, answer = self._done.popleft()
+            self._open -= 1
+            finish(answer)
 
 
-def _nothing() -> None:
+class _Job:
+    """An exchange and who waits for it, to be told once."""
+
+    __slots__ = ("_finish", "_pool", "exchange")
+
+    def __init__(self, pool: SigningPool, exchange: Exchange, finish: Finish) -> None:
+        self._pool = pool
+        self._finish: Finish | None = finish
+        self.exchange = exchange
+
+    def deliver(self, answer: Any) -> None:
+        """Hand the answer over."""
+        finish, self._finish = self._finish, None
+        if finish:
+            self._pool.hand_over(finish, answer)
+
+    def give_up(self) -> None:
+        """There will be no answer."""
+        if self._finish:
+            self._finish = _nothing
+            self.deliver(None)
+
+
+def _nothing(_answer: Any) -> None:
     pass

@@ -93,7 +93,7 @@ async def _answer(service: Service[Any], listener: socket.socket, threads: int) 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    pool = SigningPool(loop, threads, MAXIMUM_SIGNING)
+    pool = SigningPool(loop, service.answer, threads, MAXIMUM_SIGNING)
     clockwork = Clockwork(service, pool, MAXIMUM_CONNECTIONS)
     clockwork.tick(time.monotonic())
     door = Door(loop, listener, clockwork)

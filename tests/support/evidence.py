@@ -34,12 +34,13 @@ class LongLivedAuthority:
 
     def stamp(self, digest: Digest, value: bytes, *, nonce: int | None = None) -> bytes:
         builder = TokenBuilder(self.unit.key, self.unit.certificate, [], policy="1.2.3", accuracy_seconds=1)
-        token = builder.build(
+        draft = builder.draft(
             MessageImprint.of(digest, value),
             serial=next(self._serials),
             gen_time=self.clock.now(),
             nonce=nonce,
             include_certificates=True,
         )
+        token = draft.signed()
         self.given.append(token)
         return token

@@ -99,8 +99,9 @@ def served(
     """A server on a port of its own."""
     counters = Counters()
     loop = uvloop.new_event_loop()
-    pool = SigningPool(loop, threads, waiting)
-    clockwork = Clockwork(Service(desks, clock, counters), pool, connections)
+    service = Service(desks, clock, counters)
+    pool = SigningPool(loop, service.answer, threads, waiting)
+    clockwork = Clockwork(service, pool, connections)
     clockwork.tick(0)
     listener = socket.create_server(("127.0.0.1", 0))
     door = Door(loop, listener, clockwork)

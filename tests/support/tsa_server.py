@@ -64,8 +64,9 @@ def served(
 ) -> Iterator[Server]:
     """A server on a port of its own."""
     loop = uvloop.new_event_loop()
-    pool = SigningPool(loop, threads, waiting)
-    clockwork = Clockwork(TimeStampService(authority, watch, counters), pool, 100)
+    service = TimeStampService(authority, watch, counters)
+    pool = SigningPool(loop, service.answer, threads, waiting)
+    clockwork = Clockwork(service, pool, 100)
     clockwork.tick(0)
     listener = socket.create_server(("127.0.0.1", 0))
     door = Door(loop, listener, clockwork)

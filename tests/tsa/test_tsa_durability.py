@@ -95,10 +95,10 @@ def record_all(storage: Slow, entries: list[TokenRecord], *, strictly: bool = Fa
 
         return tell
 
-    recorder.record(entries[0], then(0))
+    recorder.record([(entries[0], then(0))])
     assert storage.begun.wait(20)
     for place, one in enumerate(entries[1:], 1):
-        recorder.record(one, then(place))
+        recorder.record([(one, then(place))])
     assert not told
     storage.let.set()
     assert all_told.wait(20)
@@ -148,7 +148,7 @@ def test_the_recorder_wakes_again(slow: Slow, clock: FixedClock, monkeypatch: py
     recorder = Recorder(slow)
     for serial in range(1, 4):
         told = threading.Event()
-        recorder.record(entry(clock, serial), lambda _failure, told=told: told.set())  # type: ignore[misc]
+        recorder.record([(entry(clock, serial), lambda _failure, told=told: told.set())])  # type: ignore[misc]
         assert told.wait(20)
         deadline = time.monotonic() + 20
         while recorder._thread is not None and time.monotonic() < deadline:

@@ -80,8 +80,6 @@ def test_who_asks_for_one_after_the_other_waits_for_nothing(
     recorder = Recorder(storage)
     for serial in (1, 2, 3):
         told = threading.Event()
-        recorder.record(
-            TokenRecord(serial, "sm2", "1.2.3", "sm3", bytes(32), clock.now(), bytes(32)),
-            lambda _failure, told=told: told.set(),  # type: ignore[misc]
-        )
+        entry = TokenRecord(serial, "sm2", "1.2.3", "sm3", bytes(32), clock.now(), bytes(32))
+        recorder.record([(entry, lambda _failure, told=told: told.set())])  # type: ignore[misc]
         assert told.wait(20)

@@ -86,7 +86,8 @@ def test_the_signer_is_picked_by_its_digest_not_by_order(stamps: Stamps, clock: 
 def test_a_certificate_for_something_else(stamps: Stamps, clock: FixedClock, purposes: tuple[str, ...]) -> None:
     other = stamps.hierarchies["sm2"].issuing.issue("Other", extended=purposes, not_before=clock.now())
     builder = TokenBuilder(other.key, other.certificate, [], policy="1.2.3", accuracy_seconds=1)
-    token = builder.build(IMPRINT, serial=1, gen_time=clock.now(), nonce=None, include_certificates=True)
+    draft = builder.draft(IMPRINT, serial=1, gen_time=clock.now(), nonce=None, include_certificates=True)
+    token = draft.signed()
     with pytest.raises(YinxinError, match="only extended key usage"):
         read_token(token)
 
@@ -98,7 +99,7 @@ def test_a_certificate_of_another_time(stamps: Stamps, clock: FixedClock) -> Non
 
     def stamp_after(by: timedelta) -> bytes:
         moment = clock.now() + by
-        return builder.build(IMPRINT, serial=1, gen_time=moment, nonce=None, include_certificates=True)
+        return builder.draft(IMPRINT, serial=1, gen_time=moment, nonce=None, include_certificates=True).signed()
 
     def verify(token: bytes) -> None:
         verify_token(token, lambda digest: digest.of(DOCUMENT), stamps.anchors, issuers)
@@ -115,7 +116,8 @@ def test_an_end_entity_that_plays_authority(stamps: Stamps, clock: FixedClock) -
     forged = staff.issue("TSA", extended=(TIME_STAMPING,), not_before=clock.now())
     chain = [staff.certificate, *staff.chain]
     builder = TokenBuilder(forged.key, forged.certificate, chain, policy="1.2.3", accuracy_seconds=1)
-    token = builder.build(IMPRINT, serial=1, gen_time=clock.now(), nonce=None, include_certificates=True)
+    draft = builder.draft(IMPRINT, serial=1, gen_time=clock.now(), nonce=None, include_certificates=True)
+    token = draft.signed()
     with pytest.raises(YinxinError, match="not that of a certificate authority"):
         verify_token(token, lambda digest: digest.of(DOCUMENT), stamps.anchors)
 
@@ -127,7 +129,8 @@ def test_an_authority_below_that_has_signed_only_its_name(stamps: Stamps, clock:
     assert impostor.name == real.name
     unit = impostor.issue("TSA", extended=(TIME_STAMPING,), not_before=clock.now())
     builder = TokenBuilder(unit.key, unit.certificate, [], policy="1.2.3", accuracy_seconds=1)
-    token = builder.build(IMPRINT, serial=1, gen_time=clock.now(), nonce=None, include_certificates=True)
+    draft = builder.draft(IMPRINT, serial=1, gen_time=clock.now(), nonce=None, include_certificates=True)
+    token = draft.signed()
     with pytest.raises(YinxinError, match="no trusted issuer"):
         verify_token(token, lambda digest: digest.of(DOCUMENT), [real.certificate])
 
