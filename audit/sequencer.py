@@ -80,32 +80,35 @@ class Sequencer:
 
     def sequence(self) -> int:
         """Give everything that is committed its place; how many entries that were."""
-        done = 0
-        while count := self._round():
+        done, reached, certain = 0, 0, None
+        while True:
+            count, reached, certain = self._round(reached, certain)
             done += count
             if count < BATCH:
-                break
-        return done
+                return done
 
-    def _round(self) -> int:
+    def _round(self, reached: int, certain: int | None) -> tuple[int, int, int]:
+        """The next entries after the number reached. What is certain is found out before the first are looked for."""
         with self._context.storage.transaction() as connection:
             present = read_log(connection, lock=True)
-            # In this order: whoever can still write a number below the newest holds its lock when they are asked.
-            newest = connection.scalar(sa.select(sa.func.max(entries.c.id))) or 0
-            writers = _writers(connection)
-            rows = connection.execute(_unplaced(present.decided)).all()
-            changes: dict[str, Any] = {}
-            if len(rows) < BATCH:
-                changes["decided"] = max(present.decided, self._decide(newest, writers))
+            if certain is None:
+                # In this order: whoever can still write a number below the newest holds its lock when they are asked.
+                newest = connection.scalar(sa.select(sa.func.max(entries.c.id))) or 0
+                certain = self._decide(newest, _writers(connection))
+            rows = connection.execute(_unplaced(max(present.decided, reached))).all()
+            if len(rows) == BATCH:
+                reached = rows[-1].id
+            decided = max(present.decided, min(certain, reached) if len(rows) == BATCH else certain)
+            changes: dict[str, Any] = {} if decided == present.decided else {"decided": decided}
             if rows:
                 places = [{"position": present.size + at, "entry_id": row.id} for at, row in enumerate(rows)]
                 connection.execute(sa.insert(sequence), places)
                 tree = StoredTree(connection, present.digest, present.size)
                 tree.append([leaf_hash(present.digest, row.entry) for row in rows])
                 changes["size"] = tree.size
-            if changes.get("decided") != present.decided or rows:
+            if changes:
                 connection.execute(sa.update(log).values(changes))
-        return len(rows)
+        return len(rows), reached, certain
 
     def _decide(self, newest: int, writers: frozenset[str]) -> int:
         """The number up to which everything is in this transaction's sight; 0 if nothing new is certain."""

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -102,6 +103,25 @@ def test_a_late_commit_is_not_skipped(each_books: Books) -> None:
         assert read_log(reading).decided == reading.scalar(sa.select(sa.func.max(entries.c.id)))
 
 
+def test_a_backlog_is_gone_through_once(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was placed in one round is not looked at in the next."""
+    monkeypatch.setattr(ordering, "BATCH", 10)
+    books.act(95)
+    marks: list[int] = []
+    original = ordering._unplaced
+
+    def noted(after: int) -> sa.Select[Any]:
+        marks.append(after)
+        return original(after)
+
+    monkeypatch.setattr(ordering, "_unplaced", noted)
+    assert Sequencer(books.context).sequence() == 96
+    assert marks == list(range(0, 100, 10))
+    require_whole(books.context.storage)
+    with books.context.storage.reading() as connection:
+        assert read_log(connection).decided == 96
+
+
 def test_what_was_rolled_back_leaves_no_place(each_books: Books) -> None:
     try:
         with each_books.context.storage.transaction() as connection:
@@ -113,7 +133,9 @@ def test_what_was_rolled_back_leaves_no_place(each_books: Books) -> None:
     require_whole(each_books.context.storage)
 
 
-def test_many_writers_and_many_sequencers(each_books: Books) -> None:
+@pytest.mark.parametrize("batch", [7, ordering.BATCH])
+def test_many_writers_and_many_sequencers(each_books: Books, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ordering, "BATCH", batch)
     storage, stop = each_books.context.storage, threading.Event()
     failures: list[BaseException] = []
 

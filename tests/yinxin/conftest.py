@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from ca import activation
 from core.audit import entries
 from core.cli import run
-from core.storage import metadata
 from yinxin.cli import front_door
 
 
@@ -71,7 +70,10 @@ def everything(home: Path) -> dict[str, Any]:
     if (home / "yinxin.db").exists():
         engine = sa.create_engine(f"sqlite:///{home / 'yinxin.db'}")
         with engine.connect() as connection:
-            for table in metadata.sorted_tables:
+            # By what the database has: of our modules, some are imported only by the command that is tried.
+            made = sa.MetaData()
+            made.reflect(connection)
+            for table in made.sorted_tables:
                 content[table.name] = connection.execute(sa.select(table)).fetchall()
         content[entries.name] = [row for row in content[entries.name] if row.act != "ra.session.open"]
         engine.dispose()
