@@ -144,5 +144,8 @@ class People(Protocol):
         ...
 
 
+CHECKPOINT = "seals.checkpoint"
+"""Under this name it leaves what gives the newest checkpoint of a home's audit log: files by their names."""
+
 PEOPLE = "seals.people"
 """Under this name the front door leaves, in the meta of the click context, what gives a home's `People`."""

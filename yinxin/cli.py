@@ -12,7 +12,7 @@ from audit.contracts import CHECK_TOKEN, OBJECTS, STAMP, Objects, Stamp
 from core.cli import Group, Output, output_option, run
 from core.home import Home
 from core.i18n import _
-from seals.contracts import PEOPLE, SUPPORT, TIMESTAMPER, People, SupportSource, Timestamper
+from seals.contracts import CHECKPOINT, PEOPLE, SUPPORT, TIMESTAMPER, People, SupportSource, Timestamper
 
 
 @click.group(cls=Group, help=_("Yinxin: the certificate and electronic-seal authority of an e-government platform."))
@@ -32,6 +32,7 @@ def front_door(context: click.Context, home: Path) -> None:
     context.meta[SUPPORT] = _sealing_support
     context.meta[PEOPLE] = _seal_people
     context.meta[TIMESTAMPER] = _timestamper
+    context.meta[CHECKPOINT] = _checkpoint
     context.meta[STAMP] = _audit_stamp
     context.meta[CHECK_TOKEN] = _check_token
     context.meta[OBJECTS] = _audited_objects
@@ -47,6 +48,16 @@ def _timestamper(address: str) -> Timestamper:
     from tsa.client import Timestamper as TimestampClient
 
     return TimestampClient(address)
+
+
+def _checkpoint(home: Home) -> dict[str, bytes]:
+    from audit.sequencer import latest_checkpoint
+
+    with home.storage.reading() as connection:
+        newest = latest_checkpoint(connection)
+    if newest is None:
+        return {}
+    return {"checkpoint.note": newest.note} | ({"checkpoint.tst": newest.token} if newest.token else {})
 
 
 def _seal_people(home: Home) -> People:

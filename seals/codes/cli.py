@@ -139,7 +139,15 @@ def verify_code_command(
     return max(report.verdict for report in reports).exit_code
 
 
-code.add_command(verify_code_command, "verify")
+code.add_command(
+    Command(
+        "verify",
+        params=verify_code_command.params,
+        callback=verify_code_command.callback,
+        help=verify_code_command.help,
+        example="yinxin seals code verify photo.jpg --certificate unit.pem --trust trust --fields fields.json",
+    )
+)
 
 
 def _of_seals(home: Home) -> list[bytes]:

@@ -58,6 +58,8 @@ class Assessment:
     timestamp: JudgedTimestamp | None
     """The one over its value: the first that is trusted, else the first."""
     revoked_at: datetime | None
+    in_force: bool = False
+    """Whether the signer's certificate held at the proven moment, whatever else is wrong."""
 
     @property
     def proven_time(self) -> datetime | None:
@@ -106,7 +108,8 @@ class Judge:
         elif outcome is not Outcome.PASSED and self._is_premature(stored.signer, proof):
             outcome, indication = Outcome.FAILED, "NOT_YET_VALID"
         intact = stored.problem == INTACT
-        return Assessment(outcome, indication, intact, stored.signer, verdict.chain, proof, timestamp, revoked_at)
+        held = verdict.outcome is Outcome.PASSED
+        return Assessment(outcome, indication, intact, stored.signer, verdict.chain, proof, timestamp, revoked_at, held)
 
     def _is_premature(self, certificate: bytes, proof: JudgedTimestamp | None) -> bool:
         """Whether the certificate became valid only after the moment."""

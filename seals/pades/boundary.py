@@ -38,6 +38,12 @@ def translated_errors() -> Iterator[None]:
         raise YinxinError(
             Kind.INVALID, _("the PDF cannot be sealed: {reason}").format(reason=first_line(error))
         ) from error
+    except (RecursionError, MemoryError) as error:
+        raise YinxinError(
+            Kind.UNSUPPORTED,
+            _("the PDF is nested too deeply or too large to be read"),
+            remedy=_("have it looked at by hand: it may be made to do harm"),
+        ) from error
     except Exception as error:  # hostile input makes a large library fail in ways that nobody has listed
         _log.info("Not understood by pyHanko", exc_info=error)
         raise YinxinError(

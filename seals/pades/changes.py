@@ -18,6 +18,7 @@ from seals.pades import later_seals, revision_octets
 from seals.pades.boundary import first_line, translated_errors
 from seals.pades.differences import Difference, differences, field_pages, written_fields
 from seals.pades.embedded import Embedded
+from seals.pades.limits import LimitError
 from seals.pades.reading import FilledField
 
 _POINTS_OF_A_LARGE_SEAL = 200
@@ -148,6 +149,8 @@ class History:
                 fields = frozenset(written_fields(new, result.changed_form_fields))
                 items = tuple(self._described(revision, fields))
                 return _Step(result.modification_level, fields, items=items)
+        except LimitError:
+            raise
         except YinxinError as error:
             # Then at least the signature itself can be judged; often its digest tells what happened.
             return _Step(ModificationLevel.OTHER, rule="content", detail=error.what)
@@ -166,6 +169,9 @@ class History:
             yield Difference("validation-material", revision=revision + 1, permitted=True)
 
     def _page(self, field: str) -> int | None:
+        """Where a field is seen; None if it is not."""
+        if any(filled.name == field and not filled.boxes for filled in self._filled):
+            return None
         if self._places is None:
             self._places = field_pages(self._reader)
         return self._places.get(field)

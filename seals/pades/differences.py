@@ -53,7 +53,7 @@ def field_pages(handler: PdfHandler) -> dict[str, int]:
             if isinstance(annotation, generic.IndirectObject):
                 pages.setdefault(annotation.reference, number)
     found: dict[str, int] = {}
-    for name, reference in _fields(entry(entry(handler.root, "/AcroForm", {}), "/Fields", ()), "", 32):
+    for name, reference in _fields(entry(entry(handler.root, "/AcroForm", {}), "/Fields", ())):
         kids = [kid.reference for kid in entry(reference.get_object(), "/Kids", ()) if hasattr(kid, "reference")]
         for one in (reference.reference, *kids):
             if one in pages:
@@ -64,7 +64,7 @@ def field_pages(handler: PdfHandler) -> dict[str, int]:
 def written_fields(new: HistoricalResolver, names: Iterable[str]) -> Iterator[str]:
     """Those of the form fields that the revision wrote something of: pyHanko names every one that it has looked at."""
     changed = set(new.explicit_refs_in_revision())
-    listed = dict(_fields(entry(entry(new.root, "/AcroForm", {}), "/Fields", ()), "", 32))
+    listed = dict(_fields(entry(entry(new.root, "/AcroForm", {}), "/Fields", ())))
     for name in map(str, names):
         if name not in listed:
             yield name
@@ -79,15 +79,23 @@ def written_fields(new: HistoricalResolver, names: Iterable[str]) -> Iterator[st
             yield name
 
 
-def _fields(references: Any, prefix: str, deepest: int) -> Iterator[tuple[str, generic.IndirectObject]]:
-    for reference in references:
+def _fields(references: Any) -> Iterator[tuple[str, generic.IndirectObject]]:
+    """Every field with its full name (ISO 32000-2 12.7.4.2), each once, however the form refers to it."""
+    seen: set[generic.Reference] = set()
+    waiting = [("", one) for one in references]
+    while waiting:
+        prefix, reference = waiting.pop()
         field = reference.get_object()
-        if not isinstance(reference, generic.IndirectObject) or not isinstance(field, generic.DictionaryObject):
+        if (
+            not isinstance(reference, generic.IndirectObject)
+            or not isinstance(field, generic.DictionaryObject)
+            or reference.reference in seen
+        ):
             continue
-        name = f"{prefix}.{field['/T']}" if prefix and "/T" in field else str(field.get("/T", prefix))
+        seen.add(reference.reference)
+        name = f"{prefix}.{field['/T']}" if prefix and "/T" in field else str(entry(field, "/T", prefix))
         yield name, reference
-        if deepest and "/Kids" in field:
-            yield from _fields(field["/Kids"], name, deepest - 1)
+        waiting += [(name, kid) for kid in entry(field, "/Kids", ())]
 
 
 def _on_pages(

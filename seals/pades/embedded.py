@@ -8,7 +8,9 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature, extract_c
 
 from core.algorithms import DIGESTS, Digest, Hash
 from core.errors import Kind, YinxinError
+from core.i18n import _
 from seals.pades import byte_range
+from seals.pades.limits import MOST_OCTETS, LimitError
 from seals.pades.messages import without_padding
 from seals.pades.reading import FilledField, written
 
@@ -94,6 +96,12 @@ class Embedded(EmbeddedPdfSignature):
     def octets(self) -> bytes:
         """What the signature covers, in memory: a signature over the octets themselves needs them."""
         _start, before, after, rest = self.ranges
+        if before + rest > MOST_OCTETS:
+            raise LimitError(
+                _("a signature without signed attributes over more than {limit} MiB is not judged").format(
+                    limit=MOST_OCTETS >> 20
+                )
+            )
         self.reader.stream.seek(0)
         head = self.reader.stream.read(before)
         self.reader.stream.seek(after)

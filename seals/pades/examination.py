@@ -11,6 +11,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from core.algorithms import Algorithm
 from core.asn1.ses import Seal
 from core.errors import YinxinError
+from core.i18n import _
 from seals.electronic.seal_check import CheckedSeal, check_seal
 from seals.pades import reading
 from seals.pades.assessment import Assessment, Judge, JudgedTimestamp
@@ -23,6 +24,7 @@ from seals.pades.embedded import PrefixDigests
 from seals.pades.evidence import Knowledge, covers, security_store
 from seals.pades.gm import GM_SUB_FILTER
 from seals.pades.gm_reading import StoredGmSignature, read_gm_signature
+from seals.pades.limits import MOST_SIGNATURES, LimitError
 from seals.pades.picture_check import shows_picture
 from seals.pades.reading import FilledField
 from seals.pades.signatures import CADES_SUB_FILTER, StoredSignature, read_signature
@@ -113,6 +115,8 @@ class _Examination:
         self._reader = reader
         self._judge = judge
         self._fields = reading.filled_fields(reader)
+        if len(self._fields) > MOST_SIGNATURES:
+            raise LimitError(_("the PDF has more than {limit} signatures").format(limit=MOST_SIGNATURES))
         self._history = History(reader, self._fields, reading.empty_fields(reader))
         self._archives: list[tuple[int, JudgedTimestamp]] = []
         """The trusted document timestamps so far, with their revisions."""

@@ -29,10 +29,13 @@ from pyhanko.sign.diff_analysis.rules.form_field_rules import (
 )
 from pyhanko.sign.fields import enumerate_sig_fields
 
+from core.i18n import _
 from seals.pades import usages  # noqa: F401 - whom pyHanko asks
+from seals.pades.limits import MOST_PAGES, LimitError
 from seals.pades.reading import entry
 
 MARK = "/Stamp"
+_DEEPEST = 64
 _WRITTEN = ("/Tx", "/Ch")
 """Fields whose look shows their value; buttons choose among looks instead (ISO 32000-2 12.7.5)."""
 _Update = tuple[ModificationLevel, FormUpdate]
@@ -132,14 +135,22 @@ def _marks(context: FieldComparisonContext, sealed: dict[int, str]) -> Iterator[
                 yield annotation.reference, sealed[revision]
 
 
-def pages_of(node: generic.DictionaryObject, deepest: int = 64) -> Iterator[generic.DictionaryObject]:
-    """The pages below a node of the page tree."""
-    for reference in node["/Kids"]:
+def pages_of(node: generic.DictionaryObject) -> Iterator[generic.DictionaryObject]:
+    """The pages below a node of the page tree; `LimitError` if they are without number."""
+    waiting, seen = [iter(node["/Kids"])], 0
+    while waiting:
+        reference = next(waiting[-1], None)
+        if reference is None:
+            waiting.pop()
+            continue
+        seen += 1
+        if seen > MOST_PAGES or len(waiting) > _DEEPEST:
+            raise LimitError(_("the page tree of the PDF is too large or leads back to itself"))
         kid = reference.get_object()
-        if "/Kids" not in kid:
+        if "/Kids" in kid:
+            waiting.append(iter(kid["/Kids"]))
+        else:
             yield kid
-        elif deepest:
-            yield from pages_of(kid, deepest - 1)
 
 
 POLICY = StandardDiffPolicy(

@@ -15,6 +15,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.pades import encryption, hybrid, tolerance  # noqa: F401 - pyHanko learns tolerance
 from seals.pades.boundary import translated_errors
+from seals.pades.limits import counted_objects, require_bearable
 from seals.pades.quick_reading import remember_references
 from seals.placement.placement import PageGeometry
 
@@ -31,8 +32,11 @@ def open_pdf(stream: BinaryIO, password: str | None = None) -> PdfFileReader:
         raise YinxinError(Kind.INVALID, _("not a PDF document"), remedy=_("check the file"))
     stream.seek(0)
     with translated_errors():
-        reader = PdfFileReader(stream)
+        with counted_objects() as objects:
+            reader = PdfFileReader(stream)
+            reader.xrefs  # noqa: B018 - they are read when they are asked for
         remember_references(reader.xrefs)
+        require_bearable(reader, objects.taken)
         encryption.unlock(reader, password)
         if reader.xrefs.hybrid_xrefs_present:
             if not hybrid.is_unambiguous(reader.xrefs):

@@ -89,6 +89,10 @@ class Usages:
                 number = reference.idnum, reference.generation
                 if number not in self._then:
                     self._then[number] = Described.of(resolver(reference)) if was_there else Described()
+        self._then_users: dict[Number, list[Number]] = defaultdict(list)
+        for user, described in self._then.items():
+            for target in described.references:
+                self._then_users[target].append(user)
         self._root = next(iter(number for number, places in self._then[_TRAILER].references.items() if _ROOT in places))
         self._pages: dict[Number, Path | None] = {}
         self._elements: dict[Number, bool] = {}
@@ -111,7 +115,8 @@ class Usages:
 
     def _uses(self, number: Number) -> Iterator[tuple[Number, list[Path]]]:
         """Every object that refers to this one, and where."""
-        for user in {*self._then, *self._present.users.get(number, ())}:
+        now = (user for user in self._present.users.get(number, ()) if user not in self._then)
+        for user in {*self._then_users.get(number, ()), *now}:
             if places := self._described(user).references.get(number):
                 yield user, places
 

@@ -1,5 +1,6 @@
 """`yinxin seals bundle`: what an auditor needs years later, in one signed ZIP."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from core.home import Home
 from core.i18n import _
 from core.service.installed import newest_of
 from seals.cli_options import FILE, support_of
+from seals.contracts import CHECKPOINT
 from seals.verification.bundle import Bundle, by_certificates, by_fingerprint, read_bundle, self_named, write_bundle
 from seals.verification.bundle_contents import contents_of
 
@@ -24,8 +26,7 @@ from seals.verification.bundle_contents import contents_of
         "Write what an auditor needs years later, without a network and without us: anchors, certificates, revocation"
         " lists, the register with its statements, the state of the audit log; signed, with a time stamp."
     ),
-    example="yinxin seals bundle --key sm2-seal-maker --out evidence-2026.zip\n"
-    "yinxin seals verify notice-sealed.pdf --bundle evidence-2026.zip --trust trust",
+    example="yinxin seals bundle --key sm2-seal-maker --out evidence-2026.zip",
 )
 @click.option("--key", required=True, help=_("The key of the seals that signs it: the seal maker's, sm2-seal-maker."))
 @click.option("--out", type=FILE, required=True, help=_("Where to write."))
@@ -38,7 +39,7 @@ def bundle(home: Home, key: str, out: Path, output: Output) -> None:
     timestamper = support.support(signer.algorithm).timestamper
     if timestamper is None:
         raise YinxinError(Kind.UNAVAILABLE, _("there are no time stamps to be had here"))
-    contents = contents_of(home, support, (SM2_SM3, RSA_SHA256))
+    contents = contents_of(home, support, (SM2_SM3, RSA_SHA256), _checkpoint(home))
     chain = read_certificates(home.certificates("seals") / f"{newest.key_name}.pem")
     made = write_bundle(contents, signer, chain, timestamper, home.clock)
     files.write(out, made, replace=False)
@@ -46,6 +47,11 @@ def bundle(home: Home, key: str, out: Path, output: Output) -> None:
         _("{out}: {count} files; signed by {key}").format(out=out, count=len(contents), key=key),
         {"bundle": str(out), "files": len(contents)},
     )
+
+
+def _checkpoint(home: Home) -> dict[str, bytes]:
+    source: Callable[[Home], dict[str, bytes]] | None = click.get_current_context().meta.get(CHECKPOINT)
+    return source(home) if source else {}
 
 
 def opened_bundle(home: Home, file: Path, trust: Path | None, fingerprint: str | None, output: Output) -> Bundle:

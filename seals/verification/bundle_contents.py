@@ -1,7 +1,7 @@
 """What goes into a bundle, from an installation: whom it trusts, what is revoked, the register, the audit log."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 
@@ -17,8 +17,13 @@ from seals.contracts import SupportSource
 from seals.verification.trust import load_trust
 
 
-def contents_of(home: Home, support: SupportSource, algorithms: Iterable[Algorithm]) -> dict[str, bytes]:
-    """Every file by its path in the bundle. Lists that are out of date are left out: they would prove nothing."""
+def contents_of(
+    home: Home, support: SupportSource, algorithms: Iterable[Algorithm], checkpoint: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """Every file by its path in the bundle. Lists that are out of date are left out: they would prove nothing.
+
+    `checkpoint`: the newest of the audit log, files by their names.
+    """
     trust = load_trust(home.trust)
     certificates, crls, responses = list(trust.certificates), list(trust.crls), list(trust.ocsp_responses)
     for authority in ("seals", "tsa"):
@@ -40,11 +45,12 @@ def contents_of(home: Home, support: SupportSource, algorithms: Iterable[Algorit
         **_numbered("crls", "crl", crls),
         **_numbered("ocsp", "der", responses),
         **_register(home),
-        "audit/checkpoint.json": audit_checkpoint(home),
+        **{f"audit/{name}": content for name, content in checkpoint.items()},
+        "audit/digest.json": audit_digest(home),
     }
 
 
-def audit_checkpoint(home: Home) -> bytes:
+def audit_digest(home: Home) -> bytes:
     """How far the audit log reached, and a digest of all of it.
 
     The digest is SHA-256 over each entry's length (8 octets, big endian) and octets, in the order of their numbers:

@@ -1,5 +1,7 @@
 """What was changed after a signature, in words: the rule, and each thing with its page."""
 
+from collections.abc import Callable
+
 from core.i18n import _
 from seals.pades.changes import Changes
 from seals.pades.differences import Difference
@@ -36,29 +38,32 @@ def _told(one: Difference) -> str:
     return _("page {page}: {what}").format(page=one.page, what=what) if one.page else what
 
 
+# A text is looked up when it is asked for: many seals bring many items.
+_WORDS: dict[str, Callable[[], str]] = {
+    "document-timestamp": lambda: _("document timestamp {detail}"),
+    "signature": lambda: _("further signature {detail}"),
+    "signature-field": lambda: _("empty signature field {detail}"),
+    "form-field": lambda: _("form field {detail} filled in"),
+    "validation-material": lambda: _("validation material or remarks about the document"),
+    "page-content": lambda: _("what is written on the page is other"),
+    "page-geometry": lambda: _("size or rotation of the page is other"),
+    "page-replaced": lambda: _("another page"),
+    "page": lambda: _("the page is other"),
+    "pages-added": lambda: _("pages were added ({detail})"),
+    "pages-removed": lambda: _("pages were removed ({detail})"),
+    "font": lambda: _("another font, so that the same text may read otherwise"),
+    "picture": lambda: _("another picture"),
+    "annotation-added": lambda: _("annotation added ({detail})"),
+    "annotation-changed": lambda: _("annotation changed ({detail})"),
+    "annotation-removed": lambda: _("annotation removed ({detail})"),
+    "action": lambda: _("an action that runs by itself ({detail})"),
+    "layers": lambda: _("which layers are seen is other"),
+    "signature-removed": lambda: _("signature {detail} removed"),
+    "catalog": lambda: _("{detail} of the document is other"),
+    "hidden-objects": lambda: _("objects that only some programs see: {detail}"),
+    "objects": lambda: _("objects {detail}"),
+}
+
+
 def _what(one: Difference) -> str:
-    detail = one.detail
-    return {
-        "document-timestamp": _("document timestamp {detail}").format(detail=detail),
-        "signature": _("further signature {detail}").format(detail=detail),
-        "signature-field": _("empty signature field {detail}").format(detail=detail),
-        "form-field": _("form field {detail} filled in").format(detail=detail),
-        "validation-material": _("validation material or remarks about the document"),
-        "page-content": _("what is written on the page is other"),
-        "page-geometry": _("size or rotation of the page is other"),
-        "page-replaced": _("another page"),
-        "page": _("the page is other"),
-        "pages-added": _("pages were added ({detail})").format(detail=detail),
-        "pages-removed": _("pages were removed ({detail})").format(detail=detail),
-        "font": _("another font, so that the same text may read otherwise"),
-        "picture": _("another picture"),
-        "annotation-added": _("annotation added ({detail})").format(detail=detail),
-        "annotation-changed": _("annotation changed ({detail})").format(detail=detail),
-        "annotation-removed": _("annotation removed ({detail})").format(detail=detail),
-        "action": _("an action that runs by itself ({detail})").format(detail=detail),
-        "layers": _("which layers are seen is other"),
-        "signature-removed": _("signature {detail} removed").format(detail=detail),
-        "catalog": _("{detail} of the document is other").format(detail=detail),
-        "hidden-objects": _("objects that only some programs see: {detail}").format(detail=detail),
-        "objects": _("objects {detail}").format(detail=detail),
-    }[one.what]
+    return _WORDS[one.what]().format(detail=one.detail)

@@ -55,11 +55,8 @@ def time_of(stamp: JudgedTimestamp) -> Check:
     if stamp.outcome is Outcome.PASSED:
         return Check(Question.TIME, Answer.YES, _by(stamp))
     answer = Answer.NO if stamp.outcome is Outcome.FAILED else Answer.UNKNOWN
-    return Check(
-        Question.TIME,
-        answer,
-        _("it says {time}, but its authority is not known to be trusted").format(time=moment_words(stamp.at)),
-    )
+    words = _("it says {time}, which cannot be relied on").format(time=moment_words(stamp.at))
+    return Check(Question.TIME, answer, words)
 
 
 def later_changes(changes: ChangeFacts) -> Check:
@@ -166,7 +163,7 @@ def _status(assessment: Assessment, claimed: datetime | None, now: datetime) -> 
             words = _("revoked on {date}, before it was sealed").format(date=date)
         return Check(Question.STATUS, answer, words)
     ends = x509.Certificate.load(assessment.signer).not_valid_after
-    if assessment.outcome is Outcome.PASSED:
+    if assessment.in_force:
         if now > ends:
             words = _("in force then, and expired on {date}").format(date=moment_words(ends))
         else:

@@ -35,6 +35,7 @@ from seals.verification.trust import load_trust, with_crls
     "yinxin seals verify *.pdf --trust demo/trust --json\n"
     "yinxin seals verify notice.p7s --content notice.txt\n"
     "yinxin seals verify notice-sealed.pdf --report notice-report.html\n"
+    "yinxin seals verify notice-sealed.pdf --bundle evidence-2026.zip --trust trust\n"
     "yinxin seals verify archive --results archive.csv --workers 2",
 )
 @click.argument("documents", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE… | FOLDER")

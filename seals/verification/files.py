@@ -13,6 +13,7 @@ from seals.electronic.inspection import inspect
 from seals.pades import bare
 from seals.pades.assessment import Judge, JudgedTimestamp
 from seals.pades.certificates import Outcome
+from seals.pades.limits import MOST_OCTETS, LimitError
 from seals.verification import checks
 from seals.verification.facts import CertificateFacts, ElectronicSealFacts
 from seals.verification.judgement import old_status, report_of, timestamp_facts, timestamp_not_trusted
@@ -22,7 +23,7 @@ from seals.verification.report import Finding, Report, SignatureReport, Verdict
 from seals.verification.trust import Trust
 from seals.verification.verification import verify_pdf
 
-LARGEST = 64 << 20
+LARGEST = MOST_OCTETS
 """Octets of what is not a PDF: a CMS message may enclose what it signs."""
 _CHUNK = 1 << 20
 
@@ -162,6 +163,10 @@ class _Bare:
         )
 
     def _timestamp(self, data: bytes, judge: Judge) -> SignatureReport:
+        if self.beside is None:
+            text = _("what it is about is another file; name that with --content")
+            missing = Finding("content-missing", text, Verdict.INDETERMINATE)
+            return SignatureReport("", "timestamp", missing.verdict, [missing], sub_filter="RFC3161")
         stamp = bare.examine_token(data, bare.Content(self._digest, self._octets), judge)
         findings = list(_about(stamp))
         proof = timestamp_facts(stamp) if stamp.outcome is Outcome.PASSED else None
@@ -197,10 +202,9 @@ def _about(stamp: JudgedTimestamp) -> list[Finding]:
 def _all(stream: BinaryIO) -> bytes:
     data = stream.read(LARGEST + 1)
     if len(data) > LARGEST:
-        raise YinxinError(
-            Kind.UNSUPPORTED,
+        raise LimitError(
             _("a signature without signed attributes over more than {limit} MiB is not judged").format(
                 limit=LARGEST >> 20
-            ),
+            )
         )
     return data

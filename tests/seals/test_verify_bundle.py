@@ -234,8 +234,8 @@ def test_an_installation_writes_what_its_auditor_reads(home_copy: Path, tmp_path
     file = tmp_path / "evidence.zip"
     processes.succeed("--home", home_copy, "seals", "bundle", "--key", "sm2-seal-maker", "--out", file)
     names = set(unpacked(file.read_bytes()))
-    assert {"anchors/0001.cer", "crls/0001.crl", "register/00001-s001.p7s", "audit/checkpoint.json"} <= names
-    checkpoint = json.loads(unpacked(file.read_bytes())["audit/checkpoint.json"])
+    assert {"anchors/0001.cer", "crls/0001.crl", "register/00001-s001.p7s", "audit/digest.json"} <= names
+    checkpoint = json.loads(unpacked(file.read_bytes())["audit/digest.json"])
     assert checkpoint["entries"] > 10
     (tmp_path / "other.pdf").write_bytes(sealed_sm2)
     document, trust = tmp_path / "other.pdf", home_copy / "trust"
