@@ -128,7 +128,7 @@ def test_what_cannot_be_asked_of_a_batch(service: Service, server: SealServer, p
     with pytest.raises(YinxinError, match="may not use"):
         server.open_batch("none", PLAIN)
     with pytest.raises(YinxinError, match="in one way"):
-        server.open_batch("office", SealingTerms())
+        server.open_batch("office", SealingTerms(keyword="（盖章）", field="Seal1"))
     empty = server.open_batch("office", PLAIN).number
     with pytest.raises(YinxinError, match="no documents"):
         server.start(empty)

@@ -29,7 +29,7 @@ from tests.support.sealing import Office
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 PEOPLE = (*MANAGERS, CUSTODIAN, "ma.hao", AUDITOR)
-ACTS = [act for act in Act if act is not Act.ALLOW_USE]
+ACTS = [act for act in Act if act not in (Act.ALLOW_USE, Act.WITHDRAW_USE)]
 OPENING = (Act.APPLY, Act.CHANGE)
 LIVING = {"active", "frozen"}
 
