@@ -11,6 +11,7 @@ from core.i18n import _
 from seals.contracts import Evidence
 from seals.documents import proven
 from seals.documents.pdf_made import Work, is_as_made
+from seals.documents.pdf_repair import require_undamaged
 from seals.levels import Level
 from seals.pades.values import PadesValue
 from seals.sealing import Seal, self_issued
@@ -39,6 +40,8 @@ def _require_as_anybody(work: Work, seal: Seal, level: Level, evidence: Evidence
     reached = made is not None and made.level is not None and made.level >= level
     if made is not None and reached and made.intact and _without_maker(made) in _acceptable(level):
         return
+    # What is damaged is read by each program as it can, so that nobody vouches for it.
+    require_undamaged(work.original, work.password)
     raise YinxinError(
         Kind.UNAVAILABLE,
         _("the seal did not reach level {level}: {reasons}").format(

@@ -41,6 +41,22 @@ def repaired(stream: BinaryIO, password: str | None = None) -> BinaryIO | None:
         ) from error
 
 
+def require_undamaged(stream: BinaryIO, password: str | None = None) -> None:
+    """Return unless qpdf would have to mend the document; `YinxinError` (invalid) says what is wrong with it."""
+    stream.seek(0)
+    try:
+        with pikepdf.open(stream, password=password or "", attempt_recovery=False) as document:
+            problems = [*document.check_pdf_syntax(), *map(str, document.get_warnings())]
+    except pikepdf.PdfError as error:
+        problems = [str(error)]
+    if problems:
+        raise YinxinError(
+            Kind.INVALID,
+            _("the PDF is damaged: {reason}").format(reason=problems[0].partition("\n")[0][:200]),
+            remedy=_("save it again with the program that made it, or have it repaired with --repair"),
+        )
+
+
 def is_signed(document: pikepdf.Pdf) -> bool:
     """Whether anything in the document looks like a signature."""
     return any(

@@ -331,3 +331,12 @@ def test_every_version(sm2_office: Office, version: str, packed: bool) -> None:
     with pikepdf.open(BytesIO(sealed), attempt_recovery=False) as document:
         assert document.check_pdf_syntax() == []
         assert not document.get_warnings()
+
+
+def test_what_only_some_programs_can_read_is_called_damaged(sm2_office: Office) -> None:
+    octets = blank_pdf(2)
+    number = octets.rindex(b" 00000 n")
+    misplaced = octets[: number - 10] + b"%010d" % (int(octets[number - 10 : number]) + 3) + octets[number:]
+    with pytest.raises(YinxinError, match="the PDF is damaged") as caught:
+        seal_it(sm2_office, misplaced, level=Level.B_LT)
+    assert caught.value.kind is Kind.INVALID
