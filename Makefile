@@ -1,6 +1,7 @@
 # Everything a developer or a first visitor types. `make help` lists it.
 PYTHON ?= python3
-PYTEST_FLAGS ?= -n auto --dist loadfile --no-loadscope-reorder
+# A third of the time tests wait, for servers that they have started: half as many again as there are processors.
+PYTEST_FLAGS ?= -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := core ca ra ocsp tsa seals audit yinxin
