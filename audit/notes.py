@@ -99,7 +99,8 @@ def _divide(note: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
         for line in lines.decode().removesuffix("\n").split("\n"):
             dash, name, value = line.split(" ")
             signature = base64.b64decode(value, validate=True)
-            if dash != "—" or not name or len(signature) <= 4:
+            is_canonical = base64.b64encode(signature).decode() == value
+            if dash != "—" or not name or len(signature) <= 4 or not is_canonical:
                 raise ValueError
             signatures.append((name, signature))
     except (ValueError, binascii.Error):

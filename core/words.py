@@ -68,6 +68,10 @@ WORDS = frozenset(
         N_("hand-in"),
         N_("destroy"),
         N_("allow-use"),
+        N_("withdraw-use"),
+        N_("admit-system"),
+        N_("rotate-key"),
+        N_("withdraw-system"),
         # Roles that are not named as acts are.
         N_("super"),
         N_("audit"),

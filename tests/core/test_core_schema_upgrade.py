@@ -25,7 +25,7 @@ MOVED = {("ca_crls", "crl"), ("ca_certificate_pairs", "key_is_due")}
 """Columns whose content a later revision keeps elsewhere."""
 LEFT_BEHIND = {"ra_http_outcomes"}
 """Tables that a later revision does without: what they keep lasts a day."""
-ONE_ROW = {"tsa_ledger"}
+ONE_ROW = {"tsa_ledger", "audit_log"}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -180,6 +180,8 @@ def value(column: sa.Column[Any], number: int) -> Any:
         return number
     if kind is bool:
         return number == 1
+    if (column.table.name, column.name) == ("seal_versions", "content"):
+        return b'{"unit": "unit %d", "branch": "branch %d"}' % (number, number)  # a later revision reads it
     if kind is bytes:
         return column.name.encode()[:19] + bytes([number])
     if kind is datetime:

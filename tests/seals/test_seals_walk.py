@@ -22,14 +22,14 @@ from core.storage import Storage
 from seals import records
 from seals.contracts import Duty
 from seals.register.dossiers import read_dossier
-from seals.register.life import History, State, Version
+from seals.register.life import MOVES, History, State, Version
 from seals.register.statements import Act, Statement
 from tests.support.seal_people import AUDITOR, CUSTODIAN, DUTIES, MANAGERS, Bureau, Crew, bureau_of, order_of
 from tests.support.sealing import Office
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 PEOPLE = (*MANAGERS, CUSTODIAN, "ma.hao", AUDITOR)
-ACTS = [act for act in Act if act not in (Act.ALLOW_USE, Act.WITHDRAW_USE)]
+ACTS = [act for act in Act if act in MOVES]
 OPENING = (Act.APPLY, Act.CHANGE)
 LIVING = {"active", "frozen"}
 
