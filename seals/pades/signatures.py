@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from asn1crypto import cms
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 
@@ -68,7 +67,7 @@ class StoredSignature:
     @property
     def document_token(self) -> Token:
         """The token that a document timestamp is."""
-        return token_over(cms.ContentInfo.load(self.embedded.value), self.embedded.digest)
+        return token_over(self.embedded.value, self.embedded.digest)
 
 
 def read_signature(
