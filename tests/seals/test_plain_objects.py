@@ -1,7 +1,7 @@
 """What is read in one go is what pyHanko reads octet by octet: the same objects, the same place, the same refusals."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyhanko.pdf_utils import generic, xref
 from pyhanko.pdf_utils.misc import PdfError
 
-from seals.pades import plain_objects
+from seals.pades import plain_objects, quick_reading, reading
 from seals.verification.report import Verdict
 from tests.support.sealing import Office
 
@@ -233,6 +233,32 @@ def test_a_plain_table_is_read_in_one_go(monkeypatch: pytest.MonkeyPatch) -> Non
     found = list(plain_objects.read_table(BytesIO(table), strict=True))
     assert [(one.idnum, one.location, one.generation) for one in found] == [(0, None, 65535), (1, 15, 0), (7, 99, 1)]
     assert found[0].xref_type is xref.XRefType.FREE
+
+
+def test_a_revision_shows_what_it_shows_to_pyhanko(sm2_office: Office, sealed_sm2: bytes) -> None:
+    reader = reading.open_pdf(BytesIO(bytes(sealed_sm2)))
+    seen = 0
+    for revision in range(reader.xrefs.total_revisions):
+        resolver = reader.get_historical_resolver(revision)
+        for reference in reader.xrefs.explicit_refs_in_revision(revision):
+            value = reader.get_object(reference, revision)
+            ours, theirs = (
+                copied(resolver, value) for copied in (quick_reading.in_revision, quick_reading._in_revision_bit_by_bit)
+            )
+            assert described(ours) == described(theirs)
+            assert list(handlers(ours)) == list(handlers(theirs))
+            seen += len(list(handlers(ours)))
+    assert seen > 50
+
+
+def handlers(value: Any) -> Iterator[Any]:
+    """Who is asked for each reference in it, and what each part belongs to."""
+    if isinstance(value, generic.IndirectObject):
+        yield value.reference.pdf
+    elif isinstance(value, generic.DictionaryObject | generic.ArrayObject):
+        yield value.container_ref and value.container_ref.get_pdf_handler()
+        for part in value.values() if isinstance(value, dict) else list.__iter__(value):
+            yield from handlers(part)
 
 
 def with_table_at_the_very_end(_octets: bytes) -> bytes:
