@@ -18,6 +18,8 @@ GM_SIGNED_DATA = "1.2.156.10197.6.1.4.2.2"
 """GM/T 0010; the structure is that of PKCS#7."""
 _CONSTRUCTED = 0x20
 _CONTEXT_0, _CONTEXT_1 = 0xA0, 0xA1
+_DEEPEST = 8
+"""Parts of octet strings inside each other: those of real messages lie side by side."""
 
 
 class SignedData(NamedTuple):
@@ -91,11 +93,14 @@ def _dotted(content: bytes) -> str:
     return text
 
 
-def octets_of(element: Element) -> bytes:
-    """What an OCTET STRING holds, in however many parts it is written."""
+def octets_of(element: Element, deepest: int = _DEEPEST) -> bytes:
+    """What an OCTET STRING holds, in however many parts it is written (X.690 8.7.3)."""
     if element.tag == der.OCTET_STRING:
         return element.content
-    return b"".join(map(octets_of, _inside(element, der.OCTET_STRING | _CONSTRUCTED)))
+    if not deepest:
+        raise ValueError("an octet string nested too deeply")
+    parts = _inside(element, der.OCTET_STRING | _CONSTRUCTED)
+    return b"".join(octets_of(part, deepest - 1) for part in parts)
 
 
 def _content(explicit: Element) -> bytes:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from core import cms
 from core.algorithms import SHA256, SHA384, SM3, KeyKind
 from core.asn1 import der
-from core.asn1.signed_data import read_signed_data
+from core.asn1.elements import read_elements
+from core.asn1.signed_data import octets_of, read_signed_data
 from core.errors import Kind, YinxinError
 from core.sm2 import curve
 from core.sm2.fallback import GmsslEngine
@@ -153,6 +154,19 @@ def test_the_parts_are_those_that_another_reader_finds(kind: KeyKind) -> None:
         item["type"].dotted: item["values"][0].dump() for item in info["signed_attrs"]
     }
     assert parts.signature == info["signature"].native
+
+
+@pytest.mark.parametrize(("times", "is_read"), [(1, True), (3, True), (2000, False)])
+def test_content_in_parts_that_have_parts(times: int, is_read: bool) -> None:
+    octets = der.octet_string(CONTENT)
+    for _time in range(times):
+        octets = der.tlv(0x24, octets)
+    (element,) = read_elements(octets, is_ber=True)
+    if is_read:
+        assert octets_of(element) == CONTENT
+    else:
+        with pytest.raises(ValueError, match="deeply"):
+            octets_of(element)
 
 
 def test_gmssl_verifies_sm2_over_the_signed_attributes() -> None:
