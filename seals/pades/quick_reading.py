@@ -70,17 +70,18 @@ def _copied(value: Any, resolver: HistoricalResolver, place: generic.Reference) 
         return generic.IndirectObject(value.idnum, value.generation, resolver)
     made: Any
     if isinstance(value, generic.DictionaryObject):
-        is_stream = isinstance(value, generic.StreamObject)
-        made = generic.StreamObject(encoded_data=value.encoded_data) if is_stream else generic.DictionaryObject()
+        made = generic.DictionaryObject()
+        if isinstance(value, generic.StreamObject):
+            made = generic.StreamObject(encoded_data=value.encoded_data)
         made.update((key, _copied(part, resolver, place)) for key, part in value.items())
     elif isinstance(value, generic.ArrayObject):
         made = generic.ArrayObject(_copied(part, resolver, place) for part in value)
     elif isinstance(value, generic.DecryptedObjectProxy):
         return _in_revision_bit_by_bit(resolver, value)
     else:
-        return value  # type: ignore[no-any-return]
+        return value
     made.container_ref = place
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 _in_revision_bit_by_bit = HistoricalResolver._subsume_object

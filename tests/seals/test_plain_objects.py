@@ -241,7 +241,7 @@ def test_a_revision_shows_what_it_shows_to_pyhanko(sm2_office: Office, sealed_sm
     for revision in range(reader.xrefs.total_revisions):
         resolver = reader.get_historical_resolver(revision)
         for reference in reader.xrefs.explicit_refs_in_revision(revision):
-            value = reader.get_object(reference, revision)
+            value = reader.get_object(reference, revision)  # type: ignore[no-untyped-call]
             ours, theirs = (
                 copied(resolver, value) for copied in (quick_reading.in_revision, quick_reading._in_revision_bit_by_bit)
             )
@@ -256,7 +256,7 @@ def handlers(value: Any) -> Iterator[Any]:
     if isinstance(value, generic.IndirectObject):
         yield value.reference.pdf
     elif isinstance(value, generic.DictionaryObject | generic.ArrayObject):
-        yield value.container_ref and value.container_ref.get_pdf_handler()
+        yield value.container_ref and value.container_ref.get_pdf_handler()  # type: ignore[no-untyped-call]
         for part in value.values() if isinstance(value, dict) else list.__iter__(value):
             yield from handlers(part)
 
