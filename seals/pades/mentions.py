@@ -5,11 +5,10 @@ object of its own would put that in the place, and so change what the document s
 """
 
 import re
-from collections.abc import Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from pyhanko.pdf_utils.generic import Reference
+from pyhanko.pdf_utils.generic import Reference, StreamObject
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 _CHUNK = 1 << 20
@@ -42,8 +41,15 @@ def _in_file(reader: PdfFileReader) -> set[int]:
 def _in_object_streams(reader: PdfFileReader) -> set[int]:
     xrefs = reader.xrefs
     streams = set[Reference]().union(*map(xrefs.object_streams_used_in, range(xrefs.total_revisions)))
-    contents: Iterator[Any] = (one.get_object() for one in streams)
-    return set[int]().union(*(_in(one.data) for one in contents))
+    return set[int]().union(*(_in(_content(one)) for one in streams))
+
+
+def _content(reference: Reference) -> bytes:
+    try:
+        stream: Any = reference.get_object()
+        return stream.data if isinstance(stream, StreamObject) else b""
+    except Exception:  # noqa: BLE001 - of what cannot be read, nobody sees what it mentions
+        return b""
 
 
 def _in(octets: bytes) -> set[int]:
