@@ -129,6 +129,11 @@ class SealServer:
         """Where the batch stands."""
         return self._get(f"/batches/{_segment(batch)}", wire.BatchEntry)
 
+    def batches(self, *, before: str | None = None, limit: int = 100) -> list[wire.BatchEntry]:
+        """The newest batches, or the newest before one of this number."""
+        query: dict[str, Any] = {"limit": limit} | ({} if before is None else {"before": before})
+        return self._get("/batches", wire.BatchPage, query).batches
+
     def documents(self, batch: str) -> Iterator[wire.DocumentEntry]:
         """What became of the documents, in their order."""
         after = 0

@@ -159,6 +159,17 @@ def look_up(context: Context, system: CallingSystem, number: str) -> Batch:
         return read_batch(connection, _found(connection, system, number))
 
 
+def list_batches(
+    context: Context, system: CallingSystem, *, before: str | None = None, limit: int = 100
+) -> Sequence[Batch]:
+    """The newest batches of the caller's, or the newest before one of this number."""
+    query = sa.select(batches).where(batches.c.caller == system.name).order_by(batches.c.id.desc()).limit(limit)
+    with context.storage.reading() as connection:
+        if before is not None:
+            query = query.where(batches.c.id < _found(connection, system, before).id)
+        return [read_batch(connection, row) for row in connection.execute(query).all()]
+
+
 def documents_of(
     context: Context, system: CallingSystem, number: str, *, after: int = 0, limit: int = 100
 ) -> Sequence[BatchDocument]:

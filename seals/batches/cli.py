@@ -9,7 +9,7 @@ import click
 from core.cli import Group, Output, output_option
 from core.home import Home
 from core.i18n import _
-from core.words import all_in_words
+from core.words import in_words
 from seals.api.models import BatchEntry
 from seals.batches import remote
 from seals.batches.batches import DocumentState, State
@@ -92,6 +92,32 @@ def submit(
         {"number": batch.number, "seal": batch.seal, "documents": len(documents)},
     )
     output.note(_("Fetch them: yinxin seals batch fetch {number} --wait --out FOLDER").format(number=batch.number))
+
+
+@group.command(
+    "list",
+    help=_("List the batches of this calling system, the newest first."),
+    example=f"yinxin seals batch list --limit 20{_AT}",
+)
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help=_("How many."))
+@click.option("--before", metavar="NUMBER", help=_("Only batches before this one: the next page."))
+@_at_service
+@output_option
+@click.pass_obj
+def list_(home: Home, limit: int, before: str | None, service: Service | None, output: Output) -> None:
+    """List batches."""
+    with opened(home, service) as server:
+        found = server.batches(before=before, limit=limit)
+    told = [{} if output.json else {"documents": _in_words(one)} for one in found]
+    rows = [one.model_dump() | more for one, more in zip(found, told, strict=True)]
+    headings = {
+        "number": _("Number"),
+        "seal": _("Seal"),
+        "state": _("State"),
+        "documents": _("Documents"),
+        "made_at": _("Made at"),
+    }
+    output.table(rows, headings)
 
 
 @group.command(
@@ -197,5 +223,9 @@ def _print(output: Output, batch: BatchEntry) -> None:
         "finished_at": _("Ended at"),
         "documents": _("Documents"),
     }
-    counts = [f"{all_in_words([state])}: {count}" for state, count in sorted(batch.counts.items())]
-    output.details(batch.model_dump() | {"documents": counts}, labels)
+    output.details(batch.model_dump() | {"documents": _in_words(batch)}, labels)
+
+
+def _in_words(batch: BatchEntry) -> list[str]:
+    """How many documents are in which state."""
+    return [f"{in_words(state)}: {count}" for state, count in sorted(batch.counts.items())]

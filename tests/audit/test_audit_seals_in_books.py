@@ -109,14 +109,13 @@ def swap_statements(connection: sa.Connection) -> None:
         (swap_statements, "is another than in the log"),
     ],
 )
-@pytest.mark.parametrize("alone", [False, True])
 def test_what_was_cut_off_the_books_is_found(
-    home: Home, tmp_path: Path, alter: Callable[[sa.Connection], None], words: str, *, alone: bool
+    home: Home, tmp_path: Path, alter: Callable[[sa.Connection], None], words: str
 ) -> None:
     with home.storage.transaction() as connection:
         alter(connection)
-    findings = [one for one in found(home, tmp_path / "audit.zip", alone=alone) if one.rule == "seal"]
-    assert [one.subject for one in findings if words in one.what] == [SEAL]
+    findings = found(home, tmp_path / "audit.zip", alone=True)
+    assert [one.subject for one in findings if words in one.what and one.rule == "seal"] == [SEAL]
 
 
 def test_a_seal_that_was_used_after_its_freezing_was_cut_off(home: Home, tmp_path: Path) -> None:

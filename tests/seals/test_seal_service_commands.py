@@ -191,6 +191,12 @@ def test_a_batch_that_is_cancelled(desk: Desk, plain: bytes) -> None:
     (desk.drafts / "one.pdf").write_bytes(plain)
     number = desk.json("batch", "submit", "office", desk.drafts / "one.pdf", "--at", "100,100")["number"]
     assert "cancelled" in desk.call("batch", "cancel", number)[1]
+    assert desk.json("batch", "list", "--limit", "1")[0]["number"] == number
+    assert number not in desk.call("batch", "list", "--before", number)[1]
+    code, printed, _noted = desk.call("batch", "list")
+    assert (code, "cancelled: 1" in printed) == (0, True)
+    assert "Nothing to show" in desk.call("batch", "list", key="few")[2]
+    assert "no batch of this number" in desk.call("batch", "list", "--before", number, key="few")[2]
     desk.service.work()
     assert desk.json("batch", "status", number)["counts"] == {"cancelled": 1}
     (row,) = desk.json("batch", "fetch", number, "--out", desk.folder / "sealed")
