@@ -221,6 +221,17 @@ class AuditSettings(_Section):
         return origin
 
 
+class BackupSettings(_Section):
+    """What `yinxin backup` does unless told otherwise."""
+
+    to: str = ""
+    """The folder of backups; best on another machine's disk."""
+    custodians: tuple[str, ...] = ()
+    """Files with the certificates of those who can open backups, from the home folder on."""
+    keep: Annotated[int, Field(ge=0, le=10_000)] = 14
+    """How many stay in the folder; 0: all."""
+
+
 class UrlSettings(_Section):
     """The addresses written into certificates: what the world reaches, not where the processes listen."""
 
@@ -246,6 +257,7 @@ class Configuration(BaseSettings):
     seals: SealsSettings = SealsSettings()
     kmc: KmcSettings = KmcSettings()
     audit: AuditSettings = AuditSettings()
+    backup: BackupSettings = BackupSettings()
     urls: UrlSettings = UrlSettings()
 
     @classmethod

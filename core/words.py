@@ -67,6 +67,7 @@ WORDS = frozenset(
         N_("freeze"),
         N_("hand-in"),
         N_("destroy"),
+        N_("discard"),
         N_("allow-use"),
         N_("withdraw-use"),
         N_("admit-system"),

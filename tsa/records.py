@@ -164,3 +164,8 @@ def latest_time(connection: sa.Connection) -> datetime | None:
     """That of the latest token; None before the first."""
     latest: datetime | None = connection.execute(sa.select(ledger.c.latest)).scalar_one_or_none()
     return latest
+
+
+def pass_over(connection: sa.Connection, moment: datetime) -> None:
+    """Give no time before this any more: up to it, tokens may have been given that these books do not know."""
+    connection.execute(sa.update(ledger).where(ledger.c.latest < moment).values(latest=moment))

@@ -227,6 +227,8 @@ def renew(home: Home, service: Literal["ocsp", "tsa", "seals"], early: bool, out
     )
 
 
+front_door.add_later("backup", "yinxin.backup.cli:backup", _("Write the installation to one encrypted, signed file."))
+front_door.add_later("restore", "yinxin.backup.cli:restore", _("Restore an installation from a backup."))
 front_door.add_later("ca", "yinxin.cli_ca:group", _("Certificates, revocation lists, profiles and hierarchies."))
 front_door.add_later("ra", "ra.cli:group", _("Requests for certificates: enter, approve, issue, deliver, revoke."))
 front_door.add_later("ocsp", "ocsp.cli:group", _("Certificate status: ask any responder, answer requests."))
