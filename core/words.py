@@ -102,6 +102,28 @@ WORDS = frozenset(
         N_("removeFromCRL"),
         N_("privilegeWithdrawn"),
         N_("aACompromise"),
+        # Levels and checks of `yinxin health`.
+        N_("ok"),
+        N_("warning"),
+        N_("critical"),
+        N_("database"),
+        N_("disk"),
+        N_("authorities"),
+        N_("crl"),
+        N_("service-requests"),
+        N_("intents"),
+        N_("keys"),
+        N_("certificates"),
+        N_("seals"),
+        N_("batches"),
+        N_("recoveries"),
+        N_("requests"),
+        N_("notices"),
+        N_("checkpoints"),
+        N_("audit-key"),
+        N_("clock"),
+        N_("units"),
+        N_("backup"),
     }
 )
 

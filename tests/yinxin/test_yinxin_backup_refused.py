@@ -34,7 +34,7 @@ from tests.support import processes
 from tests.support.backups import PIN, TestCustodian, custodian, postgresql_programs
 from tests.support.secrets_in_clear import found_in
 from tests.yinxin.conftest import Yinxin, everything
-from yinxin.backup import archive, container, making
+from yinxin.backup import archive, container, making, snapshot
 from yinxin.backup.records import backups
 
 
@@ -99,7 +99,7 @@ def test_an_altered_backup_is_refused_before_anything_is_read(
 ) -> None:
     with zipfile.ZipFile(backup) as whole:
         # What lies between the members, as dates of entries, is ZIP's and means nothing.
-        begins = [(one.header_offset + 60, one.file_size) for one in whole.infolist()]
+        begins = [(one.header_offset + 80, one.file_size) for one in whole.infolist()]
     for place in (begin + size * part // 8 for begin, size in begins for part in (0, 3, 7)):
         refused = yinxin("--home", tmp_path / "new", "restore", _altered(backup, tmp_path, place), *options)
         assert refused.code == 2 and "error: " in refused.err, place
@@ -293,15 +293,15 @@ def test_a_full_disk_leaves_no_backup(
     home: Path, zhang: TestCustodian, tmp_path: Path, room_for_records: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """First the copy of the records has no room, then the backup."""
-    certificates, before, take = making.custodians_of([zhang.certificate]), _acts(home), making.snapshot.take
+    certificates, before, take = making.custodians_of([zhang.certificate]), _acts(home), snapshot.take
 
-    def taking(storage: Storage, file: Path) -> making.snapshot.Snapshot:
+    def taking(storage: Storage, file: Path) -> snapshot.Snapshot:
         if room_for_records:
             taken = take(storage, file)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
         return taken if room_for_records else take(storage, file)
 
-    monkeypatch.setattr(making.snapshot, "take", taking)
+    monkeypatch.setattr(snapshot, "take", taking)
     with small_disk(resource.RLIM_INFINITY), pytest.raises(YinxinError, match="cannot"):
         making.make(Home(home), tmp_path, certificates, actor="test")
     assert not list(tmp_path.iterdir())
@@ -322,8 +322,16 @@ def test_killed_in_the_middle_nothing_is_there(
 ) -> None:
     """Neither a backup nor a home has its name before it is whole; begun again, both come to be."""
     (tmp_path / "backups").mkdir()
-    making_one = ("--home", home, "backup", "--to", tmp_path / "backups", "--custodian", zhang.certificate)
-    restoring = ("--home", tmp_path / "new", "restore", backup, *options, "--storage", "")
+    making_one: tuple[str | Path, ...] = (
+        "--home",
+        home,
+        "backup",
+        "--to",
+        tmp_path / "backups",
+        "--custodian",
+        zhang.certificate,
+    )
+    restoring: tuple[str | Path, ...] = ("--home", tmp_path / "new", "restore", backup, *options, "--storage", "")
     for arguments, watched in ((making_one, tmp_path / "backups"), (restoring, tmp_path)):
         began = {file.name for file in watched.iterdir()}
         with subprocess.Popen(

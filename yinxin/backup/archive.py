@@ -53,7 +53,7 @@ def pack(stream: Any, members: Iterator[tuple[str, Path]], digest: Digest) -> in
                 # Whose account a file belonged to is another machine's matter.
                 entry.uid, entry.gid, entry.uname, entry.gname = 0, 0, "", ""
                 hashed = _Reading(file, digest.new())
-                archive.addfile(entry, hashed)  # type: ignore[arg-type]
+                archive.addfile(entry, hashed)
                 manifest[name] = {"size": entry.size, digest.name: hashed.context.digest().hex()}
         encoded = json.dumps(manifest, indent=1, ensure_ascii=False).encode()
         entry = tarfile.TarInfo(MANIFEST)

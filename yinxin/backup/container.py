@@ -30,7 +30,7 @@ from core.keys.private_key import PrivateKey
 from core.keys.signer import Signer
 from core.keys.stream import CipherName, DecryptingReader, EncryptingWriter
 
-SCHEMA = "yinxin-backup/1"
+SCHEMA: Literal["yinxin-backup/1"] = "yinxin-backup/1"
 HEADER, CONTENT, MANIFEST = "header.json", "content.enc", "manifest.txt"
 MAXIMUM_HEADER = 1 << 20
 _READ = 1 << 20

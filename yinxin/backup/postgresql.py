@@ -37,9 +37,9 @@ def program_for(name: str, version: int) -> str:
     folders = [Path(one) for one in os.environ.get("PATH", "").split(os.pathsep) if one]
     candidates = {str(found) for folder in folders if (found := shutil.which(name, path=str(folder)))}
     candidates |= {str(found) for found in _DEBIAN.glob(f"*/bin/{name}")}
-    by_version = {found: path for path in sorted(candidates) if (found := _version_of(path)) is not None}
+    by_version = {number: path for path in sorted(candidates) if (number := _version_of(path)) is not None}
     # A program dumps what older servers have, never what newer ones have (pg_dump, Notes).
-    usable = sorted(found for found in by_version if found >= version)
+    usable = sorted(number for number in by_version if number >= version)
     if not usable:
         present = ", ".join(map(str, sorted(by_version))) or _("none")
         raise YinxinError(
