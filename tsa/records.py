@@ -167,5 +167,9 @@ def latest_time(connection: sa.Connection) -> datetime | None:
 
 
 def pass_over(connection: sa.Connection, moment: datetime) -> None:
-    """Give no time before this any more: up to it, tokens may have been given that these books do not know."""
-    connection.execute(sa.update(ledger).where(ledger.c.latest < moment).values(latest=moment))
+    """Give no time before this any more: up to it, tokens may have been given that these books do not know.
+
+    To the second, as tokens tell it unless they are ordered.
+    """
+    second = moment.replace(microsecond=0)
+    connection.execute(sa.update(ledger).where(ledger.c.latest < second).values(latest=second))
