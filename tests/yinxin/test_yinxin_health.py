@@ -14,7 +14,6 @@ from werkzeug.test import Client
 
 from audit.checkpoints import Notary
 from ca.records import certificates, crls
-from core import health_checks
 from core.algorithms import KeyKind
 from core.audit import Event
 from core.clock import FixedClock
@@ -37,7 +36,7 @@ DAY = timedelta(days=1)
 def began(seeded_home: Path) -> datetime:
     home = Home(seeded_home)
     with home.storage.reading() as connection:
-        at = connection.scalar(sa.select(sa.func.max(crls.c.this_update)))
+        at: datetime | None = connection.scalar(sa.select(sa.func.max(crls.c.this_update)))
     home.storage.close()
     assert at is not None
     return at
@@ -183,7 +182,7 @@ _Usage = namedtuple("_Usage", "total used free")
 
 @pytest.mark.parametrize(("free", "level"), [(11, None), (9, Level.WARNING), (2, Level.CRITICAL)])
 def test_a_disk_that_fills(home: Home, free: int, level: Level | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health_checks.shutil, "disk_usage", lambda _folder: _Usage(100, 100 - free, free))
+    monkeypatch.setattr("shutil.disk_usage", lambda _folder: _Usage(100, 100 - free, free))
     assert [one.level for one in amiss(home, "disk").get("disk", [])] == ([level] if level else [])
 
 
@@ -262,7 +261,7 @@ def test_the_world_is_told_which_check_and_nothing_of_what_is_inside(
     home: Home, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = Client(build(service, home))
-    monkeypatch.setattr(health_checks.shutil, "disk_usage", lambda _folder: _Usage(100, 99, 1))
+    monkeypatch.setattr("shutil.disk_usage", lambda _folder: _Usage(100, 99, 1))
     answer = client.get("/healthz")
     assert answer.status_code == 503
     assert answer.json == {"status": "critical", "findings": [{"check": "disk", "level": "critical"}]}
