@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 TOGETHER = 16
 """Exchanges that a thread takes at a time, if so many wait."""
+TOGETHER_HERE = 64
+"""As many as the loop takes at a time."""
 GATHERING_SECONDS = 0.002
 """Seconds that what a thread of the pool has done may wait for more, while it has more to do: waking the loop costs."""
 
@@ -37,6 +39,7 @@ class SigningPool:
         self._limit = limit
         self._open = 0
         self._waiting: SimpleQueue[_Job | None] = SimpleQueue()
+        self._here: list[_Job] = []
         self._done: deque[tuple[Finish, Any]] = deque()
         self._since = 0.0
         """When the first of them was done; seconds, monotonic."""
@@ -56,11 +59,20 @@ class SigningPool:
             return False
         self._open += 1
         job = _Job(self, exchange, finish)
-        if here:
-            self._answer([job])
-        else:
+        if not here:
             self._waiting.put(job)
+            return True
+        self._here.append(job)
+        if len(self._here) == 1:
+            # When the loop has read what else has come.
+            self._loop.call_soon(self._answer_here)
         return True
+
+    def _answer_here(self) -> None:
+        jobs, self._here = self._here[:TOGETHER_HERE], self._here[TOGETHER_HERE:]
+        if self._here:
+            self._loop.call_soon(self._answer_here)
+        self._answer(jobs)
 
     def stop(self) -> None:
         """Finish what was begun, and end the threads."""
