@@ -7,7 +7,6 @@ signed first. What is no HTTP, too large or too slow is told so where that can b
 import asyncio
 from collections import deque
 from email.utils import formatdate
-from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple, cast
 
@@ -114,6 +113,8 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[tuple[Exchange | Reply, bool]] = deque()
         """Requests read and not yet answered, and whether the connection stays; a Reply where there is only one."""
         self._signing = False
+        self._signed: tuple[Exchange, bool]
+        """The request whose answer is being signed, and whether the connection stays."""
         self._closing = False
         self._begun = False
         self._octets = 0
@@ -251,14 +252,16 @@ class Connection(asyncio.Protocol):
             return
         reply = self._service.at_once(exchange)
         if reply is None:
-            finish = partial(self._finish, exchange, stays)
-            self._signing = self._clockwork.pool.submit(exchange, finish, here=self._service.is_quick(exchange))
+            here = self._service.is_quick(exchange)
+            self._signing = self._clockwork.pool.submit(exchange, self._finish, here=here)
             if self._signing:
+                self._signed = exchange, stays
                 return
             reply = self._service.busy(exchange)
         self._write(reply, stays, body=exchange.method != b"HEAD")
 
-    def _finish(self, exchange: Exchange, stays: bool, answer: Any) -> None:
+    def _finish(self, answer: Any) -> None:
+        exchange, stays = self._signed
         reply = self._service.finish(exchange, answer)
         self._signing = False
         self._write(reply, stays, body=exchange.method != b"HEAD")

@@ -40,7 +40,7 @@ class SigningPool:
         self._open = 0
         self._waiting: SimpleQueue[_Job | None] = SimpleQueue()
         self._here: list[_Job] = []
-        self._done: deque[tuple[Finish, Any]] = deque()
+        self._done: deque[_Job] = deque()
         self._since = 0.0
         """When the first of them was done; seconds, monotonic."""
         self._told = False
@@ -115,10 +115,12 @@ class SigningPool:
             for job in jobs:
                 job.give_up()
 
-    def hand_over(self, finish: Finish, answer: Any) -> None:
-        """Have it called in the loop. From any thread."""
+    def hand_over(self, job: "_Job") -> None:
+        """Have it told in the loop what its answer is. From any thread."""
         # Without a lock: the loop forgets that it was told before it looks, so that it misses nothing.
-        self._done.append((finish, answer))
+        self._done.append(job)
+        if self._told:
+            return
         if threading.get_ident() in self._own:
             now = time.monotonic()
             if len(self._done) == 1:
@@ -135,31 +137,34 @@ class SigningPool:
     def _deliver(self) -> None:
         self._told = False
         for _answer in range(len(self._done)):
-            finish, answer = self._done.popleft()
+            job = self._done.popleft()
             self._open -= 1
-            finish(answer)
+            job.finish(job.answer)
 
 
 class _Job:
     """An exchange and who waits for it, to be told once."""
 
-    __slots__ = ("_finish", "_pool", "exchange")
+    __slots__ = ("_over", "_pool", "answer", "exchange", "finish")
 
     def __init__(self, pool: SigningPool, exchange: Exchange, finish: Finish) -> None:
         self._pool = pool
-        self._finish: Finish | None = finish
+        self._over = False
         self.exchange = exchange
+        self.finish = finish
+        self.answer: Any = None
 
     def deliver(self, answer: Any) -> None:
         """Hand the answer over."""
-        finish, self._finish = self._finish, None
-        if finish:
-            self._pool.hand_over(finish, answer)
+        if not self._over:
+            self._over = True
+            self.answer = answer
+            self._pool.hand_over(self)
 
     def give_up(self) -> None:
         """There will be no answer."""
-        if self._finish:
-            self._finish = _nothing
+        if not self._over:
+            self.finish = _nothing
             self.deliver(None)
 
 
