@@ -28,9 +28,7 @@ class Exchange:
 
     def with_body(self, body: bytes) -> "Exchange":
         """The same, but for the body."""
-        return Exchange(
-            self.method, self.target, body, self.content_type, self.if_none_match, self.accept_language
-        )
+        return Exchange(self.method, self.target, body, self.content_type, self.if_none_match, self.accept_language)
 
 
 class Reply(NamedTuple):
