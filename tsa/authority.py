@@ -1,14 +1,15 @@
 """The authority: requests in, tokens out, each recorded before anybody sees it."""
 
 import logging
-import os
+import secrets
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, partial
+from itertools import count
 from typing import NamedTuple, Protocol
 
 from core.algorithms import SHA256, Digest
@@ -27,7 +28,7 @@ from tsa.unit import Unit
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
-_RANDOM_OCTETS = 10
+_RANDOM_BITS = 80
 _TICK = timedelta(microseconds=1)
 _MAXIMUM_AHEAD = timedelta(milliseconds=1)
 """So far ordered times may run ahead of the clock, when it tells the same time twice."""
@@ -48,11 +49,11 @@ class Asked(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """Who gives a token, and for which moment."""
+    """Who gives tokens, and for which moment."""
 
     unit: Unit
-    now: datetime
     gen_time: datetime
+    serials: Iterator[int]
 
 
 @dataclass(slots=True)
@@ -75,7 +76,7 @@ class _Stamping:
 
     def complete(self) -> None:
         self.token = self.draft.complete(self.signature)
-        unit, _now, gen_time = self.place
+        unit, gen_time, _serials = self.place
         imprint = self.request.imprint
         self.entry = TokenRecord(
             self.serial, unit.name, unit.policy, imprint.digest.name, imprint.value, gen_time, SHA256.of(self.token)
@@ -95,8 +96,7 @@ def new_serial(moment: datetime) -> int:
 
     So their index grows at its end. Wholly random ones would have a page of it written for nearly each token.
     """
-    random = int.from_bytes(os.urandom(_RANDOM_OCTETS), "big")
-    return int(moment.timestamp() * 1_000_000) << 8 * _RANDOM_OCTETS | random
+    return int(moment.timestamp() * 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
 
 
 class TimeStampAuthority:
@@ -192,7 +192,8 @@ class TimeStampAuthority:
 
     def _stamp(self, stampings: Sequence[_Stamping]) -> None:
         """Each step for all of them: a processor that comes back from a signature has forgotten how the others go."""
-        # Those that are drafted together tell the same moment, unless any two are to be told apart.
+        # Those that are drafted together tell the same moment and have the serial numbers that follow one another,
+        # unless any two are to be told apart.
         place = self._place if self._ordering else cache(self._place)
         with self._turn:
             drafted = _all_of(stampings, partial(self._draft, place))
@@ -217,8 +218,8 @@ class TimeStampAuthority:
 
     def _draft(self, place: Callable[[str | None, str | None], _Place], stamping: _Stamping) -> None:
         request = stamping.request
-        stamping.place = unit, now, gen_time = place(request.policy, stamping.unit)
-        stamping.serial = self._serial_of(now)
+        stamping.place = unit, gen_time, serials = place(request.policy, stamping.unit)
+        stamping.serial = next(serials)
         stamping.draft = unit.tokens.draft(
             request.imprint,
             serial=stamping.serial,
@@ -234,7 +235,7 @@ class TimeStampAuthority:
         gen_time = now if self._ordering else now.replace(microsecond=0)  # the accuracy allows for that
         unit = next((unit for unit in candidates if unit.is_in_service(gen_time)), candidates[0])
         unit.require_in_service(gen_time)
-        return _Place(unit, now, gen_time)
+        return _Place(unit, gen_time, count(self._serial_of(now)))
 
     def _now(self) -> datetime:
         """The moment; where tokens are ordered, none twice."""
