@@ -174,3 +174,22 @@ def test_a_request_begun_is_not_taken_for_another() -> None:
     asked, _said, _closed = client.say(inner)
     assert [exchange.target for exchange in asked] == [b"/", b"/a"]
     assert asked[1] == replace(asked[0], target=b"/a", body=inner)
+
+
+def test_more_or_less_than_the_body_is_parsed() -> None:
+    client = Client()
+    one, two = post(b"one"), post(b"two")
+    asked, _said, closed = client.say(one, one + two, two[:-1], two[-1:])
+    assert [exchange.body for exchange in asked] == [b"one", b"one", b"two", b"two"]
+    assert not closed
+
+
+def test_the_end_of_a_head_is_none() -> None:
+    whole = post(b"one")
+    begin, end = whole[:20], whole[20:]
+    client = Client()
+    client.say(begin, end)
+    assert client.clockwork._known == {}
+    asked, said, closed = client.say(end)
+    assert len(asked) == 1 and closed
+    assert b"HTTP/1.1 400 Bad Request" in said
