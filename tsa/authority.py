@@ -67,7 +67,7 @@ class _Stamping:
     place: _Place = field(init=False)
     serial: int = 0
     draft: Draft = field(init=False)
-    signature: bytes = b""
+    signature: bytes = field(init=False)
     token: bytes = b""
     entry: TokenRecord = field(init=False)
 
@@ -81,6 +81,8 @@ class _Stamping:
         self.entry = TokenRecord(
             self.serial, unit.name, unit.policy, imprint.digest.name, imprint.value, gen_time, SHA256.of(self.token)
         )
+        # What is no longer needed goes now, and not when the record is made: by then, the processor has forgotten it.
+        del self.draft, self.signature
 
 
 class TimeSource(Protocol):
