@@ -1,6 +1,7 @@
 """The command `yinxin`: the front door's own verbs, and the doors to the other rooms."""
 
 import json
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -182,7 +183,8 @@ def serve(home: Home, services: tuple[str, ...], seed: bool, output: Output) -> 
         from yinxin.demo.seeding import seed_home
 
         home = seed_home(home.path, output.note)
-    if len(services) == 1:
+    if len(services) == 1 and services != ("ca",):
+        # The authority has to be maintained beside it: lists run out, and services wait for certificates.
         serving.become(home, services[0])
     with serving.Running(home, services or serving.services_of(home)) as running:
         rows = [{"service": name, "url": serving.url(home, name)} for name in services or serving.services_of(home)]
@@ -230,6 +232,9 @@ def renew(home: Home, service: Literal["ocsp", "tsa", "seals"], early: bool, out
     )
 
 
+front_door.add_later("backup", "yinxin.backup.cli:backup", _("Write the installation to one encrypted, signed file."))
+front_door.add_later("restore", "yinxin.backup.cli:restore", _("Restore an installation from a backup."))
+front_door.add_later("health", "yinxin.cli_health:health", _("Examine what can run out, fall behind or be missing."))
 front_door.add_later("ca", "yinxin.cli_ca:group", _("Certificates, revocation lists, profiles and hierarchies."))
 front_door.add_later("ra", "ra.cli:group", _("Requests for certificates: enter, approve, issue, deliver, revoke."))
 front_door.add_later("ocsp", "ocsp.cli:group", _("Certificate status: ask any responder, answer requests."))
@@ -241,4 +246,6 @@ front_door.add_later("seals", "seals.cli:group", _("Seals: make them, seal docum
 def main() -> None:
     """The entry point. SIGTERM interrupts like Ctrl+C: what was begun is undone."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A core would hold private keys. What is started from here inherits it.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.exit(run(front_door))

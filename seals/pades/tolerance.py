@@ -5,10 +5,11 @@ from typing import Any
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.pdf_utils.xref import XRefEntry, XRefSectionData
+from pyhanko.pdf_utils.xref import XRefCache, XRefEntry, XRefSectionData
 
 _process_entries = XRefSectionData.process_entries
 _read_object = PdfFileReader._read_object
+_get_introducing_revision = XRefCache.get_introducing_revision
 
 
 def _without_the_first(self: XRefSectionData, entries: Iterator[XRefEntry], strict: bool) -> int:
@@ -27,5 +28,14 @@ def _null_if_missing(self: PdfFileReader, reference: generic.Reference, marker: 
     return found
 
 
+def _first_if_missing(self: XRefCache, reference: generic.Reference) -> int:
+    # Who looks for what was added since a revision walks through all that pages refer to.
+    try:
+        return int(_get_introducing_revision(self, reference))
+    except KeyError:
+        return 0
+
+
 XRefSectionData.process_entries = _without_the_first  # type: ignore[method-assign]
 PdfFileReader._read_object = _null_if_missing  # type: ignore[method-assign, assignment]
+XRefCache.get_introducing_revision = _first_if_missing  # type: ignore[method-assign, assignment]
