@@ -16,7 +16,6 @@ from core.service.installed import newest_of
 from seals.cli_options import FILE, support_of
 from seals.contracts import CHECKPOINT
 from seals.verification.bundle import Bundle, by_certificates, by_fingerprint, read_bundle, self_named, write_bundle
-from seals.verification.bundle_contents import contents_of
 
 
 @click.command(
@@ -34,6 +33,8 @@ from seals.verification.bundle_contents import contents_of
 @click.pass_obj
 def bundle(home: Home, key: str, out: Path, output: Output) -> None:
     """Write a bundle."""
+    from seals.verification.bundle_contents import contents_of  # whoever reads one needs no database
+
     newest = newest_of(home, "seals", key)
     signer, support = home.key_store("seals").signer(newest.key_name), support_of(home)
     timestamper = support.support(signer.algorithm).timestamper

@@ -12,7 +12,8 @@ import pytest
 from asn1crypto import x509
 
 from core.algorithms import SM3
-from core.api.signed_client import Server, SignedClient
+from core.api.address import Server
+from core.api.signed_client import SignedClient
 from core.cli import run
 from core.errors import Kind, YinxinError
 from core.home import Home

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from werkzeug.wrappers import Request
 
 from core.algorithms import KeyKind
-from core.api.signed_client import TAG
+from core.api.address import TAG
 from core.context import Context
 from core.http_signatures import Message, claimed_key_id, verify_request
 from core.keys.signer import Signer
