@@ -1,6 +1,7 @@
 """The command `yinxin`: the front door's own verbs, and the doors to the other rooms."""
 
 import json
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -114,13 +115,14 @@ def migrate(home: Home, output: Output) -> None:
     from ca.account import local_account
     from core.storage import Storage
     from ra.cli_search import tell
-    from yinxin import upgrade
+    from yinxin import installation, upgrade
 
     storage = Storage(home.database_url)
     storage.migrate()
     storage.close()
     upgrade.make_lookup_key(home)
     upgrade.begin_audit_log(home)
+    installation.name_makers(home)
     with output.progress(_("Trying the profiles")):
         adopted = upgrade.adopt_profiles(home, actor=local_account())
     if adopted:
@@ -205,10 +207,12 @@ def renew(home: Home, service: Literal["ocsp", "tsa", "seals"], early: bool, out
     """One round of a service's renewal."""
     from core.service.installed import newest
     from core.service.renewal import fingerprint_of, renew
-    from yinxin.installation import renewable_names
+    from yinxin.installation import name_makers, renewable_names
 
     names = renewable_names(home, service)
     done = renew(home, service, names=names, early=early)
+    if service == "seals":
+        name_makers(home)
     rows: list[dict[str, object]] = [
         {"name": one.key_name, "not_after": one.not_after, "asked": one.next_key_name in done.asked}
         | {"installed": one.key_name in done.installed, "next": fingerprint_of(home, service, one)}
@@ -238,4 +242,6 @@ front_door.add_later("seals", "seals.cli:group", _("Seals: make them, seal docum
 def main() -> None:
     """The entry point. SIGTERM interrupts like Ctrl+C: what was begun is undone."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A core would hold private keys. What is started from here inherits it.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.exit(run(front_door))
