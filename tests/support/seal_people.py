@@ -215,7 +215,7 @@ def acts(bureau: Bureau) -> list[str]:
         return [entry["act"] for entry in read_entries(connection, limit=100)][::-1]
 
 
-def refused(rule: str, attempt: Callable[[], object]) -> None:
+def refused(rule: str, attempt: Callable[..., object]) -> None:
     with pytest.raises(RefusedError) as caught:
         attempt()
     assert caught.value.rule == rule, caught.value
