@@ -73,7 +73,8 @@ def everything(home: Path) -> dict[str, Any]:
     if (home / "yinxin.db").exists():
         with closing(sqlite3.connect(home / "yinxin.db")) as database:
             # By what the database has: of our modules, some are imported only by the command that is tried.
-            for (table,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
+            ours = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+            for (table,) in database.execute(ours).fetchall():
                 rows = database.execute(f'SELECT * FROM "{table}"')
                 content[table] = [row for row in rows if SIGN_IN not in row]
     return content
