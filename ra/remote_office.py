@@ -13,7 +13,7 @@ from asn1crypto import x509
 
 from ca.register import Filter
 from ca.state import Reason
-from core.api.signed_client import Server
+from core.api.address import Server
 from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _

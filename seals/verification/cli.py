@@ -14,13 +14,11 @@ from core.home import Home
 from core.i18n import _
 from seals.cli_options import FILE, password_option
 from seals.verification.bundle_cli import grounds
-from seals.verification.etsi_report import unnamed_algorithms
 from seals.verification.files import verify_file
 from seals.verification.folder import FolderWork, Ledger, Row, documents_in, grounds_of, verify_folder
 from seals.verification.printing import print_report, print_rows, print_summary
 from seals.verification.report import Report, Verdict
 from seals.verification.report_files import Drawable, ReportForm, form_of, written_report
-from seals.verification.report_seal import report_sealing
 
 
 @click.command(
@@ -117,6 +115,9 @@ def verify(
 
 
 def _write_report(home: Home, path: Path, report: Report, document: Drawable, seal: str | None, output: Output) -> None:
+    from seals.verification.etsi_report import unnamed_algorithms  # most who verify want no file
+    from seals.verification.report_seal import report_sealing
+
     form = form_of(path)
     sealing = report_sealing(home, seal) if form is ReportForm.PDF else None
     files.write(path, written_report(form, report, document, sealing))

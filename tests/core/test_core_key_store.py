@@ -12,19 +12,12 @@ from core import files
 from core.algorithms import KeyKind
 from core.errors import Kind, YinxinError
 from core.home import Home
-from core.keys import encryption
 from core.keys.passphrase import create_file
 from core.keys.private_key import PycaKey, Sm2Key
 from core.keys.store import KeyStore
 from core.keys.verification import verify
 
 PASSPHRASE = b"correct horse"
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A derivation that costs nothing; test_core_key_encryption has the real one."""
-    monkeypatch.setattr(encryption, "COST", 2)
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 import json
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -22,7 +21,6 @@ from xsdata.formats.dataclass.serializers import XmlSerializer
 from core.certificates import armour
 from core.cli import run
 from core.i18n import speaking
-from core.storage import Storage
 from seals.contracts import PEOPLE, SUPPORT
 from seals.verification.cli import verify
 from seals.verification.etsi_report import REPORT, UNNAMED, etsi_report, unnamed_algorithms
@@ -35,7 +33,7 @@ from seals.verification.schema import report_schema, shipped_schema
 from seals.verification.verification import verify_pdf
 from tests.support.pages import red_box
 from tests.support.pdf import add_text, number, set_on_page, updated
-from tests.support.seal_service import Service, service_of
+from tests.support.seal_service import Service
 from tests.support.sealing import PLACE, Office
 
 VALIDATOR = jsonschema.Draft202012Validator(shipped_schema(), format_checker=jsonschema.FormatChecker())
@@ -190,15 +188,6 @@ def test_the_xml_says_where_the_standard_has_no_name(reports: list[Report]) -> N
     assert unnamed_algorithms(reports[1]) == []
     assert "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256" in rsa
     assert UNNAMED not in rsa
-
-
-@pytest.fixture(scope="module")
-def service(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, sm2_office: Office) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("reports")
-    shutil.copy(migrated_sqlite, folder / "yinxin.db")
-    storage = Storage(f"sqlite:///{folder / 'yinxin.db'}")
-    yield service_of(storage, folder / "home", sm2_office)
-    storage.close()
 
 
 Verify = Callable[..., int]
