@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import BinaryIO
 
 from core.algorithms import Digest
+from core.asn1.ses import parse_seal
 from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -84,7 +85,7 @@ class _Bare:
     beside: Document | None
 
     def signatures(self, kind: FileKind, data: bytes) -> list[SignatureReport]:
-        judge = Judge(tuple(self.trust.anchors), self.trust.knowledge, self.now)
+        judge = self.trust.judge(self.now)
         match kind:
             case FileKind.CMS:
                 found = bare.examine_cms(data, self._content, judge)
@@ -92,7 +93,7 @@ class _Bare:
             case FileKind.SEAL_SIGNATURE:
                 return [report_of(bare.examine_seal_signature(data, self._content, judge), self.now)]
             case FileKind.SEAL:
-                return [self._seal(data)]
+                return [self._seal(data, judge)]
             case FileKind.TIMESTAMP:
                 return [self._timestamp(data, judge)]
             case _:
@@ -118,10 +119,14 @@ class _Bare:
     @property
     def _given(self) -> Document:
         if self.beside is None:
-            raise YinxinError(Kind.UNSUPPORTED, _("what it is about is another file; name that with --content"))
+            raise YinxinError(
+                Kind.UNSUPPORTED, _("what it is about is another file, which is not at hand; name it with --content")
+            )
         return self.beside
 
-    def _seal(self, data: bytes) -> SignatureReport:
+    def _seal(self, data: bytes, judge: Judge) -> SignatureReport:
+        if judge.asked is not None:
+            judge.asked[parse_seal(data).maker_certificate] = self.trust.knowledge
         found = inspect(data, self.trust, self.now)
         codes = {finding.code for finding in found.findings}
         facts = ElectronicSealFacts(
@@ -164,7 +169,7 @@ class _Bare:
 
     def _timestamp(self, data: bytes, judge: Judge) -> SignatureReport:
         if self.beside is None:
-            text = _("what it is about is another file; name that with --content")
+            text = _("what it is about is another file, which is not at hand; name it with --content")
             missing = Finding("content-missing", text, Verdict.INDETERMINATE)
             return SignatureReport("", "timestamp", missing.verdict, [missing], sub_filter="RFC3161")
         stamp = bare.examine_token(data, bare.Content(self._digest, self._octets), judge)

@@ -19,11 +19,11 @@ from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.processes import Died, in_processes
-from seals.verification.files import verify_file
+from seals.verification.beside import SIGNATURES, Neighbours, verify_path
 from seals.verification.report import Report, Verdict
 from seals.verification.trust import Trust
 
-SUFFIXES = frozenset({".pdf", ".esl"})
+SUFFIXES = frozenset({".pdf", ".esl"}) | SIGNATURES
 LONGEST_SECONDS = 120
 """For one document; a document that takes longer is made to."""
 MEMORY_MIB = 1024
@@ -87,14 +87,17 @@ class FolderWork:
 
     def begin(self) -> Callable[[str], Row]:
         """Judges one document after the other."""
-        return self.row
+        neighbours = Neighbours()
+        return lambda document: self.row(document, neighbours)
 
-    def row(self, document: str) -> Row:
+    def row(self, document: str, neighbours: Neighbours) -> Row:
         """The document's line."""
         path = self.folder / document
         try:
             size, modified = _as_it_lies(path)
-            report = verify_file(path, self.trust, self.clock, name=document, password=self.password)
+            report = verify_path(
+                path, self.trust, self.clock, name=document, password=self.password, neighbours=neighbours
+            )
         except YinxinError as error:
             return Row(document, Verdict.INDETERMINATE.value, codes="unreadable-file", reasons=error.what)
         except OSError as error:

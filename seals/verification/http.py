@@ -31,7 +31,7 @@ from seals.verification.html_report import html_report, page_words
 from seals.verification.keepsake import Keepsakes
 from seals.verification.pages import Pictures
 from seals.verification.pdf_report import pdf_words, typeset
-from seals.verification.presentation import mark_of, meaning
+from seals.verification.presentation import mark_of
 from seals.verification.rate import Rate, client_of
 from seals.verification.report import Report
 from seals.verification.report_files import Drawable, ReportForm, pictures_of, written_report
@@ -134,7 +134,6 @@ def _page(
         keepsake=keepsake,
         codes=codes,
         downloads=_downloads(report, pictures) if report else [],
-        sentence=meaning(report.verdict) if report else "",
         **words,
     )
     return Response(page, status, _HEADERS)

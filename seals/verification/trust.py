@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from asn1crypto import crl, ocsp, pem, x509
@@ -10,6 +11,7 @@ from core import files
 from core.certificates import SUFFIXES
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from seals.pades.assessment import Judge
 from seals.pades.evidence import Knowledge
 
 ISSUERS = "issuers"
@@ -34,6 +36,10 @@ class Trust:
     def knowledge(self) -> Knowledge:
         """What is known, without the anchors."""
         return Knowledge(tuple(self.certificates), tuple(self.crls), tuple(self.ocsp_responses))
+
+    def judge(self, now: datetime) -> Judge:
+        """A judge as of that moment, who rests on this."""
+        return Judge(tuple(self.anchors), self.knowledge, now)
 
     def knowing(self, more: Knowledge) -> "Trust":
         """The same anchors, and more known; nothing of that is trusted for being known."""
