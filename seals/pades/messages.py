@@ -120,9 +120,13 @@ def without_padding(contents: bytes) -> bytes:
 
 
 def read_message(data: bytes) -> Message:
-    """The message of one signer; `YinxinError` as `read_messages`, invalid also if there are several."""
+    """The message of one signer; `YinxinError` as `read_messages`, unsupported if there are several."""
     messages = read_messages(data)
-    if len(messages) != 1:
+    if len(messages) > 1:
+        # EN 319 142-1 6.3 wants one, ISO 32000 does not say; which of them sealed the document, nobody does.
+        text = _("it holds {count} signatures in one, where a PDF has one each")
+        raise YinxinError(Kind.UNSUPPORTED, text.format(count=len(messages)))
+    if not messages:
         raise unreadable()
     return messages[0]
 

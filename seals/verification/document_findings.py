@@ -28,7 +28,7 @@ def _about_stray(stray: StraySignature) -> Finding:
         text = _("a signature in it gives one vendor's reader further rights; that says nothing about the document")
         return Finding("usage-rights", text, Verdict.REMARKS)
     text = _(
-        "a signature in it stands in no form field, so that programs do not show it; it is not judged (object {number})"
+        "a signature in it stands in no form field: not every program shows it, and it is not judged (object {number})"
     )
     return Finding("stray-signature", text.format(number=stray.number), Verdict.INDETERMINATE)
 

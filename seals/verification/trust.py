@@ -119,7 +119,9 @@ def _is(kind: type[x509.Certificate] | type[crl.CertificateList] | type[ocsp.OCS
         # Parsing is lazy: what makes it one is looked at.
         value = kind.load(data, strict=True)
         if isinstance(value, x509.Certificate):
-            value.public_key.dump()
+            # A revocation list is so much alike that all but its dates could be read as a certificate.
+            value.not_valid_before  # noqa: B018
+            value.public_key.algorithm  # noqa: B018
         elif isinstance(value, crl.CertificateList):
             value["tbs_cert_list"]["this_update"].native  # noqa: B018
         else:

@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,26 @@ def test_trust_from_a_folder(sm2_office: Office, tmp_path: Path, sealed_at: Call
     assert list(trust.certificates) == [sm2_office.issuing.certificate]
     assert (len(trust.crls), list(trust.ocsp_responses)) == (2, [response])
     assert verify_file(sealed_at(Level.B_T), trust, sm2_office.clock).verdict is Verdict.VALID
+
+
+@pytest.mark.parametrize("suffix", [".crl", ".pem"])
+def test_a_list_with_entries_is_a_list(
+    sm2_office: Office, tmp_path: Path, sealed_at: Callable[[Level], bytes], suffix: str
+) -> None:
+    """Whoever is revoked is in it, so that it must never be taken for a certificate."""
+    at = sm2_office.clock.now()
+    serials = (7, x509.Certificate.load(sm2_office.unit.certificate).serial_number)
+    revoking = sm2_office.issuing.crl(at, {serial: at - timedelta(days=1) for serial in serials})
+    folder = folder_of(sm2_office, tmp_path / "trust")
+    (folder / "issuing.crl").unlink()
+    (folder / f"issuing{suffix}").write_bytes(revoking if suffix == ".crl" else pem.armor("X509 CRL", revoking))
+    trust = load_trust(folder)
+    assert list(trust.anchors) == [sm2_office.root.certificate]
+    assert revoking in trust.crls
+    assert verify_file(sealed_at(Level.B_T), trust, sm2_office.clock).verdict is Verdict.INVALID
+    (folder / f"issuing{suffix}").unlink()
+    (tmp_path / "given.crl").write_bytes(revoking)
+    assert revoking in load_trust(folder, [tmp_path / "given.crl"]).crls
 
 
 def test_an_issuer_is_not_trusted_for_being_known(
