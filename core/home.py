@@ -7,6 +7,7 @@ HOME/profiles/*.toml        certificate profiles
 HOME/keys/AUTHORITY/*.pem   encrypted private keys: ca, ocsp, tsa, seals, kmc, ra, audit
 HOME/certificates/AUTHORITY/*.pem   certificates of those keys, each with its issuers after it
 HOME/trust/*.pem            the roots, for verification
+HOME/trust/makers/*.pem     who may make electronic seals
 HOME/trust/audit-log.pub    the public key of the audit log
 HOME/administrators/*       keys and PINs of the two administrators, until they take them away
 HOME/passphrases/AUTHORITY  mode 0600; or YINXIN_AUTHORITY_PASSPHRASE, or a prompt

@@ -75,6 +75,8 @@ class Judge:
     """DER."""
     given: Knowledge
     now: datetime
+    makers: tuple[bytes, ...] = ()
+    """Who may make electronic seals, DER; if none is named, whoever has a certificate for signing."""
     asked: dict[bytes, Knowledge] | None = field(default=None, compare=False, repr=False)
     """Notes every certificate that is judged, with what was known then."""
     certificates: CertificateJudge = field(init=False, compare=False, repr=False)

@@ -143,7 +143,7 @@ class _Bare:
             (Question.SEAL_MADE, {"maker-signature"}, _("the maker's signature on the seal is good")),
             (
                 Question.SEAL_MAKER,
-                {"maker-untrusted", "maker-validity", "maker-usage", "maker-revoked"},
+                {"maker-untrusted", "maker-not-named", "maker-validity", "maker-usage", "maker-revoked"},
                 _("{name}, whose certificate was valid when the seal was made").format(name=found.maker.subject),
             ),
             (Question.SEAL_VALIDITY, {"not-yet-valid", "expired"}, _("the seal is valid now")),

@@ -6,7 +6,7 @@ believed like anything else that a stranger hands in: only as far as signatures 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -56,7 +56,7 @@ class _Watched(Trust):
 
     def judge(self, now: datetime) -> Judge:
         """A judge that is listened to."""
-        return Judge(tuple(self.anchors), self.knowledge, now, self.asked)
+        return replace(super().judge(now), asked=self.asked)
 
 
 @dataclass
@@ -74,7 +74,7 @@ class Online:
         told = len(self.told)
         for _round in range(_ROUNDS):
             known = trust.knowing(self.knowledge)
-            watched = _Watched(known.anchors, known.certificates, known.crls, known.ocsp_responses)
+            watched = _Watched(**{one.name: getattr(known, one.name) for one in fields(Trust)})
             report = verify(path, watched)
             before = self.knowledge
             for certificate, at_hand in watched.asked.items():
