@@ -51,5 +51,5 @@ def _generations_of_old_numbers(self: XRefSectionData) -> Iterator[tuple[int, in
 
 XRefSectionData.process_entries = _without_the_first  # type: ignore[method-assign]
 XRefSectionData.higher_generation_refs = _generations_of_old_numbers  # type: ignore[method-assign]
-xref._check_xref_consistency = _knowing_what_is_new
+xref._check_xref_consistency = _knowing_what_is_new  # type: ignore[assignment]
 PdfFileReader._read_object = _null_if_missing  # type: ignore[method-assign, assignment]

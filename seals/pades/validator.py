@@ -51,4 +51,4 @@ def known_algorithm(identifier: algos.SignedDigestAlgorithm, digest_name: str | 
 
 # A responder whose certificate says that nobody need ask about it (id-pkix-ocsp-nocheck) is judged in a context of its
 # own, which would know the algorithms of pyHanko only.
-validate_ocsp.ValidationContext = partial(ValidationContext, signature_validator=RegistryValidator())  # type: ignore[misc, assignment, attr-defined]
+validate_ocsp.ValidationContext = partial(ValidationContext, signature_validator=RegistryValidator())  # type: ignore[assignment, attr-defined]

@@ -26,6 +26,8 @@ from seals.verification.verification import verify_pdf
 
 LARGEST = MOST_OCTETS
 """Octets of what is not a PDF: a CMS message may enclose what it signs."""
+PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+"""How JPEG and PNG begin."""
 _CHUNK = 1 << 20
 
 
@@ -57,7 +59,7 @@ def verify_file(
     try:
         signatures = _Bare(trust, now, content).signatures(kind, octets)
         if not signatures:
-            findings.append(_nothing(kind))
+            findings.append(_nothing(kind, data, size))
     except YinxinError as error:
         verdict = Verdict.INDETERMINATE if error.kind is Kind.UNSUPPORTED else Verdict.INVALID
         findings.append(Finding("unreadable-document", error.what, verdict))
@@ -65,15 +67,25 @@ def verify_file(
     return Report(name, sha256, size, now, verdict, findings, signatures, kind)
 
 
-def _nothing(kind: FileKind) -> Finding:
+def _nothing(kind: FileKind, data: bytes, size: int) -> Finding:
     """Why there is nothing to judge in a file."""
     if kind is FileKind.CMS:
         return Finding("no-signature", _("the message holds certificates, but no signature"), Verdict.INVALID)
     if kind is FileKind.EVIDENCE_RECORD:
         text = _("an evidence record (RFC 4998); verify it together with its file: yinxin tsa verify")
         return Finding("unsupported", text, Verdict.INDETERMINATE)
-    text = _("neither a PDF nor an electronic seal, a signature (CMS, SES_Signature) or a time stamp")
-    return Finding("unknown-kind", text, Verdict.INDETERMINATE)
+    return Finding("unknown-kind", _unknown(data, size), Verdict.INDETERMINATE)
+
+
+def _unknown(data: bytes, size: int) -> str:
+    """What can be said of a file that is nothing of what is verified."""
+    if not data:
+        return _("more than {limit} MiB, and not a PDF").format(limit=LARGEST >> 20) if size else _("the file is empty")
+    if data.startswith(PICTURES):
+        return _("a picture: nothing but a QR code in it can be verified (yinxin seals verify-code)")
+    if data.startswith(b"PK\x03\x04"):
+        return _("a ZIP file, such as an office document or OFD, which is not read here")
+    return _("neither a PDF nor an electronic seal, a signature (CMS, SES_Signature) or a time stamp")
 
 
 @dataclass(frozen=True)

@@ -143,9 +143,9 @@ def mark_of(verdict: Verdict) -> str:
 
 
 def _of_what(signature: SignatureReport) -> str:
-    """What a signature is; one in a PDF that no electronic seal belongs to is just that."""
+    """What a signature is; one in a PDF that nobody sees, and no electronic seal belongs to, is just that."""
     if signature.kind == "seal":
-        return "seal" if signature.electronic_seal else "signature"
+        return "seal" if signature.electronic_seal or signature.places else "signature"
     return {"electronic-seal": "seal", "document-timestamp": "timestamp"}.get(signature.kind, signature.kind)
 
 

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from asn1crypto import pem, x509
+from asn1crypto.core import OctetBitString
 
 from core import cms
 from core.algorithms import SM3
@@ -19,6 +21,7 @@ from seals.documents.pdf import seal_pdf
 from seals.electronic.making import Maker
 from seals.forms import Form
 from seals.levels import Level
+from seals.pades.gm_reading import moment_of
 from seals.verification.files import verify_file
 from seals.verification.kinds import FileKind
 from seals.verification.questions import Answer, Question
@@ -165,6 +168,35 @@ def test_pdf_at_every_level_without_a_network(sm2_office: Office, sealed_at: Cal
         assert set(answers.values()) == {Answer.YES}
         assert set(answers) == set(Question) - {Question.TIME}
         assert all(check.text for check in seal.checks)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"\xff\xd8\xff\xe0JFIF", "a picture"),
+        (b"\x89PNG\r\n\x1a\n", "a picture"),
+        (b"PK\x03\x04OFD.xml", "ZIP"),
+        (b"Dear Sir,", "neither a PDF"),
+    ],
+)
+def test_what_cannot_be_verified_is_named(sm2_office: Office, content: bytes, words: str) -> None:
+    report = judged(sm2_office, content)
+    assert report.verdict is Verdict.INDETERMINATE
+    assert words in report.findings[0].text
+
+
+def test_the_time_in_a_signature_of_version_1(sm2_office: Office) -> None:
+    """GM/T 0031-2014: a time, or a token that was made before the signature."""
+    at = sm2_office.clock.now()
+    written = {"utc": der.time(at), "generalized": der.generalized_time(at), "token": token(sm2_office)}
+
+    def moment(octets: bytes) -> object:
+        return moment_of(SimpleNamespace(structure={"to_sign": {"time_info": OctetBitString(octets)}}))  # type: ignore[arg-type]
+
+    assert {name: moment(octets) for name, octets in written.items()} == dict.fromkeys(written, at)
+    for wrong in (b"", b"\x30\x00", b"\x17\x01x", sm2_office.electronic_seal, signed_note(sm2_office, detached=False)):
+        assert moment(wrong) is None
 
 
 # The folder of trust

@@ -1,6 +1,7 @@
 """Documents that can look other without a change, and signatures that stand in no field: told, whoever signed them."""
 
 from collections.abc import Callable
+from io import BytesIO
 
 import pytest
 from pyhanko.pdf_utils import generic
@@ -105,14 +106,8 @@ def test_form_fields_that_are_drawn_anew(sm2_office: Office, plain: bytes) -> No
 
     empty = pdf.updated(form, asking)
     filled = pdf.updated(empty, forged.fill("amount", "100"))
-    assert moving_parts(pdf_stream(empty)) == []
-    assert moving_parts(pdf_stream(filled)) == [MovingPart.FORM]
-
-
-def pdf_stream(document: bytes):  # type: ignore[no-untyped-def]
-    from io import BytesIO
-
-    return BytesIO(document)
+    assert moving_parts(BytesIO(empty)) == []
+    assert moving_parts(BytesIO(filled)) == [MovingPart.FORM]
 
 
 def test_a_signature_in_no_field_is_told(sm2_office: Office, sealed_at: Callable[[Level], bytes]) -> None:
@@ -133,7 +128,10 @@ def test_a_signature_in_no_field_is_told(sm2_office: Office, sealed_at: Callable
 
 def test_a_stray_signature_that_was_there_before_the_seal(sm2_office: Office, plain: bytes) -> None:
     def unheard_of(writer: IncrementalPdfFileWriter) -> None:
-        entries = {"ByteRange": forged.box(0, 1, 2, 3), "Contents": generic.ByteStringObject(b"\x30\x00")}
+        entries: dict[str, generic.PdfObject] = {
+            "ByteRange": forged.box(0, 1, 2, 3),
+            "Contents": generic.ByteStringObject(b"\x30\x00"),
+        }
         writer.add_object(pdf.dictionary(Type=pdf.name("Sig"), **entries))
 
     report = sm2_office.report(sm2_office.sealed(pdf.updated(plain, unheard_of), Level.B_T), status=True)
@@ -142,7 +140,10 @@ def test_a_stray_signature_that_was_there_before_the_seal(sm2_office: Office, pl
 
 def test_rights_for_one_vendors_reader_are_no_stray_signature(sm2_office: Office, plain: bytes) -> None:
     def extended(writer: IncrementalPdfFileWriter) -> None:
-        entries = {"ByteRange": forged.box(0, 1, 2, 3), "Contents": generic.ByteStringObject(b"\x30\x00")}
+        entries: dict[str, generic.PdfObject] = {
+            "ByteRange": forged.box(0, 1, 2, 3),
+            "Contents": generic.ByteStringObject(b"\x30\x00"),
+        }
         rights = writer.add_object(pdf.dictionary(Type=pdf.name("Sig"), **entries))
         forged.set_in_catalog(Perms=pdf.dictionary(UR3=rights))(writer)
 
