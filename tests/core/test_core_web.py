@@ -1,5 +1,6 @@
 """Fetching what strangers point at: nobody is asked whom nobody allowed, and nothing without end is taken."""
 
+import socket
 from collections.abc import Iterator
 from ipaddress import ip_address
 
@@ -51,12 +52,10 @@ def test_what_is_not_taken(files: Files, path: str, words: str) -> None:
 
 
 def test_a_server_that_is_not_there_or_says_nothing(files: Files) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        error = refused(f"http://127.0.0.1:{silent.getsockname()[1]}/", seconds=0.2)
-    assert "takes more than 0.2 s" in error.what
-    assert refused(f"http://127.0.0.1:{silent.getsockname()[1]}/").kind is Kind.UNAVAILABLE
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        assert "takes more than 0.2 s" in refused(url, seconds=0.2).what
+    assert refused(url).kind is Kind.UNAVAILABLE
     assert refused("http://nowhere.test/", resolve=lambda *_: []).kind is Kind.FORBIDDEN
 
 
