@@ -16,6 +16,7 @@ from core.home import Home
 from core.i18n import _
 from seals.cli_options import FILE, people_of
 from seals.codes.judgement import CodeReport, verify_code
+from seals.codes.known import KnownSeals, known_seals
 from seals.codes.on_page import with_code
 from seals.codes.picture import code_file, read_codes
 from seals.codes.statement import is_code
@@ -133,9 +134,10 @@ def verify_code_command(
     """Check a code."""
     trusted = grounds(home, trust, crls, bundle_file, fingerprints, output)
     brought = read_certificates(certificate) if certificate else []
-    known = replace(trusted, certificates=[*trusted.certificates, *brought, *_of_seals(home)])
+    ours = _seals_of(home)
+    known = replace(trusted, certificates=[*trusted.certificates, *brought, *ours.certificates])
     claimed = read_fields(fields) if fields else None
-    reports = [verify_code(text, known, home.clock, claimed) for text in _texts(source)]
+    reports = [verify_code(text, known, home.clock, claimed, ours.owners) for text in _texts(source)]
     for report in reports:
         _print(output, report)
     return max(report.verdict for report in reports).exit_code
@@ -152,12 +154,11 @@ code.add_command(
 )
 
 
-def _of_seals(home: Home) -> list[bytes]:
-    """At the centre, the certificates of all seals in force are known."""
+def _seals_of(home: Home) -> KnownSeals:
+    """At the centre, all seals are known."""
     from core.config import FILE_NAME
-    from seals.codes.known import certificates_of_seals
 
-    return certificates_of_seals(home.context) if (home.path / FILE_NAME).exists() else []
+    return known_seals(home.context) if (home.path / FILE_NAME).exists() else KnownSeals()
 
 
 def _texts(source: str) -> list[str]:
