@@ -22,20 +22,19 @@ _UNSIGNED = {"no-signature", "unknown-kind"}
 
 
 class Neighbours:
-    """Which files lie beside which; each folder is listed once."""
+    """Which files lie beside which; the folder that was asked about last is not listed again."""
 
     def __init__(self) -> None:
-        self._folders: dict[Path, dict[str, list[Path]]] = {}
+        self._folder: Path | None = None
+        self._listing: dict[str, list[Path]] = {}
 
     def of(self, path: Path) -> list[Path]:
         """The files of the folder whose names begin alike, by name."""
-        folder = path.parent
-        if folder not in self._folders:
-            listing = defaultdict(list)
-            for one in sorted(folder.iterdir()) if folder.is_dir() else ():
-                listing[_beginning(one)].append(one)
-            self._folders[folder] = listing
-        return [one for one in self._folders[folder].get(_beginning(path), ()) if one.name != path.name]
+        if path.parent != self._folder:
+            self._folder, self._listing = path.parent, defaultdict(list)
+            for one in sorted(path.parent.iterdir()) if path.parent.is_dir() else ():
+                self._listing[_beginning(one)].append(one)
+        return [one for one in self._listing.get(_beginning(path), ()) if one.name != path.name]
 
     def contents(self, signature: Path) -> list[Path]:
         """What a signature or time stamp may be about."""

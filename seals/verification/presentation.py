@@ -48,6 +48,8 @@ class Told:
     sentence: str
     """What the verdict means for whoever holds the document."""
     facts: Facts
+    fetched: Sequence[str]
+    """What was asked for online, and what came of it."""
     signatures: Sequence[ToldSignature]
 
 
@@ -58,6 +60,7 @@ def told(report: Report) -> Told:
         report.verdict,
         meaning(report),
         document_facts(report),
+        [_fetched(one) for one in report.fetched],
         [_told_signature(number, one) for number, one in enumerate(report.signatures, 1)],
     )
 
@@ -93,7 +96,6 @@ def document_facts(report: Report) -> Facts:
         (_("SHA-256"), report.sha256),
         (_("About the file"), report.content),
         (_("As of"), report.checked_at),
-        (_("Fetched online"), "; ".join(fetched_words(one) for one in report.fetched)),
     )
 
 
@@ -158,8 +160,7 @@ def _kind(signature: SignatureReport) -> str:
     return named.get(signature.kind) or {"seal": _("Seal"), "signature": _("Signature")}[_of_what(signature)]
 
 
-def fetched_words(one: FetchedFacts) -> str:
-    """What was asked for online, and what came of it."""
+def _fetched(one: FetchedFacts) -> str:
     what = {
         "issuer": _("issuer of {name}"),
         "ocsp": _("status of {name} (OCSP)"),
