@@ -26,30 +26,33 @@ class Neighbours:
 
     def __init__(self) -> None:
         self._folder: Path | None = None
-        self._listing: dict[str, list[Path]] = {}
+        self._stems: dict[str, list[Path]] = {}
 
-    def of(self, path: Path) -> list[Path]:
-        """The files of the folder whose names begin alike, by name."""
-        if path.parent != self._folder:
-            self._folder, self._listing = path.parent, defaultdict(list)
-            for one in sorted(path.parent.iterdir()) if path.parent.is_dir() else ():
-                self._listing[_beginning(one)].append(one)
-        return [one for one in self._listing.get(_beginning(path), ()) if one.name != path.name]
+    def _called(self, stem: str, folder: Path) -> list[Path]:
+        """The entries of the folder with this name before their suffix, by name."""
+        if folder != self._folder:
+            self._folder, self._stems = folder, defaultdict(list)
+            for one in sorted(folder.iterdir()) if folder.is_dir() else ():
+                self._stems[one.stem].append(one)
+        return self._stems.get(stem, [])
 
     def contents(self, signature: Path) -> list[Path]:
         """What a signature or time stamp may be about."""
-        beside = [one for one in self.of(signature) if one.is_file()]
-        exact = [one for one in beside if one.name == signature.stem]
-        return exact or [one for one in beside if one.stem == signature.stem and not _is_signature(one)]
+        exact = signature.with_name(signature.stem)
+        if exact.is_file():
+            return [exact]
+        beside = self._called(signature.stem, signature.parent)
+        return [one for one in beside if not _is_signature(one) and one.is_file()]
 
     def signatures(self, document: Path) -> list[Path]:
         """What may vouch for a file."""
-        names = {document.name, document.stem}
-        return [one for one in self.of(document) if _is_signature(one) and one.stem in names and one.is_file()]
+        stems = dict.fromkeys((document.name, document.stem))
+        beside = [one for stem in stems for one in self._called(stem, document.parent) if one.name != document.name]
+        return [one for one in beside if _is_signature(one) and one.is_file()]
 
-
-def _beginning(path: Path) -> str:
-    return path.name.partition(".")[0]
+    def related(self, path: Path) -> list[Path]:
+        """All whose change may change the verdict about a file."""
+        return [*(self.contents(path) if _is_signature(path) else ()), *self.signatures(path)]
 
 
 def _is_signature(path: Path) -> bool:

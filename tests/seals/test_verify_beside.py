@@ -10,7 +10,7 @@ from core import cms
 from core.clock import FixedClock
 from seals.levels import Level
 from seals.verification.beside import Neighbours, verify_path
-from seals.verification.folder import FolderWork, Row, documents_in, grounds_of, verify_folder
+from seals.verification.folder import FolderWork, Ledger, Row, documents_in, grounds_of, verify_folder
 from seals.verification.presentation import told
 from seals.verification.report import Report, Verdict
 from seals.verification.trust import Trust
@@ -148,6 +148,22 @@ def test_a_folder(sm2_office: Office, tmp_path: Path, plain: bytes) -> None:
         "2/notice.pdf.P7S": ("valid with remarks", "time-unproven"),
     }
     assert "not at hand" in rows["2/note.p7s"].reasons
+
+
+def test_a_verdict_stands_as_long_as_all_that_it_is_about(sm2_office: Office, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "note.txt").write_bytes(NOTE)
+    (folder / "note.txt.p7s").write_bytes(detached(sm2_office))
+    trust, ledger = knowing(sm2_office), Ledger(tmp_path / "ledger.csv")
+    work = FolderWork(folder, trust, sm2_office.clock, "g")
+    with ledger.writing([]) as enter:
+        enter(work.begin()("note.txt.p7s"))
+    assert list(ledger.standing(folder, "g")) == ["note.txt.p7s"]
+    (folder / "note.txt").write_bytes(b"another note")
+    assert not ledger.standing(folder, "g")
+    (folder / "note.txt").unlink()
+    assert not ledger.standing(folder, "g")
 
 
 def test_each_folder_is_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: FixedClock) -> None:
