@@ -70,7 +70,7 @@ def verify_file(
 def _nothing(kind: FileKind, data: bytes, size: int) -> Finding:
     """Why there is nothing to judge in a file."""
     if kind is FileKind.CMS:
-        return Finding("no-signature", _("the message holds certificates, but no signature"), Verdict.INVALID)
+        return Finding("no-signature", _("the message holds certificates, but no signature"), Verdict.INDETERMINATE)
     if kind is FileKind.EVIDENCE_RECORD:
         text = _("an evidence record (RFC 4998); verify it together with its file: yinxin tsa verify")
         return Finding("unsupported", text, Verdict.INDETERMINATE)

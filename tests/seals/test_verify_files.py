@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from asn1crypto import cms as asn1_cms
 from asn1crypto import pem, x509
 from asn1crypto.core import OctetBitString
 
@@ -127,6 +128,13 @@ def test_a_time_stamp_beside_its_file(sm2_office: Office) -> None:
     stranger = Office(sm2_office.kind, sm2_office.clock)
     unknown = verify_file(token(stranger), knowing(sm2_office), sm2_office.clock, content=NOTE)
     assert (unknown.verdict, codes(unknown)) == (Verdict.INDETERMINATE, {"timestamp-not-trusted"})
+
+
+def test_a_bag_of_certificates_is_no_forgery(sm2_office: Office) -> None:
+    message = asn1_cms.ContentInfo.load(signed_note(sm2_office, detached=True))
+    message["content"]["signer_infos"] = []
+    report = judged(sm2_office, message.dump(force=True))
+    assert (report.verdict, codes(report)) == (Verdict.INDETERMINATE, {"no-signature"})
 
 
 def test_an_electronic_seal_by_itself(sm2_office: Office) -> None:
