@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from core.algorithms import KeyKind
-from core.certificates import armour
 from core.clock import SystemClock
 from core.keys import pkcs12
 from seals.levels import Level
@@ -63,15 +62,15 @@ class Signers:
         store = self.folder / "nss"
         if not store.exists():
             store.mkdir()
-            (self.folder / "root.pem").write_bytes(armour([self.root.certificate]))
+            bag = str(self.folder / "signer.p12")
             for command in (
                 ["certutil", "-N", "-d", f"sql:{store}", "--empty-password"],
-                ["pk12util", "-i", self.folder / "signer.p12", "-d", f"sql:{store}", "-W", PASSWORD],
+                ["pk12util", "-i", bag, "-d", f"sql:{store}", "-W", PASSWORD],
             ):
                 subprocess.run(command, check=True, capture_output=True, timeout=60)
-        signing = ["-nssdir", store, "-add-signature", "-nick", "signer"]
+        signing = ["pdfsig", "-nssdir", str(store), "-add-signature", "-nick", "signer"]
         subprocess.run(
-            ["pdfsig", *signing, self.path(document), self.path(made)], capture_output=True, timeout=60, check=False
+            [*signing, str(self.path(document)), str(self.path(made))], capture_output=True, timeout=60, check=False
         )
 
     def java(self, *jobs: tuple[str, str, str, str]) -> None:
