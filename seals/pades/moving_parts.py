@@ -31,6 +31,8 @@ class MovingPart(StrEnum):
     """Video, sound, 3D (13)."""
     FORM = "form"
     """Whoever opens it shall draw the filled form anew (NeedAppearances, 12.7.3)."""
+    UNREAD = "unread"
+    """What could not be looked into."""
 
 
 _HARMLESS = {"/GoTo", "/Named", "/GoToDp"}
@@ -48,11 +50,11 @@ def moving_parts(stream: BinaryIO, password: str | None = None) -> list[MovingPa
     stream.seek(0)
     try:
         document = pikepdf.open(stream, password=password or "", inherit_page_attributes=False)
-    except (pikepdf.PdfError, pikepdf.PasswordError):
-        # Whoever judges the signatures could read it; what qpdf cannot read, it cannot look into.
-        return []
-    with closing(document):
-        return sorted(set(_found(document)))
+        with closing(document):
+            return sorted(set(_found(document)))
+    except (pikepdf.PasswordError, *_NOT_FOUND):
+        # Whoever judges the signatures could read it; qpdf cannot.
+        return [MovingPart.UNREAD]
 
 
 def _found(document: pikepdf.Pdf) -> Iterator[MovingPart]:
@@ -81,12 +83,21 @@ def _on_page(page: Any) -> Iterator[MovingPart]:
             yield MovingPart.MEDIA
         yield from _additional(annotation)
         yield from _clicked(annotation.get("/A"))
-    for picture in dict(page.get("/Resources", {}).get("/XObject", {})).values():
+    for picture in dict(_inherited(page, "/Resources").get("/XObject", {})).values():
         # Reference XObjects (8.10.4), pictures whose octets lie in another file (7.3.8.2).
         if "/Ref" in picture or "/F" in picture:
             yield MovingPart.EXTERNAL
         if "/Alternates" in picture:
             yield MovingPart.LAYERS
+
+
+def _inherited(page: Any, key: str) -> Any:
+    """An attribute of the page or of the nearest node above it (ISO 32000-2 7.7.3.4)."""
+    for _level in range(_DEEPEST):
+        if key in page or "/Parent" not in page:
+            break
+        page = page["/Parent"]
+    return page.get(key, {})
 
 
 def _in_form(form: Any) -> Iterator[MovingPart]:

@@ -42,4 +42,5 @@ _MOVING: dict[MovingPart, Callable[[], str]] = {
     MovingPart.EXTERNAL: lambda: _("content that lies outside of the file"),
     MovingPart.MEDIA: lambda: _("video, sound or 3D"),
     MovingPart.FORM: lambda: _("form fields that each program draws anew"),
+    MovingPart.UNREAD: lambda: _("parts that could not be looked into"),
 }

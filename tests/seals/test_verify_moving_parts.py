@@ -110,6 +110,10 @@ def test_form_fields_that_are_drawn_anew(sm2_office: Office, plain: bytes) -> No
     assert moving_parts(BytesIO(filled)) == [MovingPart.FORM]
 
 
+def test_what_cannot_be_looked_into_is_told() -> None:
+    assert moving_parts(BytesIO(b"%PDF-1.7\nnothing")) == [MovingPart.UNREAD]
+
+
 def test_a_signature_in_no_field_is_told(sm2_office: Office, sealed_at: Callable[[Level], bytes]) -> None:
     """One seal more is in the file than its form shows."""
     twice = sm2_office.sealed(sealed_at(Level.B_T), Level.B_T)
