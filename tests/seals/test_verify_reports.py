@@ -1,5 +1,6 @@
 """Reports as files: JSON by its schema, HTML that needs nothing else, PDF under the seal of the house, ETSI XML."""
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -152,10 +153,27 @@ def names(element: etree._Element) -> list[str]:
     return [str(one.tag) for one in element.iter()]
 
 
+def missing(value: object) -> list[str]:
+    """What the schema requires (minOccurs, use) and is not there; the parser does not mind."""
+    if isinstance(value, list):
+        return [one for item in value for one in missing(item)]
+    if not dataclasses.is_dataclass(value):
+        return []
+    found = [
+        f"{type(value).__name__}.{one.name}"
+        for one in dataclasses.fields(value)
+        if (one.metadata.get("required") and getattr(value, one.name) is None)
+        or len(held if isinstance(held := getattr(value, one.name), list) else [held])
+        < int(one.metadata.get("min_occurs", 0))
+    ]
+    return found + [one for item in dataclasses.fields(value) for one in missing(getattr(value, item.name))]
+
+
 def test_the_xml_is_what_the_schema_describes(reports: list[Report]) -> None:
     """By classes that were made from ETSI's schema: unknown names are refused, and order is that of the schema."""
     for report in reports:
         written = etree.fromstring(etsi_report(report))
+        assert not missing(parsed(report))
         rendered = XmlSerializer().render(parsed(report))
         assert names(etree.fromstring(rendered.encode())) == names(written)
         identifiers = [str(one) for one in written.xpath("//@id")]
