@@ -10,8 +10,7 @@ expired certificates without a look at their revocation.
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from asn1crypto import x509
-
+from core.certificates import validity
 from seals.pades.certificates import CertificateJudge, Outcome, Use
 from seals.pades.evidence import Knowledge
 from seals.pades.policy import is_strong
@@ -117,7 +116,7 @@ class Judge:
 
     def _is_premature(self, certificate: bytes, proof: JudgedTimestamp | None) -> bool:
         """Whether the certificate became valid only after the moment."""
-        begin: datetime = x509.Certificate.load(certificate).not_valid_before
+        begin, _end = validity(certificate)
         return begin > (proof.at if proof else self.now)
 
     def timestamp(self, token: Token, known: Knowledge, moment: datetime) -> JudgedTimestamp:
@@ -129,8 +128,8 @@ class Judge:
             return JudgedTimestamp(token.at, token.authority, (), Outcome.FAILED, order, intact=True)
         known = known + token.carried
         judged = self._timestamp(token, known, max(moment, token.at))
-        expired = moment > x509.Certificate.load(token.authority).not_valid_after
-        if judged.indication != "TRY_LATER" or expired:
+        _begin, end = validity(token.authority)
+        if judged.indication != "TRY_LATER" or moment > end:
             return judged
         # The evidence inside a document grows old. That the authority was in good standing when it stamped is what
         # an auditor without a network can know; it counts, and is told.

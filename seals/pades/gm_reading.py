@@ -7,7 +7,7 @@ certificate at the time of signing, time stamp, original. The seal itself is che
 from dataclasses import dataclass
 from datetime import datetime
 
-from asn1crypto import cms, core, x509
+from asn1crypto import core, x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from core.algorithms import SM3, Algorithm
@@ -55,8 +55,7 @@ class StoredGmSignature:
         """The time-stamp token over the signature value, if there is one."""
         if self.signature.timestamp is None:
             return []
-        message = cms.ContentInfo.load(self.signature.timestamp)
-        return [token_over(message, lambda digest: digest.of(self.signature.signature))]
+        return [token_over(self.signature.timestamp, lambda digest: digest.of(self.signature.signature))]
 
 
 def read_gm_signature(reader: PdfFileReader, filled: FilledField, digests: PrefixDigests) -> StoredGmSignature:

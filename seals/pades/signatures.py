@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from asn1crypto import cms
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -73,7 +72,7 @@ class StoredSignature:
     @property
     def document_token(self) -> Token:
         """The token that a document timestamp is."""
-        return token_over(cms.ContentInfo.load(self.embedded.value), self.embedded.digest)
+        return token_over(self.embedded.value, self.embedded.digest)
 
 
 def read_signature(

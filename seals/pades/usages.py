@@ -30,6 +30,8 @@ _ROOT: Path = ("/Root",)
 _PAGES: Path = ("/Pages",)
 _STRUCTURE: Path = ("/Root", "/StructTreeRoot", "/K")
 _REFERENCE = re.compile(rb"(\d{1,10}) (\d{1,5}) R")
+_VALUE = re.compile(rb"<[0-9a-f]{64,}+>")
+"""A long string in hexadecimal, such as the value of a signature, which is nothing but digits."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Present:
         self.users: dict[Number, list[Number]] = defaultdict(list)
         """Who refers to an object, or has text in it that looks as if."""
         for number, octets in self._octets.items():
-            for target, generation in set(_REFERENCE.findall(octets)):
+            for target, generation in set(_REFERENCE.findall(_VALUE.sub(b"", octets))):
                 self.users[int(target), int(generation)].append(number)
         self._described: dict[Number, Described] = {}
 

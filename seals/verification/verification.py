@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 from core.clock import Clock
 from core.errors import Kind, YinxinError
+from core.i18n import current_language, speaking
 from seals.documents import Document, opened, size_and_sha256
 from seals.pades.examination import examine
 from seals.verification.document_findings import about_document
@@ -21,7 +22,8 @@ def verify_pdf(
 
     `password`: that opens it, if it is encrypted.
     """
-    with opened(document) as stream:
+    # The language is looked up once, and not for each word.
+    with opened(document) as stream, speaking(current_language()):
         return _report(stream, trust, clock.now(), name, password)
 
 
