@@ -13,7 +13,10 @@ Stamp = Callable[[bytes], bytes]
 CheckToken = Callable[[bytes, bytes], None]
 """Return if the token (DER) holds for the octets; else `YinxinError`."""
 Objects = Mapping[str, Callable[["sa.Connection"], Iterator[bytes]]]
-"""By kind (`certificates`, `statements`, `contents`): gives the octets that entries refer to by digest."""
+"""By kind: gives the octets that entries refer to by digest (`certificates`, `statements`, `contents`), and what the
+books say now of things whose history is in the log (`seals`)."""
+IMPERSONAL = frozenset({"seals"})
+"""Kinds in which nothing is said of persons that the entries do not say."""
 
 STAMP, CHECK_TOKEN, OBJECTS = "audit.stamp", "audit.check-token", "audit.objects"
 StampSource = Callable[[Home], Stamp]

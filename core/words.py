@@ -49,6 +49,13 @@ WORDS = frozenset(
         N_("applied"),
         N_("made"),
         N_("handed-in"),
+        # States of batches and their documents.
+        N_("started"),
+        N_("finished"),
+        N_("cancelled"),
+        N_("waiting"),
+        N_("sealed"),
+        N_("failed"),
         # Acts.
         N_("enter"),
         N_("amend"),

@@ -72,3 +72,5 @@ group.add_later(
     "receipt", "seals.receipt_cli:receipt", _("Receipts for documents: signed by whoever got them, with a time stamp.")
 )
 group.add_later("stamp-folder", "seals.folder_cli:stamp_folder", _("Seal every document in a folder."))
+group.add_later("batch", "seals.batches.cli:group", _("Batches of documents at a seal service."))
+group.add_later("webhook", "seals.batches.webhook_cli:group", _("What a seal service tells of finished batches."))

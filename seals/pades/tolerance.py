@@ -5,12 +5,13 @@ from typing import Any
 
 from pyhanko.pdf_utils import generic, xref
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.pdf_utils.xref import XRefEntry, XRefSection, XRefSectionData
+from pyhanko.pdf_utils.xref import XRefCache, XRefEntry, XRefSection, XRefSectionData
 
 _process_entries = XRefSectionData.process_entries
 _read_object = PdfFileReader._read_object
 _check_consistency = xref._check_xref_consistency
 _higher_generations = XRefSectionData.higher_generation_refs
+_get_introducing_revision = XRefCache.get_introducing_revision
 
 
 def _without_the_first(self: XRefSectionData, entries: Iterator[XRefEntry], strict: bool) -> int:
@@ -49,7 +50,16 @@ def _generations_of_old_numbers(self: XRefSectionData) -> Iterator[tuple[int, in
     return (one for one in _higher_generations(self) if one[0] not in new)
 
 
+def _first_if_missing(self: XRefCache, reference: generic.Reference) -> int:
+    # Who looks for what was added since a revision walks through all that pages refer to.
+    try:
+        return int(_get_introducing_revision(self, reference))
+    except KeyError:
+        return 0
+
+
 XRefSectionData.process_entries = _without_the_first  # type: ignore[method-assign]
 XRefSectionData.higher_generation_refs = _generations_of_old_numbers  # type: ignore[method-assign]
 xref._check_xref_consistency = _knowing_what_is_new  # type: ignore[assignment]
 PdfFileReader._read_object = _null_if_missing  # type: ignore[method-assign, assignment]
+XRefCache.get_introducing_revision = _first_if_missing  # type: ignore[method-assign, assignment]

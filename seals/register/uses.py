@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from core.asn1.ses import parse_seal
 from core.audit import Event
 from core.context import Context
 from core.errors import Kind, YinxinError
@@ -156,10 +157,26 @@ def _require(
             Kind.CONFLICT, _("the seal is no longer valid"), subject=seal.name, remedy=_("have it renewed")
         )
     people.require_standing(connection, seal.certificate)
+    _require_made_rightly(connection, people, seal)
     in_all = _count(connection, seal.id)
     today = in_all - _count(connection, seal.id, before=day_of(now)) if seal.bounds.per_day else 0
     require_within(seal.bounds, use, now, today=today, in_all=in_all, seal=seal.name)
     return find_permission(connection, people, seal, use, document_sha256, now) if seal.bounds.approval else None
+
+
+def _require_made_rightly(connection: sa.Connection, people: People, seal: RegisteredSeal) -> None:
+    """Return unless the maker's certificate was held or revoked when the seal was made: nothing changes that later."""
+    made = seal.digest, seal.made_at
+    if made in _made_rightly:
+        return
+    people.require_maker(connection, parse_seal(seal.structure).maker_certificate, seal.made_at)
+    if len(_made_rightly) >= _KEPT:
+        _made_rightly.clear()
+    _made_rightly.add(made)
+
+
+_made_rightly: set[tuple[str, datetime]] = set()
+_KEPT = 1024
 
 
 def _count(connection: sa.Connection, seal_id: int, before: datetime | None = None) -> int:

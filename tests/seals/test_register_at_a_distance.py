@@ -170,7 +170,7 @@ def test_by_command_from_a_seeded_home(home_copy: Path, tmp_path: Path, capsys: 
     with serving(app) as address:
         assert call(address, "song.lin", "list", "--state", "active", "--json") == 0
         names = [one["name"] for one in json.loads(capsys.readouterr().out)]
-        assert names == ["rsa-office", "sm2-office"]
+        assert names == ["gm-office", "rsa-office", "sm2-office"]
         assert call(address, "song.lin", "freeze", "sm2-office", "--reason", "lost") == 0
         assert call(address, "song.lin", "show", "sm2-office", "--picture", str(tmp_path / "seal.png")) == 0
         assert "lost" in capsys.readouterr().out

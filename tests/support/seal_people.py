@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ class Crew:
     office: Office
     suspended: set[str] = field(default_factory=set)
     revoked: set[bytes] = field(default_factory=set)
+    revoked_makers: dict[bytes, datetime] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     asked: int = 0
     """How often it was asked what somebody was."""
@@ -105,6 +107,12 @@ class Crew:
     def require_standing(self, _connection: sa.Connection, certificate: bytes) -> None:
         if certificate in self.revoked:
             raise RefusedError("certificate", "the certificate is revoked")
+
+    def require_maker(self, _connection: sa.Connection, certificate: bytes, moment: datetime) -> bool:
+        revoked_at = self.revoked_makers.get(certificate)
+        if revoked_at is not None and revoked_at <= moment:
+            raise RefusedError("maker", "the seal maker's certificate was revoked")
+        return certificate in self.revoked_makers
 
     def duties_when_signing(
         self, connection: sa.Connection, signed: SignedStatement[Any], branch: str
