@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 
 from ca import crl
 from ca.authorities import chain_of, find_authority, list_authorities
-from ca.encryption_keys import AUTHORITYS_END, CENTRES_END, make_link
+from ca.encryption_keys import AUTHORITYS_END, make_link
 from ca.issuance import CertificateAuthority
 from ca.kmc.custody import SIGNING, WRAPPING, Custodian
+from ca.kmc.installation import END as CENTRES_END
 from ca.service import open_authority
 from ca.subordinates.requests import list_requests
 from core import files

@@ -175,7 +175,7 @@ class _Ceremony:
         plan = self.read.plan
         kinds = list(dict.fromkeys(root.key.value for root in plan.roots))
         families = list({kind.partition("-")[0]: kind for kind in kinds}.values())
-        settings = {
+        settings: dict[str, dict[str, object]] = {
             "centre": {"organization": plan.organization, "key_kinds": families},
             "ca": {"root_crl_hours": max(24, *(root.list_days * 24 for root in plan.roots))},
             "audit": {"timestamps": False},

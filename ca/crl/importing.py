@@ -145,7 +145,7 @@ def _reserve(
         forget(connection, crls.c.id == unfinished)
         connection.execute(sa.delete(crls).where(crls.c.id == unfinished))
     assert parsed.next_update_utc is not None  # noqa: S101 - was looked at
-    list_id = connection.scalar(
+    list_id: int | None = connection.scalar(
         sa.insert(crls)
         .values(
             authority_id=issuer.id,

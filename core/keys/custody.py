@@ -18,7 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from core import files
 from core.algorithms import SM3
 from core.errors import Kind, YinxinError
-from core.home import CUSTODY as FILE
+from core.home import CUSTODY
 from core.i18n import _
 from core.keys.shares import SET_OCTETS, VALUE_OCTETS, Share
 
@@ -115,7 +115,7 @@ class Custody(_Part):
             raise YinxinError(
                 Kind.INVALID,
                 _("together, these shares do not give the passphrase"),
-                subject=FILE,
+                subject=CUSTODY,
                 remedy=_("the file beside the keys was altered; restore it from a backup"),
             )
         return passphrase
@@ -129,17 +129,17 @@ class Custody(_Part):
 
     def write(self, folder: Path) -> None:
         """Beside the keys in this folder."""
-        files.write(folder / FILE, self.document() + b"\n")
+        files.write(folder / CUSTODY, self.document() + b"\n")
 
 
 def is_entrusted(folder: Path) -> bool:
     """Whether the key store in this folder is in the hands of custodians."""
-    return (folder / FILE).exists()
+    return (folder / CUSTODY).exists()
 
 
 def read_custody(folder: Path) -> Custody:
     """Who keeps the key store in this folder; `YinxinError` if nobody does, or the file is damaged."""
-    path = folder / FILE
+    path = folder / CUSTODY
     if not path.exists():
         raise YinxinError(
             Kind.NOT_FOUND,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from core import files
 from core.errors import YinxinError
-from core.keys.custody import FILE, Custody
+from core.home import CUSTODY
+from core.keys.custody import Custody
 from core.keys.encryption import decrypt_private_key, encrypt_private_key
 
 _NEW, _OLD = "new-", "old-"
@@ -35,7 +36,7 @@ def prepare(folder: Path, before: bytes, custody: Custody, after: bytes) -> Path
                     error.subject = error.subject or str(file)
                     raise
                 files.write(prepared / file.name, encrypt_private_key(key, after), mode=0o600)
-            elif file.is_file() and file.name != FILE:
+            elif file.is_file() and file.name != CUSTODY:
                 files.write(prepared / file.name, file.read_bytes(), mode=0o600)
         custody.write(prepared)
     except BaseException:
