@@ -139,8 +139,8 @@ def sections_of(transcript: Transcript) -> list[Section]:
         Section(
             _("The record"),
             [
-                (_("From"), moment(transcript.began_at)),
-                (_("Until"), moment(transcript.ended_at)),
+                (_("Begun"), moment(transcript.began_at)),
+                (_("Ended"), moment(transcript.ended_at)),
                 (_("Software"), transcript.software),
                 (_("Audit log"), transcript.log),
                 (_("Fingerprint of the audit key"), transcript.log_key),

@@ -114,7 +114,7 @@ def _extension_rows(parsed: x509.Certificate) -> Iterable[tuple[str, str]]:
         said = _extension_words(extension.value)
         if said is not None:
             label, value = said
-            yield label, f"{value} ({_('critical')})" if extension.critical else value
+            yield label, _("{value} (critical)").format(value=value) if extension.critical else value
 
 
 def _extension_words(value: x509.ExtensionType) -> tuple[str, str] | None:
