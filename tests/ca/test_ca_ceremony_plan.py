@@ -10,10 +10,16 @@ from ca.ceremony.wording import text_of
 from ca.profiles import load_profile
 from core.algorithms import SM3
 from core.errors import YinxinError
-from tests.support.ca import PROFILES
+from tests.support.ca import PROFILES, pooled_key
 from tests.support.ceremony import AT, ROOTS, Stage
 
 BASE = load_profile(PROFILES / "root.toml")
+
+
+@pytest.fixture(autouse=True)
+def keys_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dry run throws its keys away: these are made once."""
+    monkeypatch.setattr("ca.ceremony.preview.generate", lambda kind: pooled_key("preview", kind))
 
 
 @pytest.fixture(scope="module")

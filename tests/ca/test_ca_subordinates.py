@@ -13,6 +13,7 @@ from ca import crl, hierarchy, revocation
 from ca.authorities import certificate_of, chain_of, find_authority
 from ca.crl.importing import import_list
 from ca.inspection import inspect_certificates
+from ca.issuance import Approval
 from ca.register import Filter, every
 from ca.state import Reason, State
 from ca.subordinates.installing import install
@@ -70,7 +71,9 @@ def signed_by(root: TestCentre, csr: bytes, kind: KeyKind) -> list[bytes]:
 @KINDS
 def test_from_the_request_to_a_holders_certificate(centre: TestCentre, issuing: Issuing, kind: KeyKind) -> None:
     if kind is not KeyKind.SM2:
-        centre.build(kind)
+        subject = Subject.of_service("测试中心", "rsa Root")
+        approval = Approval("ceremony rsa", bytes(32), ("keeper",))
+        hierarchy.create_root(centre.ca, "rsa-root", kind, subject, approval=approval, actor="keeper")
     family = kind.value.split("-")[0]
     chain = signed_by(centre, issuing.ask(kind), kind)
     installed = install(issuing.centre.context, "city", chain, chain[-1:], actor="keeper")
@@ -85,7 +88,9 @@ def test_from_the_request_to_a_holders_certificate(centre: TestCentre, issuing: 
         assert GmsslEngine().verify(point, own.signature, own.tbs_certificate_bytes)
     else:
         own.verify_directly_issued_by(root)
-    issued = issuing.centre.issue(authority="city", key=pooled_key("holder", kind))
+    issued = issuing.centre.issue(
+        authority="city", key=pooled_key("holder", KeyKind.SM2 if kind is KeyKind.SM2 else KeyKind.RSA_2048)
+    )
     assert x509.load_der_x509_certificate(issued.certificate).issuer == own.subject
     assert {"ca.subordinate.request", "ca.subordinate.install"} <= set(issuing.acts())
     assert [tuple(found) for _record, found in inspect_certificates(issuing.centre.context)] == [(), ()]

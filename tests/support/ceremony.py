@@ -12,8 +12,10 @@ from core import files
 from core.algorithms import KeyKind
 from core.certificates import armour
 from core.clock import FixedClock
-from core.keys.key_file import create_key_file
+from core.keys.encryption import encrypt_private_key
+from core.keys.private_key import generate
 from tests.support import pki
+from tests.support.keys import key_of
 
 AT = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
 PEOPLE = {"赵敏": "leader", "钱进": "operator", "孙立": "auditor", "李娜": "witness", "周强": "witness"}
@@ -48,7 +50,8 @@ class Stage:
         pin = self.folder / "pin"
         files.write(pin, PIN, mode=0o600)
         for place, name in enumerate(PEOPLE):
-            key = create_key_file(self.key_of(name), KeyKind.RSA_2048 if place == 1 else KeyKind.SM2, PIN)
+            key = key_of(KeyKind.RSA_2048) if place == 1 else generate(KeyKind.SM2)
+            files.write(self.key_of(name), encrypt_private_key(key, PIN), mode=0o600)
             files.write(
                 self.folder / f"people/{name}.pem", armour([office.issue(name, key=key, not_before=AT).certificate])
             )

@@ -23,16 +23,16 @@ from ocsp.service import responder_of
 from ra.operators import list_operators
 from tests.support.ceremony import Stage
 from tests.yinxin.conftest import Outcome, Yinxin, everything
-from tests.yinxin.test_yinxin_ceremony import ONE_ROOT, activate_quickly
+from tests.yinxin.test_yinxin_ceremony import ONE_ROOT, hurry
 from yinxin import root_home
 
 
 @pytest.fixture
-def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[root_home.Held]:
+def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_sqlite: Path) -> Iterator[root_home.Held]:
     """On the machine that has no network; three custodians have laid down their shares."""
     stage = Stage(tmp_path)
     stage.clock.moment = Home(tmp_path).clock.now()
-    monkeypatch.setattr(root_home, "activate", activate_quickly)
+    hurry(monkeypatch, migrated_sqlite)
     held = root_home.hold(tmp_path / "roots", load_plan(stage.plan(ONE_ROOT)), clock=stage.clock)
     held.home.storage.close()
     paths = []
