@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -195,7 +196,7 @@ class Province:
     root: pki.Party
     province: pki.Party
 
-    def certify(self, csr: bytes, *, name: bytes | None = None, key: bytes | None = None, **options: object) -> bytes:
+    def certify(self, csr: bytes, *, name: bytes | None = None, key: bytes | None = None, **options: Any) -> bytes:
         """A certificate for the request's key and name, unless told otherwise."""
         request = parse_csr(csr)
         return pki.certify_key(

@@ -31,12 +31,12 @@ def test_any_three_of_five_and_never_two() -> None:
     for chosen in itertools.combinations(SHARES, 3):
         assert CUSTODY.combine(chosen) == PASSPHRASE
     assert CUSTODY.combine(SHARES) == PASSPHRASE
-    for chosen in itertools.combinations(SHARES, 2):
+    for pair in itertools.combinations(SHARES, 2):
         with pytest.raises(YinxinError, match="3 shares are needed, and there are 2") as caught:
-            CUSTODY.combine(chosen)
-        missing = [one for one in SHARES if one not in chosen]
+            CUSTODY.combine(pair)
+        missing = [one for one in SHARES if one not in pair]
         assert all(f"{one.number} {PEOPLE[one.number - 1]}" in caught.value.remedy for one in missing)
-        parts = [(one.number, one.value) for one in chosen]
+        parts = [(one.number, one.value) for one in pair]
         assert Shamir.combine(parts, ssss=True).hex().encode() != PASSPHRASE
 
 

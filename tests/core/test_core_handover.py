@@ -1,5 +1,6 @@
 """A key store goes from one passphrase to the next: whole, or not at all, wherever it is interrupted."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def test_interrupted_anywhere_it_is_finished_by_whoever_looks_next(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", stopping(Path.rename))
         patch.setattr(handover, "_flush", stopping(handover._flush))
-        patch.setattr(handover.shutil, "rmtree", stopping(handover.shutil.rmtree))
+        patch.setattr(shutil, "rmtree", stopping(shutil.rmtree))
         with pytest.raises(KeyboardInterrupt):
             put_in_place(folder, custody)
     home = Home(folder.parents[1])

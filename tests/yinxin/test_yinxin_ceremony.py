@@ -14,7 +14,7 @@ from cryptography import x509
 
 from audit.key import public_key_file
 from ca import activation, crl
-from ca.authorities import certificate_of
+from ca.authorities import certificate_of, list_authorities
 from ca.ceremony.plan import load_plan
 from core.clock import FixedClock
 from core.errors import Kind, YinxinError
@@ -117,7 +117,7 @@ def test_what_was_made(held: HeldCeremony) -> None:
         "transcript.txt",
     ]
     sm2 = x509.load_der_x509_certificate(certificate_of(home.storage, "sm2-root"))
-    authority = root_home.hierarchy.list_authorities(home.storage)[0]
+    authority = list_authorities(home.storage)[0]
     point = curve.point_of(authority.public_key_info)
     assert point and GmsslEngine().verify(point, sm2.signature, sm2.tbs_certificate_bytes)
     openssl("verify", "-CAfile", held.folder / "rsa-root.pem", held.folder / "rsa-root.pem")
@@ -127,11 +127,11 @@ def test_what_was_made(held: HeldCeremony) -> None:
     assert b"BEGIN X509 CRL" in listed
     days = {
         root.name: (root.limits.not_after - root.limits.not_before).days
-        for root in root_home.hierarchy.list_authorities(home.storage)
+        for root in list_authorities(home.storage)
         if root.limits.not_after and root.limits.not_before
     }
     assert days == {"sm2-root": 7299, "rsa-root": 3659}  # whole days, one second short of the next
-    assert [one.limits.path_length for one in root_home.hierarchy.list_authorities(home.storage)] == [1, None]
+    assert [one.limits.path_length for one in list_authorities(home.storage)] == [1, None]
     assert public_key_file(home).exists() and not home.passphrase_file("ca").exists()
     home.storage.close()
 
@@ -304,7 +304,7 @@ def test_a_machine_that_stops_before_the_end_says_how_to_go_on(theatre: Stage, m
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", stop_at_the_home)
-        patch.setattr(root_home.shutil, "rmtree", lambda *_arguments, **_options: None)
+        patch.setattr(shutil, "rmtree", lambda *_arguments, **_options: None)
         with pytest.raises(KeyboardInterrupt):
             root_home.hold(theatre.folder / "roots", plan, clock=theatre.clock)
     for place in (theatre.folder / "out", theatre.sheets):
