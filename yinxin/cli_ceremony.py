@@ -1,5 +1,6 @@
 """`yinxin ca ceremony`: root keys made offline, before witnesses, from one reviewable file."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -161,6 +162,7 @@ def verify(file: Path, trust: Path | None, output: Output) -> int:
     from ca.ceremony.attestation import examine
     from ca.ceremony.transcript import sections_of
     from ca.ceremony.wording import role_words, text_of
+    from ca.lint.reading import UNREADABLE
 
     verdict = examine(_read(file), file.parent, read_certificates(trust) if trust else ())
     people = [
@@ -170,7 +172,8 @@ def verify(file: Path, trust: Path | None, output: Output) -> int:
         facts = {"whole": verdict.is_whole, "sm3": verdict.transcript.digest, "findings": verdict.findings}
         output.details(facts | {"people": people}, {})
         return 0 if verdict.is_whole else 1
-    click.echo(text_of(sections_of(verdict.transcript)))
+    with suppress(YinxinError, *UNREADABLE):  # what cannot be read is among the findings
+        click.echo(text_of(sections_of(verdict.transcript)))
     output.table(
         [row | {"standing": in_words(str(row["standing"]))} for row in people],
         {"name": _("Name"), "roles": _("Roles"), "standing": _("Signature")},

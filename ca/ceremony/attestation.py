@@ -11,6 +11,7 @@ from cryptography import x509
 
 from ca.ceremony.plan import RootTerms
 from ca.ceremony.transcript import Attendant, MadeRoot, Transcript
+from ca.lint.reading import UNREADABLE
 from core import files
 from core.algorithms import algorithm_by_identifier
 from core.certificates import public_key_info
@@ -168,7 +169,7 @@ def _differences(terms: RootTerms, made: MadeRoot) -> Iterator[str]:
         constraints = parsed.extensions.get_extension_for_class(x509.BasicConstraints).value
         listed = x509.load_der_x509_crl(made.revocation_list)
         verify(key, algorithm_by_identifier(identifier), listed.signature, listed.tbs_certlist_bytes)
-    except (InvalidSignature, ValueError, x509.ExtensionNotFound, YinxinError):
+    except (InvalidSignature, YinxinError, *UNREADABLE):
         yield _("its certificate or list is damaged, or not signed by its own key")
         return
     name = terms.subject.name()

@@ -17,6 +17,7 @@ from ca.crl.issue import full_in_force
 from ca.crl.keeping import forget, keep
 from ca.crl.publication import PublishedCrl, latest_published
 from ca.history import advance, steps_of
+from ca.lint.reading import UNREADABLE
 from ca.records import certificates, crls, events
 from ca.state import Move, Reason, State
 from core.algorithms import algorithm_by_identifier
@@ -36,7 +37,10 @@ def import_list(context: Context, data: bytes, *, actor: str) -> PublishedCrl:
     """Put a list (PEM or DER) in force. `YinxinError` says why it cannot be: whose it is, signature, times, number."""
     encoded, parsed = _read(data)
     issuer = _issuer(context, encoded, parsed)
-    number = _require_whole_and_current(context, issuer, parsed)
+    try:
+        number = _require_whole_and_current(context, issuer, parsed)
+    except UNREADABLE as error:
+        raise _unusable(issuer, str(error)) from error
     with context.storage.transaction() as connection:
         list_id = _reserve(connection, issuer, parsed, number)
     kept = keep(context.storage, list_id, [encoded])

@@ -2,9 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -14,6 +16,7 @@ from cryptography import x509
 from ca.activation import ProfileVersion, active_profile
 from ca.authorities import find_authority
 from ca.history import enter_issued
+from ca.lint.reading import UNREADABLE
 from ca.profiles import NAME, Profile
 from ca.records import authorities, certificates, keys
 from ca.subordinates.requests import SubordinateRequest, request_of
@@ -26,6 +29,8 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.path import build_path
 from core.prepared import insert_absent
+
+Looked = TypeVar("Looked")
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ def install(context: Context, name: str, given: Sequence[bytes], anchors: Sequen
     with context.storage.reading() as connection:
         request = request_of(connection, name)
         version = active_profile(connection, request.profile)
-    own = _own(request, given)
+    own = _readable(partial(_own, request, given), name)
     if request.authority.certificate not in (None, own):
         raise YinxinError(
             Kind.CONFLICT,
@@ -58,7 +63,7 @@ def install(context: Context, name: str, given: Sequence[bytes], anchors: Sequen
             subject=name,
             remedy=_("see: yinxin ca show {name}").format(name=name),
         )
-    complaints = list(_complaints(own, request, version.profile))
+    complaints = _readable(lambda: list(_complaints(own, request, version.profile)), name)
     if complaints:
         raise YinxinError(
             Kind.INVALID,
@@ -68,7 +73,7 @@ def install(context: Context, name: str, given: Sequence[bytes], anchors: Sequen
         )
     path = build_path(own, [one for one in given if one != own], anchors, context.clock.now())
     for parent in path[1:]:
-        _require_readable(parent)
+        _readable(partial(_require_constraints, parent), name)
     parsed = x509.load_der_x509_certificate(own)
     with context.storage.transaction() as connection:
         parents = _enter_parents(connection, path, context.clock.now())
@@ -133,7 +138,15 @@ def _key_identifier(request: SubordinateRequest) -> bytes:
     return key_identifier(request.authority.public_key_info)
 
 
-def _require_readable(parent: bytes) -> None:
+def _readable(look: Callable[[], Looked], subject: str) -> Looked:
+    """What the look gives; `YinxinError` (invalid) if the certificate is no DER of its kind."""
+    try:
+        return look()
+    except (*UNREADABLE, TypeError, KeyError) as error:
+        raise YinxinError(Kind.INVALID, _("a certificate of the path cannot be read"), subject=subject) from error
+
+
+def _require_constraints(parent: bytes) -> None:
     """Return if the books can hold it as an authority."""
     certificate = x509.load_der_x509_certificate(parent)
     if not any(extension.oid == x509.BasicConstraints.oid for extension in certificate.extensions):

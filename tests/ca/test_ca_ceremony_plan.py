@@ -54,6 +54,13 @@ def test_the_dry_run_shows_the_certificates_as_they_will_be(stage: Stage) -> Non
     assert not (stage.folder / "out").exists() and not stage.sheets.exists()
 
 
+def test_the_plan_that_is_delivered(stage: Stage) -> None:
+    """Everybody signs by hand there: nobody has a certificate before there is an authority."""
+    read = load_plan(PROFILES.parent / "ceremony.toml")
+    assert "示范市 SM2 根证书" in text_of(preview(read, BASE, AT))
+    assert read.certificates() == {}
+
+
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [

@@ -256,6 +256,16 @@ def test_a_certificate_that_is_not_as_was_asked_for(issuing: Issuing, province: 
         issuing.install([province.certify(csr), *above])
 
 
+def test_a_certificate_altered_anywhere_is_refused_in_words(issuing: Issuing, province: Province) -> None:
+    own = province.certify(issuing.ask())
+    above = [province.province.certificate, province.root.certificate]
+    for place in range(0, len(own), 7):
+        altered = own[:place] + bytes((own[place] ^ 0x11,)) + own[place + 1 :]
+        with pytest.raises(YinxinError):
+            issuing.install([altered, *above])
+    assert find(issuing.centre.context.storage, "city").certificate is None
+
+
 def test_what_the_parent_says_of_us_counts(centre: TestCentre, issuing: Issuing, clock: FixedClock) -> None:
     chain = signed_by(centre, issuing.ask(), KeyKind.SM2)
     installed = install(issuing.centre.context, "city", chain, chain[-1:], actor="keeper")
