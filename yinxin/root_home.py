@@ -84,6 +84,7 @@ def hold(
             if name in staged:
                 staged[name].rename(places[name])
                 moved.append(places[name])
+                files.flush_folder(places[name].parent)
     except BaseException as error:
         for place in (*made, *moved):
             shutil.rmtree(place, ignore_errors=True)
@@ -105,15 +106,11 @@ def _places(path: Path, read: ReadPlan) -> dict[str, Path]:
     for name, place in places.items():
         if not place.exists():
             continue
-        interrupted = name != "home" and not path.exists()
-        raise YinxinError(
-            Kind.CONFLICT,
-            _("this is of a ceremony that was interrupted: its keys were never kept")
-            if interrupted
-            else _("there is something here already"),
-            subject=str(place),
-            remedy=_("remove it and begin anew") if interrupted else _("choose another folder; nothing was changed"),
-        )
+        what, remedy = _("there is something here already"), _("choose another folder; nothing was changed")
+        if name != "home" and not path.exists():
+            what = _("there is something here already; left by a ceremony that never came to its home, it is of no use")
+            remedy = _("be sure that it belongs to no other ceremony, then remove it; or choose another folder")
+        raise YinxinError(Kind.CONFLICT, what, subject=str(place), remedy=remedy)
     return places
 
 

@@ -9,11 +9,12 @@ import rfc8785
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer, ValidationError
 
 from ca.ceremony.plan import Plan, Role, parse_plan
-from ca.ceremony.wording import Section, certificate_rows, custody_of, frame_of, moment, people_of
+from ca.ceremony.wording import Section, certificate_rows, custody_of, frame_of, people_of
 from core.algorithms import SM3
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.custody import Custody
+from core.output import for_people
 from core.statements import Hexadecimal
 
 Moment = Annotated[
@@ -135,12 +136,12 @@ def sections_of(transcript: Transcript) -> list[Section]:
         *roots,
         custody_of(plan),
         Section(_("The set of shares"), _custody_rows(transcript.custody)),
-        Section(_("What was done"), [(moment(one.at), _words(one)) for one in transcript.steps]),
+        Section(_("What was done"), [(for_people(one.at), _words(one)) for one in transcript.steps]),
         Section(
             _("The record"),
             [
-                (_("Begun"), moment(transcript.began_at)),
-                (_("Ended"), moment(transcript.ended_at)),
+                (_("Begun"), for_people(transcript.began_at)),
+                (_("Ended"), for_people(transcript.ended_at)),
                 (_("Software"), transcript.software),
                 (_("Audit log"), transcript.log),
                 (_("Fingerprint of the audit key"), transcript.log_key),

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
@@ -138,8 +137,3 @@ def text_of(sections: Iterable[Section]) -> str:
         lines += ["", f"## {section.title}", ""]
         lines += [f"- {label}: {value}" for label, value in section.rows]
     return "\n".join(lines[1:]) + "\n"
-
-
-def moment(at: datetime) -> str:
-    """In local time."""
-    return for_people(at)

@@ -4,7 +4,6 @@ The keys are written anew in a folder beside the old one. When the new shares ar
 change places; what is interrupted between the two renamings is finished by whoever looks for the keys next (`settle`).
 """
 
-import os
 import shutil
 from pathlib import Path
 
@@ -63,18 +62,10 @@ def settle(folder: Path) -> None:
         successor = one.with_name(one.name.replace(f".{_OLD}", f".{_NEW}", 1))
         if successor.exists() and not folder.exists():
             successor.rename(folder)
-            _flush(folder.parent)
+            files.flush_folder(folder.parent)
         if folder.exists():
             shutil.rmtree(one)
 
 
 def _beside(folder: Path, what: str, custody: Custody) -> Path:
     return folder.with_name(f".{folder.name}.{what}{custody.set_id}")
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

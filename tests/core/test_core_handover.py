@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from core import files
 from core.algorithms import KeyKind
 from core.errors import YinxinError
 from core.home import Home
-from core.keys import handover
 from core.keys.custody import Custody, entrust
 from core.keys.handover import prepare, prepared_for, put_in_place, settle
 from core.keys.key_file import create_key_file, open_key_file
@@ -89,7 +89,7 @@ def test_interrupted_anywhere_it_is_finished_by_whoever_looks_next(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", stopping(Path.rename))
-        patch.setattr(handover, "_flush", stopping(handover._flush))
+        patch.setattr(files, "flush_folder", stopping(files.flush_folder))
         patch.setattr(shutil, "rmtree", stopping(shutil.rmtree))
         with pytest.raises(KeyboardInterrupt):
             put_in_place(folder, custody)
