@@ -249,6 +249,12 @@ def _anchors(home: Home, given: list[bytes], fingerprint: str) -> list[bytes]:
     roots = [one for one in given if x509.Certificate.load(one).self_issued]
     wanted = fingerprint.replace(":", "").lower()
     compared = [one for one in roots if wanted in (SM3.of(one).hex(), hashlib.sha256(one).hexdigest())]
+    if not roots:
+        raise YinxinError(
+            Kind.INVALID,
+            _("there is no root in the file"),
+            remedy=_("give the certificates of all authorities above it too, up to the root"),
+        )
     if fingerprint and not compared:
         raise YinxinError(
             Kind.FORBIDDEN,
@@ -262,7 +268,7 @@ def _anchors(home: Home, given: list[bytes], fingerprint: str) -> list[bytes]:
         )
         raise YinxinError(
             Kind.FORBIDDEN,
-            _("its root is not trusted here: {roots}").format(roots=found or "-"),
+            _("its root is not trusted here: {roots}").format(roots=found),
             remedy=_(
                 "compare the fingerprint with the ceremony's transcript or its owner's word, and give it as --root"
             ),

@@ -77,6 +77,10 @@ def test_from_the_ceremony_to_an_installation_that_works(
     root = pem.unarmor((roots.folder / "sm2-root.pem").read_bytes())[2]
 
     before = everything(home_path)
+    alone = tmp_path / "alone.pem"
+    alone.write_bytes(answer.read_bytes().partition(b"-----END CERTIFICATE-----\n")[0] + b"-----END CERTIFICATE-----\n")
+    without = yinxin(*here, "ca", "subordinate", "install", "sm2-issuing", alone, "--root", "0" * 64)
+    assert "there is no root in the file" in without.refusal
     assert "its root is not trusted here" in install().refusal
     assert "no root in the file has this fingerprint" in install("--root", "0" * 64).refusal
     assert everything(home_path) == before
