@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
-from ca.authorities import Authority
+from ca.authorities import Authority, require_key_here
 from ca.certificate import assemble
 from ca.lint import LintedTbs, redeem
 from core.errors import Kind, YinxinError
@@ -17,6 +17,7 @@ class AuthorityKey:
     """The key of one authority, which signs nothing but linted bytes."""
 
     def __init__(self, authority: Authority, keys: KeyStore) -> None:
+        require_key_here(authority)
         self._authority = authority
         self._signer = keys.signer(authority.name)
         if self._signer.public_key_info != authority.public_key_info:

@@ -5,6 +5,7 @@ HOME/yinxin.toml            configuration (core.config)
 HOME/yinxin.db              records, unless storage.url says otherwise
 HOME/profiles/*.toml        certificate profiles
 HOME/keys/AUTHORITY/*.pem   encrypted private keys: ca, ocsp, tsa, seals, kmc, ra, audit
+HOME/keys/AUTHORITY/custody.json   if several people together have the passphrase (core.keys.custody): who they are
 HOME/certificates/AUTHORITY/*.pem   certificates of those keys, each with its issuers after it
 HOME/trust/*.pem            the roots, for verification
 HOME/trust/makers/*.pem     who may make electronic seals
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 # What a home is made of is imported where it is opened, so that a command that opens nothing starts at once.
 
 DATABASE = "yinxin.db"
+CUSTODY = "custody.json"
+"""Beside keys whose passphrase is in several hands (`core.keys.custody`)."""
 IDENTITIES = "identities"
 """The registration authority's key for finding identity numbers (`core.keys.lookup`)."""
 
@@ -97,15 +100,41 @@ class Home:
 
     def key_store(self, authority: Authority) -> "KeyStore":
         """The keys of one authority, opened once by this home. Their passphrase is sought at first need."""
-        from core.keys import passphrase
         from core.keys.store import KeyStore
 
-        def ask() -> bytes:
-            file = self.passphrase_file(authority)
-            return passphrase.obtain(
-                f"keys/{authority}",
-                file=file if file.exists() else None,
-                variable=f"YINXIN_{authority.upper()}_PASSPHRASE",
-            )
+        folder = self.path / "keys" / authority
+        if not folder.exists():
+            from core.keys.handover import settle
 
-        return self._key_stores.setdefault(authority, KeyStore(self.path / "keys" / authority, ask))
+            settle(folder)
+        return self._key_stores.setdefault(authority, KeyStore(folder, lambda: self.passphrase(authority)))
+
+    def passphrase(self, authority: Authority) -> bytes:
+        """What opens the keys of this authority: from its custodians, its file, the environment, a prompt."""
+        from core.keys import passphrase
+
+        folder = self.path / "keys" / authority
+        if (folder / CUSTODY).exists():
+            return self._entered_by_custodians(authority, folder)
+        file = self.passphrase_file(authority)
+        return passphrase.obtain(
+            f"keys/{authority}",
+            file=file if file.exists() else None,
+            variable=f"YINXIN_{authority.upper()}_PASSPHRASE",
+        )
+
+    def _entered_by_custodians(self, authority: Authority, folder: Path) -> bytes:
+        """The passphrase from its custodians' shares; the audit log says whose they were."""
+        from core.audit import Event
+        from core.keys.custodians import collect
+        from core.keys.custody import read_custody
+
+        custody = read_custody(folder)
+        shares = collect(custody, f"keys/{authority}", f"YINXIN_{authority.upper()}_SHARES")
+        passphrase = custody.combine(shares)
+        names = [custody.entrusted(share).custodian for share in shares]
+        details = {"set": custody.set_id, "shares": [share.number for share in shares], "custodians": names}
+        with self.storage.transaction() as connection:
+            event = Event("core.custody.open", "custodians", f"keys/{authority}", details)
+            self.context.audit.append(connection, event)
+        return passphrase

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from asn1crypto import keys as asn1_keys
+
 from core.algorithms import SHA1, KeyKind
 from core.asn1 import der
 from core.asn1.names import encode_name
@@ -85,6 +87,39 @@ def root(kind: KeyKind, *, not_before: datetime, common_name: str = "Test Root")
     """A self-signed authority."""
     usages = (KEY_CERT_SIGN, CRL_SIGN)
     return _certify(common_name, generate(kind), None, 1, True, usages, (), not_before, 7300)
+
+
+def certify_key(
+    issuer: Party,
+    name: bytes,
+    public_key_info: bytes,
+    *,
+    authority: bool = True,
+    usages: tuple[int, ...] = (KEY_CERT_SIGN, CRL_SIGN),
+    not_before: datetime,
+    days: int = 3650,
+) -> bytes:
+    """A certificate (DER) for a key of which only the public half is known, such as a request's."""
+    begin = not_before if days > 0 else not_before + timedelta(days=2 * days)
+    issuer.issued += 1
+    bits = asn1_keys.PublicKeyInfo.load(public_key_info).sha1
+    extensions = [
+        _extension("2.5.29.19", der.sequence(der.TRUE) if authority else der.sequence(), critical=True),
+        _extension("2.5.29.15", der.named_bits(*usages), critical=True),
+        _extension("2.5.29.14", der.octet_string(bits)),
+        _extension("2.5.29.35", der.sequence(der.implicit(0, der.octet_string(_key_identifier(issuer.key))))),
+    ]
+    tbs = der.sequence(
+        der.explicit(0, der.integer(2)),
+        der.integer(5000 + issuer.issued),
+        issuer.key.algorithm.identifier,
+        issuer.name,
+        der.sequence(der.time(begin), der.time(begin + timedelta(days=abs(days)))),
+        name,
+        public_key_info,
+        der.explicit(3, der.sequence(*extensions)),
+    )
+    return der.sequence(tbs, issuer.key.algorithm.identifier, der.bit_string(issuer.key.sign(tbs)))
 
 
 def _certify(
