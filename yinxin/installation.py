@@ -179,7 +179,7 @@ class _Founding:
         yield _("the key-management centre")
         self._found_administrators(ca)
         yield _("the super and the audit administrator")
-        self.home.key_store("ra").create(IDENTITIES, KeyKind.SM2)
+        self.home.key_store("ra").create_decrypter(IDENTITIES)
         yield _("the key for finding identity numbers")
 
     def undo(self) -> None:

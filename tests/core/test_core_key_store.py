@@ -181,6 +181,7 @@ def test_no_private_key_lies_in_clear_anywhere_in_a_home(
     monkeypatch.setattr(files, "write", recorded)
     caplog.set_level(0)
     home = Home(tmp_path)
+    (tmp_path / "yinxin.toml").write_text("")
     create_file(home.passphrase_file("ca"))
     store = home.key_store("ca")
     keys = [store.create(kind, kind) for kind in (KeyKind.SM2, KeyKind.RSA_2048, KeyKind.P256)]
@@ -199,6 +200,7 @@ def test_each_authority_has_a_store_and_a_passphrase_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = Home(tmp_path)
+    (tmp_path / "yinxin.toml").write_text("")
     create_file(home.passphrase_file("ca"))
     monkeypatch.setenv("YINXIN_OCSP_PASSPHRASE", "another")
     home.key_store("ca").create("root", KeyKind.SM2)
