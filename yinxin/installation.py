@@ -183,7 +183,11 @@ class _Founding:
         yield _("the key for finding identity numbers")
 
     def undo(self) -> None:
-        """Remove the folder; leave the database, which may be elsewhere, as empty as it was found."""
+        """Remove the folder and its keys in tokens; leave the database, perhaps elsewhere, as empty as it was found."""
+        for keys in map(self.home.key_store, AUTHORITIES):
+            for name in keys.names():
+                with suppress(YinxinError):
+                    keys.remove(name)
         if self.filled:
             with suppress(YinxinError), self.filled.transaction() as connection:
                 made = sa.MetaData()

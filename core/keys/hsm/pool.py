@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from pkcs11 import Attribute, ObjectClass, Session, SignMixin, Token, TokenFlag
@@ -266,7 +266,7 @@ _opening = threading.Lock()
 
 def pool_of(access: Access) -> Pool:
     """The sessions of this process with this token."""
-    key = access.uri.of_token
+    key = replace(access.uri.of_token, pin_source=None)
     with _opening:
         return _pools.setdefault(key, Pool(access))
 
