@@ -129,7 +129,7 @@ def test_the_issuing_authority(house: House, tmp_path: Path) -> None:
 def test_an_rsa_authority_that_signs_with_pss(house: House, tmp_path: Path) -> None:
     """Its key is made beforehand, with the algorithm it is to sign by."""
     ca, name = open_authority(house.home), "pss-issuing"
-    ca.keys.create_in_token(name, KeyKind.RSA_3072, house.place, RSA_PSS_SHA256)  # type: ignore[attr-defined]
+    ca.keys.create_in_token(name, KeyKind.RSA_3072, house.place, RSA_PSS_SHA256)
     subject = Subject.of_service("测试中心", "PSS Issuing")
     hierarchy.create_issuing(ca, name, KeyKind.RSA_3072, subject, issuer="p256-root", approval=APPROVAL, actor="test")
     chain = tmp_path / "chain.pem"
