@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from core.algorithms import Algorithm, KeyKind
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from core.keys.key_file import create_key_file, open_key_file
+from core.keys.key_file import create_key_file, open_kept_key
 from core.keys.lookup import LookupKey
 from core.keys.private_key import Sm2Key
 from core.keys.signer import Decrypter, Signer
@@ -102,7 +102,7 @@ class KeyStore:
                 return self._keep(name, self._token_keys.open(described))
             if not path.exists():
                 raise YinxinError(Kind.NOT_FOUND, _("no such key in the key store"), subject=str(path))
-            self._keep(name, open_key_file(path, self._secret()))
+            self._keep(name, open_kept_key(path, self._secret()))
         return self._open[name]
 
     def remove(self, name: str) -> None:
