@@ -34,6 +34,8 @@ from ra.refusals import RefusedError, refusals_recorded
 from ra.roles import CENTRE, READERS, Role
 from ra.statements import Act, SignedStatement, Statement, sign_statement, verify_statement
 
+SESSION_LIFETIME = timedelta(hours=1)
+"""How long a key that was opened with its PIN signs: a program that was forgotten does not go on for its operator."""
 STATEMENT_LIFETIME = timedelta(minutes=10)
 """How far a statement's time may be from ours when it is submitted: none is kept in a drawer for a better day."""
 
@@ -72,9 +74,18 @@ class OperatorSession:
     name: str
     certificate: bytes
     signer: Signer
+    ends_at: datetime | None = None
+    """When the PIN is to be given again; None: the session is for one act."""
 
     def sign(self, statement: Statement) -> SignedStatement:
-        """The statement, signed."""
+        """The statement, signed; `RefusedError` after the session's end."""
+        if self.ends_at and statement.at >= self.ends_at:
+            raise RefusedError(
+                "session-over",
+                _("the session of operator {operator} has ended").format(operator=self.name),
+                subject=statement.subject,
+                remedy=_("open it again with the PIN; what was done stands"),
+            )
         return sign_statement(statement, self.signer, self.certificate)
 
 
@@ -185,7 +196,7 @@ def open_session(context: Context, name: str, key_file: Path, pin: bytes) -> Ope
             )
     with context.storage.transaction() as connection:
         context.audit.append(connection, Event("ra.session.open", name, name))
-    return OperatorSession(name, operator.certificate, signer)
+    return OperatorSession(name, operator.certificate, signer, context.clock.now() + SESSION_LIFETIME)
 
 
 def authenticate(context: Context, message: bytes) -> SignedStatement:

@@ -113,7 +113,7 @@ def test_the_machines_clock_has_no_part_in_it(key_file: Path, machine: Machine) 
 
 
 def test_after_another_start_of_the_machine_one_waits_from_that_start(key_file: Path, machine: Machine) -> None:
-    fail(key_file, FREE_ATTEMPTS + 0)
+    fail(key_file, FREE_ATTEMPTS)
     machine.boot, machine.uptime = "second", 1.5
     assert seconds_left(key_file) == 4
     machine.uptime = 5
