@@ -245,11 +245,10 @@ class KeysSettings(_Section):
     tsa: str = ""
     seals: str = ""
     kmc: str = ""
-    ra: str = ""
     audit: str = ""
     sm2: Sm2TokenSettings = Sm2TokenSettings()
 
-    @field_validator("ca", "ocsp", "tsa", "seals", "kmc", "ra", "audit")
+    @field_validator("ca", "ocsp", "tsa", "seals", "kmc", "audit")
     @classmethod
     def _names_a_token(cls, uri: str) -> str:
         """A module is needed, and no object: each key has a name of its own."""

@@ -136,7 +136,7 @@ class Home:
             )
 
         settings = self.configuration.keys
-        place: str = getattr(settings, authority)
+        place: str = getattr(settings, authority, "")  # the registration authority has no key that signs
         sm2 = settings.sm2
         return Tokens(
             Pkcs11Uri.parse(place) if place else None,

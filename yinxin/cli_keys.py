@@ -1,6 +1,7 @@
 """`yinxin keys`: the private keys of the authorities, in files and in tokens: list, test, make, adopt, request."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -57,11 +58,11 @@ def list_(home: Home, authority: Authority | None, output: Output) -> None:
     """One row for each key; nothing is opened."""
     output.table(
         [
-            {"authority": keeper, "name": name, "token": str(found) if found else None}
+            {"authority": keeper, "name": name, "token": str(found) if found else None, "where": _short(found)}
             for keeper, keys, name in _every(home, authority)
             for found in [keys.uri(name)]
         ],
-        {"authority": _("Authority"), "name": _("Key"), "token": _("Token (-: in a file)")},
+        {"authority": _("Authority"), "name": _("Key"), "where": _("Token (-: in a file)")},
     )
 
 
@@ -189,6 +190,7 @@ def token(home: Home, authority: Authority, token: Pkcs11Uri | None, output: Out
         [
             {
                 "uri": str(one.uri),
+                "where": _short(one.uri),
                 "kind": _kind(one.public_key_info) if one.public_key_info else None,
                 "kept": one.kept,
                 "born": one.born,
@@ -197,7 +199,7 @@ def token(home: Home, authority: Authority, token: Pkcs11Uri | None, output: Out
             for one in keys.in_token(_place(home, authority, token))
         ],
         {
-            "uri": "URI",
+            "where": "URI",
             "kind": _("Kind"),
             "kept": _("Cannot be taken out"),
             "born": _("Made there"),
@@ -222,6 +224,11 @@ def _tried(keys: KeyStore, name: str) -> dict[str, object]:
     except YinxinError as error:
         return row | {"outcome": str(error)}
     return row | {"signs": True, "outcome": _("signs")}
+
+
+def _short(uri: Pkcs11Uri | None) -> str | None:
+    """For people: without the paths of the module and the PIN, which are the same in every row."""
+    return str(replace(uri, module_path=None, pin_source=None)) if uri else None
 
 
 def _kind(public_key_info: bytes) -> str | None:
