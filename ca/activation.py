@@ -139,5 +139,6 @@ def _activate(connection: sa.Connection, context: Context, profile: Profile, act
             activated_by=actor,
         )
     )
-    details = {"version": version, "digest": profile.digest.hex(), "approvals": profile.approvals}
+    details = {"version": version, "digest": profile.digest.hex()}
+    details |= {"approvals": profile.approvals, "audience": profile.audience.value}
     context.audit.append(connection, Event("ca.profile.activate", actor, profile.name, details))

@@ -8,6 +8,7 @@ HOME/keys/AUTHORITY/*.pem   encrypted private keys: ca, ocsp, tsa, seals, kmc, r
 HOME/keys/AUTHORITY/*.toml  which of its keys are in tokens (PKCS#11)
 HOME/certificates/AUTHORITY/*.pem   certificates of those keys, each with its issuers after it
 HOME/trust/*.pem            the roots, for verification
+HOME/trust/makers/*.pem     who may make electronic seals
 HOME/trust/audit-log.pub    the public key of the audit log
 HOME/administrators/*       keys and PINs of the two administrators, until they take them away
 HOME/passphrases/AUTHORITY  mode 0600; or YINXIN_AUTHORITY_PASSPHRASE, or a prompt

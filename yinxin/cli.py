@@ -114,13 +114,14 @@ def migrate(home: Home, output: Output) -> None:
     from ca.account import local_account
     from core.storage import Storage
     from ra.cli_search import tell
-    from yinxin import upgrade
+    from yinxin import installation, upgrade
 
     storage = Storage(home.database_url)
     storage.migrate()
     storage.close()
     upgrade.make_lookup_key(home)
     upgrade.begin_audit_log(home)
+    installation.name_makers(home)
     with output.progress(_("Trying the profiles")):
         adopted = upgrade.adopt_profiles(home, actor=local_account())
     if adopted:
@@ -205,10 +206,12 @@ def renew(home: Home, service: Literal["ocsp", "tsa", "seals"], early: bool, out
     """One round of a service's renewal."""
     from core.service.installed import newest
     from core.service.renewal import fingerprint_of, renew
-    from yinxin.installation import renewable_names
+    from yinxin.installation import name_makers, renewable_names
 
     names = renewable_names(home, service)
     done = renew(home, service, names=names, early=early)
+    if service == "seals":
+        name_makers(home)
     rows: list[dict[str, object]] = [
         {"name": one.key_name, "not_after": one.not_after, "asked": one.next_key_name in done.asked}
         | {"installed": one.key_name in done.installed, "next": fingerprint_of(home, service, one)}

@@ -31,10 +31,12 @@ from core.home import IDENTITIES, Authority, Home
 from core.i18n import _
 from core.keys import passphrase
 from core.keys.key_file import create_key_file
+from core.service.installed import installed
 from core.storage import Storage
 from core.subject import Subject
 from ra import personnel
 from ra.roles import Role
+from seals.verification.trust import MAKERS
 
 ACTOR = "ceremony"
 AUTHORITIES: tuple[Authority, ...] = ("ca", "ocsp", "tsa", "seals", "kmc", "ra", "audit")
@@ -88,6 +90,13 @@ def renewable_names(home: Home, keeper: Authority) -> set[str] | None:
         return None
     labels = [hierarchy_label(kind) for kind in home.configuration.centre.key_kinds]
     return {f"{label}{service.suffix}" for service in SERVICES if service.keeper == keeper for label in labels}
+
+
+def name_makers(home: Home) -> None:
+    """Have verification trust the home's seal makers, those of the past too, and nobody else, to make seals."""
+    for one in installed(home, "seals"):
+        if one.name in (renewable_names(home, "seals") or ()):
+            files.write(home.trust / MAKERS / f"{one.key_name}.pem", armour([one.certificate]))
 
 
 def default_configuration() -> Path:
@@ -259,6 +268,7 @@ class _Founding:
             files.write(
                 self.home.certificates(service.keeper) / f"{key_name}.pem", armour([issued.certificate, *chain])
             )
+        name_makers(self.home)
 
     def _found_key_management_centre(self, ca: CertificateAuthority) -> None:
         Custodian(self.home.key_store("kmc")).found()

@@ -12,6 +12,8 @@ from core.i18n import _
 CENTRE = ("ceremony", "link ", "renewal ")
 """How references of what the centre certifies for itself begin; all others are requests, or people's appointments."""
 OPERATOR = "operator:"
+SUBSCRIBERS = ("subscriber", "encryption")
+"""The audiences whose certificates are requested."""
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Certificates:
     def __init__(self, tell: Tell, evidence: Evidence, people: People) -> None:
         self._tell, self._evidence, self._people = tell, evidence, people
         self._needed: dict[tuple[str, int | None], int] = {}
+        self._audiences: dict[tuple[str, int | None], str] = {}
         self._requests: dict[str, Request] = {}
         self._intents: dict[tuple[str, str], Intent] = {}
         self._issued: set[tuple[str, str]] = set()
@@ -74,6 +77,7 @@ class Certificates:
         approvals = entry.number("approvals")
         if approvals is not None:
             self._needed[entry.subject, entry.number("version")] = approvals
+        self._audiences[entry.subject, entry.number("version")] = entry.text("audience")
 
     def _entered(self, entry: Entry) -> None:
         self._requests.setdefault(entry.subject, Request()).enterers.add(entry.actor)
@@ -94,7 +98,8 @@ class Certificates:
         if entry.text("lint") != "passed":
             self._tell("lint", entry, _("there is no lint result for what was to be signed"))
         reference, approvers = entry.text("approval"), set(entry.texts("approvers"))
-        needed = self._needed.get((entry.text("profile"), entry.number("version")), 1)
+        profile = entry.text("profile"), entry.number("version")
+        needed = self._needed.get(profile, 1)
         if len(approvers) < needed:
             what = _("the profile asks for {needed} approvers, and there are {count}")
             self._tell("approval", entry, what.format(needed=needed, count=len(approvers)))
@@ -102,6 +107,8 @@ class Certificates:
             self._appointed[f"{place[0]}/{place[1]}"] = entry
         elif not reference.startswith(CENTRE):
             self._require_approved(entry, reference, approvers, needed)
+        elif self._audiences.get(profile) in SUBSCRIBERS:
+            self._tell("approval", entry, _("a subscriber's certificate, which nobody requested"))
 
     def _require_approved(self, entry: Entry, reference: str, approvers: set[str], needed: int) -> None:
         request = self._requests.get(reference)

@@ -87,6 +87,8 @@ class People:
     def _stated(self, entry: Entry) -> None:
         digest = entry.text("statement")
         if not digest:
+            if entry.act in ROLES:
+                self._tell(RULE, entry, _("nobody has signed this act"))
             return
         of_person = entry.act.startswith("ra.operator.")
         signer = entry.subject if entry.act == "ra.operator.found" else entry.actor

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,14 @@ from core.home import Home
 from core.i18n import _
 from seals.cli_options import FILE, people_of
 from seals.codes.judgement import CodeReport, verify_code
+from seals.codes.known import KnownSeals, known_seals
 from seals.codes.on_page import with_code
 from seals.codes.picture import code_file, read_codes
 from seals.codes.statement import is_code
 from seals.codes.use import new_code
 from seals.placement.placement import Origin
 from seals.register.bounds import Use
-from seals.verification.bundle_cli import opened_bundle
-from seals.verification.trust import Trust, load_trust, with_crls
+from seals.verification.bundle_cli import grounds
 
 ACTOR = "command"
 _KINDS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
@@ -94,7 +95,12 @@ def _verify_options(function: Callable[..., Any]) -> Callable[..., Any]:
             type=FILE,
             help=_("An evidence bundle (yinxin seals bundle), which --trust vouches for."),
         ),
-        click.option("--fingerprint", help=_("For --bundle, instead of --trust: the SHA-256 of one of its anchors.")),
+        click.option(
+            "--fingerprint",
+            "fingerprints",
+            multiple=True,
+            help=_("For --bundle, instead of --trust: the SHA-256 of an anchor in it that you trust."),
+        ),
         click.option("--fields", type=FILE, help=_("The fields on the paper, all of them: JSON, names and texts.")),
         click.argument("source", metavar="TEXT | FILE"),
     ):
@@ -121,19 +127,17 @@ def verify_code_command(
     certificate: Path | None,
     crls: tuple[Path, ...],
     bundle_file: Path | None,
-    fingerprint: str | None,
+    fingerprints: tuple[str, ...],
     trust: Path | None,
     output: Output,
 ) -> int:
     """Check a code."""
-    if bundle_file:
-        trusted = with_crls(opened_bundle(home, bundle_file, trust, fingerprint, output).trust, crls)
-    else:
-        trusted = load_trust(trust or home.trust, crls)
+    trusted = grounds(home, trust, crls, bundle_file, fingerprints, output)
     brought = read_certificates(certificate) if certificate else []
-    known = Trust(trusted.anchors, [*trusted.certificates, *brought, *_of_seals(home)], trusted.crls)
+    ours = _seals_of(home)
+    known = replace(trusted, certificates=[*trusted.certificates, *brought, *ours.certificates])
     claimed = read_fields(fields) if fields else None
-    reports = [verify_code(text, known, home.clock, claimed) for text in _texts(source)]
+    reports = [verify_code(text, known, home.clock, claimed, ours.owners) for text in _texts(source)]
     for report in reports:
         _print(output, report)
     return max(report.verdict for report in reports).exit_code
@@ -150,12 +154,11 @@ code.add_command(
 )
 
 
-def _of_seals(home: Home) -> list[bytes]:
-    """At the centre, the certificates of all seals in force are known."""
+def _seals_of(home: Home) -> KnownSeals:
+    """At the centre, all seals are known."""
     from core.config import FILE_NAME
-    from seals.codes.known import certificates_of_seals
 
-    return certificates_of_seals(home.context) if (home.path / FILE_NAME).exists() else []
+    return known_seals(home.context) if (home.path / FILE_NAME).exists() else KnownSeals()
 
 
 def _texts(source: str) -> list[str]:

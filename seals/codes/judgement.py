@@ -1,6 +1,6 @@
 """Whether to believe a code: its signature, whose certificate it is, the seal's standing then, and the fields."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,6 +11,7 @@ from core.clock import Clock
 from core.errors import YinxinError
 from core.i18n import _
 from core.path import build_path
+from seals.codes.known import NO_OWNERS
 from seals.codes.statement import Code, Fields, Statement, normal, read_code
 from seals.electronic.makers import revocations
 from seals.verification.report import Finding, Verdict
@@ -31,10 +32,17 @@ class CodeReport:
     """Whether all fields were compared with the statement."""
 
 
-def verify_code(text: str, trust: Trust, clock: Clock, fields: Fields | None = None) -> CodeReport:
+def verify_code(
+    text: str,
+    trust: Trust,
+    clock: Clock,
+    fields: Fields | None = None,
+    owners: Mapping[str, Collection[bytes]] = NO_OWNERS,
+) -> CodeReport:
     """The report on the text of a code. The signer's certificate is one of those in `trust`.
 
-    `fields`: those on the paper, all of them; without them, only what the code shows can be compared by eye.
+    `fields`: those on the paper, all of them; without them, only what the code shows can be compared by eye. `owners`:
+    the certificates (DER) with which the seal of each name is used, as far as they are known.
     """
     try:
         code = read_code(text)
@@ -47,6 +55,9 @@ def verify_code(text: str, trust: Trust, clock: Clock, fields: Fields | None = N
         findings.append(_not_signed(code, candidates))
     else:
         findings += _about_signer(code, certificate, trust, clock)
+        if not _may_name(code.statement.seal, certificate, owners):
+            text = _("the code names a seal that is not the signer's")
+            findings.append(Finding("seal-not-the-signers", text, Verdict.INVALID))
     subject = describe_name(x509.Certificate.load(certificate).subject.dump()) if certificate else ""
     verdict = max((one.verdict for one in findings), default=Verdict.VALID)
     return CodeReport(verdict, findings, code.statement, subject, code.algorithm.name, fields is not None)
@@ -74,6 +85,13 @@ def _not_signed(code: Code, candidates: Sequence[bytes]) -> Finding:
         return Finding("code-forged", text, Verdict.INVALID)
     text = _("the certificate that the code names is not at hand; give it with --certificate")
     return Finding("certificate-missing", text, Verdict.INDETERMINATE)
+
+
+def _may_name(seal: str, certificate: bytes, owners: Mapping[str, Collection[bytes]]) -> bool:
+    """Whether the holder may speak in the name of the seal. Of others' seals, a register knows nothing."""
+    if seal in owners:
+        return certificate in owners[seal]
+    return not any(certificate in certificates for certificates in owners.values())
 
 
 def _about_signer(code: Code, certificate: bytes, trust: Trust, clock: Clock) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """`yinxin seals inspect`: any electronic seal, explained and checked."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def _trust(home: Home, folder: Path | None, issuers: tuple[Path, ...], crls: tup
     ours = home.certificates("seals")
     if ours.is_dir() and any(ours.iterdir()):
         between += read_certificates(ours)
-    return Trust(known.anchors, between, known.crls)
+    return replace(known, certificates=between)
 
 
 def _print(output: Output, inspection: Inspection) -> None:

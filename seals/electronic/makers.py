@@ -39,6 +39,9 @@ def judge_maker(certificate: bytes, trust: Trust, made_at: datetime) -> Iterator
         words = _("the maker's certificate does not lead to a trusted authority: {reason}").format(reason=error.what)
         yield Finding("maker-untrusted", words, Verdict.INDETERMINATE)
         return
+    if trust.makers and certificate not in trust.makers:
+        words = _("whoever made the electronic seal is not among those who are trusted to make seals")
+        yield Finding("maker-not-named", words, Verdict.INDETERMINATE)
     if len(path) > 1:
         yield from _revocation(body, x509.Certificate.load(path[1]), trust.crls, made_at)
 

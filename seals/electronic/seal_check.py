@@ -26,6 +26,8 @@ class CheckedSeal:
     """The maker's certificate, DER."""
     maker_trusted: bool
     """Whether it leads to a trust anchor as of the moment when the seal was made."""
+    maker_named: bool
+    """Whether it is among those who may make seals, or nobody is named."""
     created: datetime
     valid_from: datetime
     valid_until: datetime
@@ -44,6 +46,7 @@ def check_seal(
     anchors: Sequence[bytes],
     maker_revoked_at: datetime | None = None,
     *,
+    makers: Sequence[bytes] = (),
     is_visible: bool = True,
 ) -> CheckedSeal:
     """Check a seal with which the holder of a certificate (DER) signed at that moment.
@@ -74,6 +77,7 @@ def check_seal(
         version=int(seal.version),
         maker=seal.maker_certificate,
         maker_trusted=_leads_to(seal.maker_certificate, candidates, anchors, created),
+        maker_named=not makers or seal.maker_certificate in makers,
         created=created,
         valid_from=begin,
         valid_until=end,

@@ -75,6 +75,8 @@ class Judge:
     """DER."""
     given: Knowledge
     now: datetime
+    makers: tuple[bytes, ...] = ()
+    """Who may make electronic seals, DER; if none is named, whoever has a certificate for signing."""
     certificates: CertificateJudge = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -125,7 +125,14 @@ def _examined(facts: FieldFacts, stored: Stored, judge: Judge, sealed: SealSigna
         known = judge.given + stored.carried
         maker = judge.certificates.judge(sealed.seal.maker_certificate, known, made, Use.SIGNING)
         checked = check_seal(
-            sealed.seal, stored.signer, at, known.certificates, judge.anchors, maker.revoked_at, is_visible=False
+            sealed.seal,
+            stored.signer,
+            at,
+            known.certificates,
+            judge.anchors,
+            maker.revoked_at,
+            makers=judge.makers,
+            is_visible=False,
         )
     return ExaminedSignature(
         facts,

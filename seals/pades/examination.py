@@ -217,7 +217,15 @@ class _Examination:
         known = self._judge.given + self._store + stored.carried
         made = seal.structure["seal_info"]["property"]["create_date"].native
         maker = self._judge.certificates.judge(seal.maker_certificate, known, made, Use.SIGNING)
-        checked = check_seal(seal, stored.signer, at, known.certificates, self._judge.anchors, maker.revoked_at)
+        checked = check_seal(
+            seal,
+            stored.signer,
+            at,
+            known.certificates,
+            self._judge.anchors,
+            maker.revoked_at,
+            makers=self._judge.makers,
+        )
         visible = bool(filled.boxes)
         return replace(
             checked, is_visible=visible, picture_on_page=shows_picture(filled.widgets[0], seal) if visible else None

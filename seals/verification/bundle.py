@@ -3,11 +3,12 @@
 ```
 manifest.json   every other file with its size and SHA-256 (canonical JSON, RFC 8785)
 manifest.p7s    CMS SignedData over exactly these octets, with a signature timestamp
-anchors/  certificates/  crls/  ocsp/    DER
+anchors/  certificates/  crls/  ocsp/  makers/    DER
 register/  audit/                        what the books said
 ```
 
-Nothing in a bundle is trusted before its manifest is: the signer must lead to an anchor that the reader names.
+Nothing in a bundle is trusted before its manifest is: the signer must lead to an anchor that the reader names. Nor is
+an anchor trusted for being in a bundle: whoever has a certificate for signing could have made one.
 """
 
 import io
@@ -80,12 +81,14 @@ class Bundle:
     """By the time stamp of the manifest."""
     signer: bytes
     """The certificate of whoever signed the manifest, DER."""
+    anchors: Sequence[bytes]
+    """Those that the reader trusts, DER."""
     files: Mapping[str, bytes]
 
     @property
     def trust(self) -> Trust:
         """What verification rests on."""
-        return Trust(*(tuple(self._of(folder)) for folder in ("anchors", "certificates", "crls", "ocsp")))
+        return Trust(self.anchors, *(self._of(folder) for folder in ("certificates", "crls", "ocsp", "makers")))
 
     def _of(self, folder: str) -> list[bytes]:
         return [content for path, content in sorted(self.files.items()) if path.startswith(f"{folder}/")]
@@ -122,12 +125,20 @@ def by_certificates(anchors: Sequence[bytes]) -> Anchored:
     return lambda _brought: anchors
 
 
-def by_fingerprint(fingerprint: str) -> Anchored:
-    """The reader knows the SHA-256 of one anchor, in hexadecimal; colons and spaces do not count."""
-    wanted = re.sub(r"[:\s]", "", fingerprint).lower()
-    if not re.fullmatch("[0-9a-f]{64}", wanted):
+def by_fingerprints(fingerprints: Sequence[str]) -> Anchored:
+    """The reader knows the SHA-256 of each anchor, in hexadecimal; colons and spaces do not count.
+
+    Every one of them must be in the bundle.
+    """
+    wanted = {re.sub(r"[:\s]", "", fingerprint).lower() for fingerprint in fingerprints}
+    if not all(re.fullmatch("[0-9a-f]{64}", one) for one in wanted):
         raise YinxinError(Kind.INVALID, _("not a SHA-256 fingerprint"), remedy=_("write its 64 hexadecimal digits"))
-    return lambda brought: [one for one in brought if sha256(one).hexdigest() == wanted]
+
+    def named(brought: Sequence[bytes]) -> Sequence[bytes]:
+        found = {sha256(one).hexdigest(): one for one in brought}
+        return [found[one] for one in wanted] if wanted <= set(found) else []
+
+    return named
 
 
 def read_bundle(data: bytes, anchored: Anchored, clock: Clock) -> Bundle:
@@ -159,8 +170,9 @@ def _read(archive: zipfile.ZipFile, anchored: Anchored, clock: Clock) -> Bundle:
         raise _refused(_("the files are not those of the manifest"))
     files = {entry.path: _checked(archive, entry) for entry in manifest.files}
     brought = [content for path, content in files.items() if path.startswith("anchors/")]
-    proven_at = _require_trusted(signed, anchored(brought), files, clock)
-    return Bundle(manifest.made_at, proven_at, signed.certificate, files)
+    anchors = tuple(anchored(brought))
+    proven_at = _require_trusted(signed, anchors, files, clock)
+    return Bundle(manifest.made_at, proven_at, signed.certificate, anchors, files)
 
 
 def _manifest(text: bytes) -> Manifest:
@@ -210,7 +222,7 @@ def _require_trusted(
         raise _refused(_("the time stamp is of a time yet to come"))
     carried = (*signed.certificates, *cms.check(token).certificates)
     build_path(authority, carried, anchors, at)
-    trust = Trust(tuple(anchors), carried, crls)
+    trust = Trust(anchors, carried, crls)
     for finding in judge_maker(signed.certificate, trust, at):
         if finding.verdict > Verdict.REMARKS:
             raise _refused(_("whoever signed the bundle is not trusted: {reason}").format(reason=finding.text))

@@ -1,6 +1,7 @@
 """`yinxin seals bundle`: what an auditor needs years later, in one signed ZIP."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -15,8 +16,17 @@ from core.i18n import _
 from core.service.installed import newest_of
 from seals.cli_options import FILE, support_of
 from seals.contracts import CHECKPOINT
-from seals.verification.bundle import Bundle, by_certificates, by_fingerprint, read_bundle, self_named, write_bundle
+from seals.verification.bundle import (
+    Anchored,
+    Bundle,
+    by_certificates,
+    by_fingerprints,
+    read_bundle,
+    self_named,
+    write_bundle,
+)
 from seals.verification.bundle_contents import contents_of
+from seals.verification.trust import Trust, load_trust, with_crls
 
 
 @click.command(
@@ -54,9 +64,28 @@ def _checkpoint(home: Home) -> dict[str, bytes]:
     return source(home) if source else {}
 
 
-def opened_bundle(home: Home, file: Path, trust: Path | None, fingerprint: str | None, output: Output) -> Bundle:
-    """The bundle, trusted by the folder of anchors or by the fingerprint of one."""
-    anchored = by_fingerprint(fingerprint) if fingerprint else by_certificates(read_certificates(trust or home.trust))
+def grounds(
+    home: Home,
+    trust: Path | None,
+    crls: Sequence[Path],
+    bundle_file: Path | None,
+    fingerprints: Sequence[str],
+    output: Output,
+) -> Trust:
+    """What a verdict shall rest on: the folder of anchors, and what a bundle that it vouches for knows; or the bundle
+    and the anchors in it that are named by their fingerprints.
+    """
+    if bundle_file is None:
+        return load_trust(trust or home.trust, crls)
+    if fingerprints:
+        return with_crls(_opened(home, bundle_file, by_fingerprints(fingerprints), output).trust, crls)
+    known = load_trust(trust or home.trust, crls)
+    brought = _opened(home, bundle_file, by_certificates(known.anchors), output).trust
+    # The bundle may only narrow down who makes seals, and does not overrule the reader.
+    return replace(known.knowing(brought.knowledge), makers=known.makers or brought.makers)
+
+
+def _opened(home: Home, file: Path, anchored: Anchored, output: Output) -> Bundle:
     try:
         found = read_bundle(files.read(file), anchored, home.clock)
     except YinxinError as error:

@@ -44,6 +44,7 @@ def contents_of(
         **_numbered("certificates", "cer", known),
         **_numbered("crls", "crl", crls),
         **_numbered("ocsp", "der", responses),
+        **_numbered("makers", "cer", trust.makers),
         **_register(home),
         **{f"audit/{name}": content for name, content in checkpoint.items()},
         "audit/digest.json": audit_digest(home),

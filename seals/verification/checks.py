@@ -121,6 +121,9 @@ def _maker(seal: CheckedSeal) -> Check:
     if not seal.maker_trusted:
         words = _("{name}, which leads to no trusted authority").format(name=name)
         return Check(Question.SEAL_MAKER, Answer.UNKNOWN, words)
+    if not seal.maker_named:
+        words = _("{name}, who is not among those who are trusted to make seals").format(name=name)
+        return Check(Question.SEAL_MAKER, Answer.UNKNOWN, words)
     words = _("{name}, whose certificate was valid when the seal was made").format(name=name)
     return Check(Question.SEAL_MAKER, Answer.YES, words)
 

@@ -13,7 +13,7 @@ from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
 from seals.cli_options import FILE, password_option
-from seals.verification.bundle_cli import opened_bundle
+from seals.verification.bundle_cli import grounds
 from seals.verification.etsi_report import unnamed_algorithms
 from seals.verification.files import verify_file
 from seals.verification.folder import FolderWork, Ledger, Row, documents_in, grounds_of, verify_folder
@@ -21,7 +21,6 @@ from seals.verification.printing import print_report, print_rows, print_summary
 from seals.verification.report import Report, Verdict
 from seals.verification.report_files import Drawable, ReportForm, form_of, written_report
 from seals.verification.report_seal import report_sealing
-from seals.verification.trust import load_trust, with_crls
 
 
 @click.command(
@@ -51,7 +50,12 @@ from seals.verification.trust import load_trust, with_crls
 @click.option(
     "--bundle", "bundle_file", type=FILE, help=_("An evidence bundle (yinxin seals bundle), which --trust vouches for.")
 )
-@click.option("--fingerprint", help=_("For --bundle, instead of --trust: the SHA-256 of one of its anchors."))
+@click.option(
+    "--fingerprint",
+    "fingerprints",
+    multiple=True,
+    help=_("For --bundle, instead of --trust: the SHA-256 of an anchor in it that you trust."),
+)
 @click.option("--content", type=FILE, help=_("For one FILE: what a detached signature or a time stamp is about."))
 @click.option(
     "--results",
@@ -77,7 +81,7 @@ def verify(
     trust: Path | None,
     crls: tuple[Path, ...],
     bundle_file: Path | None,
-    fingerprint: str | None,
+    fingerprints: tuple[str, ...],
     content: Path | None,
     results: Path | None,
     report: Path | None,
@@ -93,10 +97,7 @@ def verify(
         form_of(report)
         if len(documents) > 1 or documents[0].is_dir():
             raise YinxinError(Kind.INVALID, _("a report is about one document"), remedy=_("name one file"))
-    if bundle_file:
-        trusted = with_crls(opened_bundle(home, bundle_file, trust, fingerprint, output).trust, crls)
-    else:
-        trusted = load_trust(trust or home.trust, crls)
+    trusted = grounds(home, trust, crls, bundle_file, fingerprints, output)
     if any(document.is_dir() for document in documents):
         work = FolderWork(_only(documents), trusted, home.clock, grounds_of(trusted), password)
         return _verify_folder(work, results, workers or os.cpu_count() or 1, output)

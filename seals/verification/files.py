@@ -84,7 +84,7 @@ class _Bare:
     beside: Document | None
 
     def signatures(self, kind: FileKind, data: bytes) -> list[SignatureReport]:
-        judge = Judge(tuple(self.trust.anchors), self.trust.knowledge, self.now)
+        judge = Judge(tuple(self.trust.anchors), self.trust.knowledge, self.now, tuple(self.trust.makers))
         match kind:
             case FileKind.CMS:
                 found = bare.examine_cms(data, self._content, judge)
@@ -138,7 +138,7 @@ class _Bare:
             (Question.SEAL_MADE, {"maker-signature"}, _("the maker's signature on the seal is good")),
             (
                 Question.SEAL_MAKER,
-                {"maker-untrusted", "maker-validity", "maker-usage", "maker-revoked"},
+                {"maker-untrusted", "maker-not-named", "maker-validity", "maker-usage", "maker-revoked"},
                 _("{name}, whose certificate was valid when the seal was made").format(name=found.maker.subject),
             ),
             (Question.SEAL_VALIDITY, {"not-yet-valid", "expired"}, _("the seal is valid now")),

@@ -22,7 +22,7 @@ from core.http import STATUS, accepted_language, read_body
 from core.i18n import _, current_language, speaking
 from core.output import for_people
 from seals.codes.judgement import verify_code
-from seals.codes.known import certificates_of_seals
+from seals.codes.known import known_seals
 from seals.codes.picture import read_codes
 from seals.codes.statement import is_code
 from seals.codes.told import code_facts, code_meaning
@@ -147,8 +147,9 @@ def _code_page(texts: list[str], home: Home) -> Response:
             Kind.INVALID, _("no code of ours is seen here"), remedy=_("photograph it again, straight and in good light")
         )
     trust = load_trust(home.trust)
-    known = replace(trust, certificates=[*trust.certificates, *certificates_of_seals(home.context)])
-    reports = [verify_code(text, known, home.clock) for text in found]
+    ours = known_seals(home.context)
+    known = replace(trust, certificates=[*trust.certificates, *ours.certificates])
+    reports = [verify_code(text, known, home.clock, owners=ours.owners) for text in found]
     codes = [(one.verdict, mark_of(one.verdict), code_meaning(one.verdict), code_facts(one)) for one in reports]
     return _page(codes=codes)
 

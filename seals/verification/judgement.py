@@ -187,6 +187,9 @@ def _about_seal(seal: CheckedSeal) -> Iterator[Finding]:
     if not seal.maker_trusted and not seal.problems:
         text = _("the seal maker's certificate does not lead to a trusted authority")
         yield Finding("seal-maker-untrusted", text, Verdict.INDETERMINATE)
+    elif not seal.maker_named and not seal.problems:
+        text = _("whoever made the electronic seal is not among those who are trusted to make seals")
+        yield Finding("seal-maker-not-named", text, Verdict.INDETERMINATE)
     if seal.picture_on_page is False:
         text = _("the picture on the page is not the one in the electronic seal")
         yield Finding("seal-picture-other", text, Verdict.INVALID)

@@ -1,7 +1,7 @@
 """What verification trusts and knows beside the file, and how it is read from a folder."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asn1crypto import crl, ocsp, pem, x509
@@ -14,6 +14,8 @@ from seals.pades.evidence import Knowledge
 
 ISSUERS = "issuers"
 """The folder, within that of the trusted certificates, for certificates that are not trusted for being there."""
+MAKERS = "makers"
+"""The folder beside it for the certificates of those who may make electronic seals."""
 _SUFFIXES = SUFFIXES | {".crl", ".ocsp", ".ors"}
 _UNREADABLE = (ValueError, TypeError, KeyError, IndexError, OverflowError)
 
@@ -29,6 +31,11 @@ class Trust:
     crls: Sequence[bytes] = ()
     """Newer than those in the documents."""
     ocsp_responses: Sequence[bytes] = ()
+    makers: Sequence[bytes] = ()
+    """Who may make electronic seals; if none is named, whoever has a certificate for signing.
+
+    The standards mark no certificate as a maker's, so that any subscriber could make a seal in the name of any office.
+    """
 
     @property
     def knowledge(self) -> Knowledge:
@@ -38,11 +45,13 @@ class Trust:
     def knowing(self, more: Knowledge) -> "Trust":
         """The same anchors, and more known; nothing of that is trusted for being known."""
         known = self.knowledge + more
-        return Trust(self.anchors, known.certificates, known.crls, known.ocsp_responses)
+        return replace(self, certificates=known.certificates, crls=known.crls, ocsp_responses=known.ocsp_responses)
 
 
 def load_trust(folder: Path, crl_files: Sequence[Path] = ()) -> Trust:
     """Every certificate in the folder is an anchor, those in `issuers` below it are known without being trusted.
+
+    Those in `makers` below it, if there are any, are of the only ones who may make electronic seals.
 
     Revocation lists and OCSP responses in either, and the lists given, tell of revocation. What a file is, its octets
     say (PEM or DER). A single file of certificates may stand for the folder. `YinxinError` if there are no anchors, or
@@ -57,13 +66,14 @@ def load_trust(folder: Path, crl_files: Sequence[Path] = ()) -> Trust:
         )
     anchors, beside = _read_all(_files(folder))
     issuers, further = _read_all(_files(folder / ISSUERS) if folder.is_dir() else [])
+    makers, _status = _read_all(_files(folder / MAKERS) if folder.is_dir() else [])
     given = _read_all(crl_files)[1]
     if not anchors:
         raise YinxinError(
             Kind.NOT_FOUND, _("no certificates here"), subject=str(folder), remedy=_("put PEM or DER files there")
         )
     known = Knowledge(tuple(issuers)) + beside + further + given
-    return Trust(anchors, known.certificates, known.crls, known.ocsp_responses)
+    return Trust(anchors, known.certificates, known.crls, known.ocsp_responses, makers)
 
 
 def with_crls(trust: Trust, crl_files: Sequence[Path]) -> Trust:

@@ -32,7 +32,7 @@ def _report(stream: BinaryIO, trust: Trust, now: datetime, name: str, password: 
     signatures: list[SignatureReport] = []
     revisions = None
     try:
-        judge = Judge(tuple(trust.anchors), trust.knowledge, now)
+        judge = Judge(tuple(trust.anchors), trust.knowledge, now, tuple(trust.makers))
         document = examine(stream, judge, password)
         examined, revisions = document.signatures, document.revisions
         if not examined:

@@ -71,6 +71,17 @@ def p256_office(sm2_office: Office) -> Office:
     return Office(KeyKind.P256, FixedClock(sm2_office.clock.now()))
 
 
+def test_nobody_speaks_in_the_name_of_anothers_seal(sm2_office: Office, text: str) -> None:
+    def codes(owners: dict[str, set[bytes]]) -> list[str]:
+        report = verify_code(text, trusted(sm2_office), sm2_office.clock, FIELDS, owners)
+        return [one.code for one in report.findings]
+
+    own, other = {sm2_office.unit.certificate}, {sm2_office.maker.certificate}
+    assert codes({}) == codes({"office": own}) == codes({"office": own | other}) == codes({"elsewhere": other}) == []
+    for owners in ({"office": other}, {"office": other, "clerk": own}, {"clerk": own}):
+        assert codes(owners) == ["seal-not-the-signers"], owners
+
+
 def test_what_is_signed_is_what_others_verify(sm2_office: Office, p256_office: Office, text: str) -> None:
     """By libraries that are not ours, and COSE taken apart by hand (RFC 9052 4.4)."""
     for office, made in ((sm2_office, text), (p256_office, coded(p256_office))):

@@ -21,7 +21,7 @@ from seals.verification.bundle import (
     SIGNATURE,
     Bundle,
     by_certificates,
-    by_fingerprint,
+    by_fingerprints,
     read_bundle,
     write_bundle,
 )
@@ -81,14 +81,17 @@ def test_a_fingerprint_is_enough(sm2_office: Office, rsa_office: Office, packed:
     digest = sha256(sm2_office.root.certificate).hexdigest()
     with_colons = ":".join(digest[at : at + 2] for at in range(0, 64, 2)).upper()
     for fingerprint in (digest, with_colons):
-        assert read_bundle(packed, by_fingerprint(fingerprint), sm2_office.clock)
+        found = read_bundle(packed, by_fingerprints([fingerprint]), sm2_office.clock)
+        assert found.trust.anchors == (sm2_office.root.certificate,)
     # Of an intermediate, of somebody else, and of nothing.
     for other in (sm2_office.issuing.certificate, rsa_office.root.certificate):
         with pytest.raises(YinxinError, match="fingerprint"):
-            read_bundle(packed, by_fingerprint(sha256(other).hexdigest()), sm2_office.clock)
+            read_bundle(packed, by_fingerprints([sha256(other).hexdigest()]), sm2_office.clock)
+        with pytest.raises(YinxinError, match="fingerprint"):
+            read_bundle(packed, by_fingerprints([digest, sha256(other).hexdigest()]), sm2_office.clock)
     for wrong in ("", "12", "g" * 64):
         with pytest.raises(YinxinError, match="not a SHA-256"):
-            by_fingerprint(wrong)
+            by_fingerprints([wrong])
 
 
 def test_another_authoritys_bundle_is_refused(sm2_office: Office, rsa_office: Office) -> None:
@@ -99,6 +102,14 @@ def test_another_authoritys_bundle_is_refused(sm2_office: Office, rsa_office: Of
     with pytest.raises(YinxinError):
         # Their signature, our anchors inside.
         read(sm2_office, made(rsa_office, **{"anchors/0002.cer": sm2_office.root.certificate}))
+
+
+def test_no_anchor_is_trusted_for_being_in_a_bundle(sm2_office: Office, rsa_office: Office) -> None:
+    # Whoever has a certificate for signing can sign a bundle, and put a root of their own into it.
+    wider = made(sm2_office, **{"anchors/0002.cer": rsa_office.root.certificate})
+    own = sha256(sm2_office.root.certificate).hexdigest()
+    for anchored in (by_certificates([sm2_office.root.certificate]), by_fingerprints([own])):
+        assert read_bundle(wider, anchored, sm2_office.clock).trust.anchors == (sm2_office.root.certificate,)
 
 
 def test_openssl_reads_the_manifest(rsa_office: Office, tmp_path: Path) -> None:
@@ -145,7 +156,7 @@ def _listed(path: str) -> Change:
         (_changed("register/00001.json"), "changed"),
         (_changed("anchors/0001.cer"), "changed"),
         (_changed(MANIFEST), "not over this manifest"),
-        (_changed(SIGNATURE), ""),
+        (_changed(SIGNATURE), "."),
         (_without("crls/0.crl"), "not those of the manifest"),
         (_without(MANIFEST), "no signed manifest"),
         (_without(SIGNATURE), "no signed manifest"),

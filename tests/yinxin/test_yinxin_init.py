@@ -48,7 +48,7 @@ def test_hierarchies_may_have_any_kind_of_key(yinxin: Yinxin, tmp_path: Path, mo
     made = yinxin("--home", tmp_path / "house", "init")
     assert made.code == 0, made.err
     home = Home(tmp_path / "house")
-    assert {path.name for path in home.trust.iterdir()} == {"p256-root.pem", "p384-root.pem", "audit-log.pub"}
+    assert {path.name for path in home.trust.iterdir()} == {"p256-root.pem", "p384-root.pem", "audit-log.pub", "makers"}
     for kind in ("p256", "p384"):
         issuing = home.certificates("tsa") / f"{kind}.pem"
         openssl("verify", "-CAfile", home.trust / f"{kind}-root.pem", "-untrusted", issuing, issuing)
