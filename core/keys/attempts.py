@@ -40,7 +40,7 @@ def wait_after(wrong: int) -> int:
     """Seconds from the last of so many wrong attempts in a row to the next that is made."""
     if wrong < FREE_ATTEMPTS:
         return 0
-    return min(FIRST_WAIT_SECONDS * 2 ** min(wrong - FREE_ATTEMPTS, 32), LONGEST_WAIT_SECONDS)
+    return min(FIRST_WAIT_SECONDS << min(wrong - FREE_ATTEMPTS, 32), LONGEST_WAIT_SECONDS)
 
 
 def require_waited(wrong: int, elapsed: float, subject: str) -> None:

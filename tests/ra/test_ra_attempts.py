@@ -26,7 +26,8 @@ def copies(office: Office) -> Callable[[], Path]:
 
     def copy() -> Path:
         made.append(office.folder / f"copy-{len(made)}.pem")
-        return shutil.copy(office.key_file(WHO), made[-1])
+        shutil.copy(office.key_file(WHO), made[-1])
+        return made[-1]
 
     return copy
 
@@ -37,7 +38,7 @@ def fail(office: Office, times: int = 1, key_file: Path | None = None) -> None:
 
 
 def rules(office: Office) -> list[tuple[str, str, str]]:
-    contents = [json.loads(row.entry) for row in office.rows(entries)]  # type: ignore[attr-defined]
+    contents = [json.loads(row.entry) for row in office.rows(entries)]
     return [
         (one["actor"], one["subject"], one["details"]["rule"])
         for one in contents

@@ -90,7 +90,7 @@ def test_two_administrators_of_equal_rank(office: Office) -> None:
     before = everybody(office)
     for name, other in ((SUPER, AUDIT), (AUDIT, SUPER), *((name, SUPER) for name in ("quan.all", BUSINESS))):
         session, present = office.sessions[name], career(office, other).present.appointment
-        decisions = [(act, present) for act in DECISIONS if act is not Act.CHANGE]
+        decisions: list[tuple[Act, Appointment]] = [(act, present) for act in DECISIONS if act is not Act.CHANGE]
         decisions += [(Act.CHANGE, present.model_copy(update={"roles": (role,)})) for role in Role]
         for act, wanted in decisions:
             message = session.sign(said(office, act, other, 2, wanted.digest, name)).message
