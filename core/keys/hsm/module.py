@@ -31,6 +31,7 @@ typedef struct {
 unsigned long C_GetFunctionList(FunctionList **functions);
 """)
 _OS_LOCKING_OK = 2
+_ALREADY_INITIALIZED = 0x191
 
 
 class TokenMissingError(Exception):
@@ -69,11 +70,14 @@ class Module:
     def _initialize(self) -> None:
         """Again, for many threads: `python-pkcs11` says nothing about threads, so that modules do not lock.
 
-        A forked process must initialise anyway (PKCS#11 2.40 5.4), whether the parent did or not.
+        A forked process initialises, and finalises only what says that it is initialised already (PKCS#11 2.40 5.4).
         """
         arguments = _ffi.new("InitializeArgs *", {"flags": _OS_LOCKING_OK})
-        self._functions.finalize(_ffi.NULL)
-        if result := self._functions.initialize(arguments):
+        result = self._functions.initialize(arguments)
+        if result == _ALREADY_INITIALIZED:
+            self._functions.finalize(_ffi.NULL)
+            result = self._functions.initialize(arguments)
+        if result:
             raise PKCS11Error(f"C_Initialize: 0x{result:08X}")
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from core.algorithms import Algorithm
 from core.errors import Kind, YinxinError
@@ -21,6 +22,8 @@ class TokenKey:
     algorithm: Algorithm
     public_key_info: bytes
     recipe: Recipe
+    in_token: ClassVar[bool] = True
+    """See `core.keys.signer.is_quick`."""
 
     def sign(self, data: bytes) -> bytes:
         """The signature over the data; `YinxinError` as of `Pool.use`, and if the token holds another key."""
