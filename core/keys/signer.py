@@ -33,7 +33,7 @@ class DigestSigner(Signer, Protocol):
 
 
 def is_quick(signer: Signer) -> bool:
-    """Whether to sign takes less time than to hand it to another thread: ECDSA, and not by a token, perhaps far away."""
+    """Whether signing takes less time than asking another thread to: ECDSA, and not in a token, which may be far."""
     return signer.algorithm.family is Family.ECDSA and not getattr(signer, "in_token", False)
 
 
