@@ -139,7 +139,7 @@ class Pool:
     """The sessions of this process with one token."""
 
     def __init__(self, access: Access) -> None:
-        self._access = access
+        self.access = access
         self._lock = threading.Lock()
         self._login: _Login | None = None
         self._refused: bytes | None = None
@@ -151,7 +151,7 @@ class Pool:
         `YinxinError`: unavailable (the token is away or out of order), forbidden (its PIN), unsupported (what it does
         not do). Nothing needs a restart: the next use begins anew.
         """
-        module = module_of(self._access.uri)
+        module = module_of(self.access.uri)
         if self._login is None and time.monotonic() < self._pause_until:
             raise self._away(self._reason)
         seen = module.beginnings
@@ -187,7 +187,7 @@ class Pool:
 
     @property
     def _subject(self) -> str:
-        return str(self._access.uri.of_token)
+        return str(self.access.uri.of_token)
 
     def _away(self, reason: str) -> YinxinError:
         return YinxinError(
@@ -224,13 +224,13 @@ class Pool:
 
     def _log_in(self, module: Module) -> _Login:
         """Once: wrong attempts are counted by the token, which locks itself after some."""
-        token = module.token(self._access.uri)
+        token = module.token(self.access.uri)
         if token.flags & (TokenFlag.USER_PIN_LOCKED | TokenFlag.USER_PIN_FINAL_TRY):
             raise self._pin_refusal(
                 _("the token is locked, or one wrong PIN away from it"),
                 _("log in once with the vendor's program, or have its security officer unlock it"),
             )
-        pin = self._access.pin()
+        pin = self.access.pin()
         if pin == self._refused:
             raise self._pin_refusal(_("the token has refused this PIN before, and is not asked again"))
         try:
@@ -268,7 +268,9 @@ def pool_of(access: Access) -> Pool:
     """The sessions of this process with this token."""
     key = replace(access.uri.of_token, pin_source=None)
     with _opening:
-        return _pools.setdefault(key, Pool(access))
+        pool = _pools.setdefault(key, Pool(access))
+        pool.access = access  # where the PIN is, says whoever asks
+        return pool
 
 
 def _forget() -> None:
