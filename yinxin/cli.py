@@ -1,6 +1,7 @@
 """The command `yinxin`: the front door's own verbs, and the doors to the other rooms."""
 
 import json
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -242,4 +243,6 @@ front_door.add_later("seals", "seals.cli:group", _("Seals: make them, seal docum
 def main() -> None:
     """The entry point. SIGTERM interrupts like Ctrl+C: what was begun is undone."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A core would hold private keys. What is started from here inherits it.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.exit(run(front_door))
