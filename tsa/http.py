@@ -16,11 +16,11 @@ from core.http import accepted_language, problem_response
 from core.i18n import _, speaking
 from core.server.counters import METRICS, METRICS_FIELDS
 from core.server.exchange import Deliver, Exchange, Reply, problem, reply_head
-from tsa.authority import Asked, TimeStampAuthority
+from tsa.authority import Asked, Outcome, TimeStampAuthority, answer_of
 from tsa.counters import Count, Counters, outcome
 from tsa.health import examine
 from tsa.request import MAXIMUM_SIZE, QUERY
-from tsa.response import REPLY, Answer, PKIFailureInfo, rejected
+from tsa.response import REPLY, PKIFailureInfo, granted, rejected
 from tsa.watch import ClockWatch
 
 HEALTH = b"/healthz"
@@ -73,7 +73,7 @@ class TimeStampService:
         name = None if exchange.target in _COMMON else exchange.target.removeprefix(_UNITS).decode("latin-1")
         return self._authority.offer.is_quick(name)
 
-    def answer(self, asked: Sequence[tuple[Exchange, Deliver[Answer | Reply]]]) -> None:
+    def answer(self, asked: Sequence[tuple[Exchange, Deliver[Outcome | Reply]]]) -> None:
         """Hand over the replies when the tokens are recorded."""
         together = []
         for exchange, deliver in asked:
@@ -94,14 +94,19 @@ class TimeStampService:
                 together.append(request)
         self._authority.answer(together)
 
-    def finish(self, exchange: Exchange, answer: Answer | Reply) -> Reply:
+    def finish(self, exchange: Exchange, answer: Outcome | Reply) -> Reply:
         """The response of the protocol is counted; what is none is as it was made."""
+        if isinstance(answer, bytes):
+            self._counters.add(Count.GRANTED)
+            return Reply(_HEAD, granted(answer))
         if isinstance(answer, Reply):
             if not exchange.target.startswith(HEALTH):
                 self._counters.add(Count.REFUSED)
             return answer
-        self._counters.add(outcome(answer.failure))
-        return Reply(_HEAD, answer.response)
+        with _speaking(exchange):
+            refusal = answer_of(answer)
+        self._counters.add(outcome(refusal.failure))
+        return Reply(_HEAD, refusal.response)
 
     def busy(self, exchange: Exchange) -> Reply:
         """Told to ask again."""
