@@ -250,6 +250,7 @@ def renew(home: Home, service: Literal["ocsp", "tsa", "seals"], early: bool, out
 
 front_door.add_later("ca", "yinxin.cli_ca:group", _("Certificates, revocation lists, profiles and hierarchies."))
 front_door.add_later("ra", "ra.cli:group", _("Requests for certificates: enter, approve, issue, deliver, revoke."))
+front_door.add_later("keys", "yinxin.cli_keys:group", _("Private keys of the authorities, in files and in tokens."))
 front_door.add_later("ocsp", "ocsp.cli:group", _("Certificate status: ask any responder, answer requests."))
 front_door.add_later("tsa", "tsa.cli:tsa", _("Time stamps: give them, ask for them, verify them."))
 front_door.add_later("audit", "audit.cli:group", _("The audit log: what was done, by whom; proven to outsiders."))

@@ -7,7 +7,7 @@ certificate at the time of signing, time stamp, original. The seal itself is che
 from dataclasses import dataclass
 from datetime import datetime
 
-from asn1crypto import core, x509
+from asn1crypto import cms, core, x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from core.algorithms import SM3, Algorithm

@@ -1,0 +1,25 @@
+"""Wrong PINs of operators are counted.
+
+Revision ID: 0025
+Revises: 0024
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from core.storage import UtcDateTime
+
+revision = "0025"
+down_revision = "0024"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """To this revision."""
+    op.create_table(
+        "ra_attempts",
+        sa.Column("operator", sa.String(64), sa.ForeignKey("ra_operators.name"), primary_key=True),
+        sa.Column("wrong", sa.Integer, nullable=False),
+        sa.Column("at", UtcDateTime, nullable=False),
+    )
