@@ -263,6 +263,41 @@ class KeysSettings(_Section):
         return uri
 
 
+class BackupSettings(_Section):
+    """What `yinxin backup` does unless told otherwise."""
+
+    to: str = ""
+    """The folder of backups; best on another machine's disk."""
+    custodians: tuple[str, ...] = ()
+    """Files with the certificates of those who can open backups, from the home folder on."""
+    keep: Annotated[int, Field(ge=0, le=10_000)] = 14
+    """How many stay in the folder; 0: all."""
+
+
+class HealthSettings(_Section):
+    """When `yinxin health` and `/healthz` warn."""
+
+    authority_warning_days: Annotated[int, Field(ge=1, le=3660)] = 365
+    """Before the end of an authority's certificate: whatever it issues ends with it."""
+    authority_critical_days: Annotated[int, Field(ge=1, le=3660)] = 90
+    certificate_warning_days: Annotated[int, Field(ge=1, le=3660)] = 30
+    """Before the end of any other certificate; of a short life, when a sixth is left."""
+    certificate_critical_days: Annotated[int, Field(ge=1, le=3660)] = 7
+    crl_warning_percent: Annotated[int, Field(ge=50, le=100)] = 60
+    """So much of a revocation list's time has gone; a new one is due at 50."""
+    crl_critical_percent: Annotated[int, Field(ge=50, le=100)] = 90
+    waiting_hours: Annotated[int, Field(ge=1, le=24 * 366)] = 72
+    """What waits for a person longer than this."""
+    backup_warning_hours: Annotated[int, Field(ge=1, le=24 * 366)] = 36
+    """Since the last backup."""
+    backup_critical_hours: Annotated[int, Field(ge=1, le=24 * 366)] = 24 * 7
+    disk_warning_percent: Annotated[int, Field(ge=0, le=100)] = 10
+    """Free."""
+    disk_critical_percent: Annotated[int, Field(ge=0, le=100)] = 3
+    attended: tuple[Literal["ca", "ocsp", "tsa", "seals", "kmc", "ra", "audit"], ...] = ()
+    """Whose passphrases a person brings: nobody expects that these keys open by themselves."""
+
+
 class UrlSettings(_Section):
     """The addresses written into certificates: what the world reaches, not where the processes listen."""
 
@@ -289,6 +324,8 @@ class Configuration(BaseSettings):
     kmc: KmcSettings = KmcSettings()
     audit: AuditSettings = AuditSettings()
     keys: KeysSettings = KeysSettings()
+    backup: BackupSettings = BackupSettings()
+    health: HealthSettings = HealthSettings()
     urls: UrlSettings = UrlSettings()
 
     @classmethod

@@ -71,7 +71,12 @@ class Home:
     @property
     def database_url(self) -> str:
         """The configured URL, or SQLite in the home folder."""
-        return self.configuration.storage.url or f"sqlite:///{self.path / DATABASE}"
+        return self.configuration.storage.url or self.default_database_url
+
+    @property
+    def default_database_url(self) -> str:
+        """SQLite in the home folder."""
+        return f"sqlite:///{self.path / DATABASE}"
 
     @cached_property
     def context(self) -> "Context":
