@@ -1,7 +1,7 @@
 """Authorities whose keys are kept elsewhere, and requests for certificates of authorities of ours
 
-Revision ID: 0025
-Revises: 0024
+Revision ID: 0026
+Revises: 0025
 """
 
 import sqlalchemy as sa

@@ -1,7 +1,7 @@
 """Wrong PINs of operators are counted.
 
-Revision ID: 0025
-Revises: 0024
+Revision ID: 0027
+Revises: 0026
 """
 
 import sqlalchemy as sa
