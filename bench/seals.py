@@ -36,11 +36,12 @@ from core.clock import FixedClock
 from seals.contracts import Evidence, SealingSupport
 from seals.documents.pdf import seal_pdf
 from seals.levels import Level
-from seals.pades.appearance import Impression, MarkStyle, read_picture
+from seals.pades.appearance import Impression, MarkStyle
 from seals.pades.pdfa import NOT_ARCHIVAL
 from seals.pades.signer import CmsSigner
 from seals.pades.values import PadesValue
 from seals.pictures.ink import FULL_INK
+from seals.pictures.samples import read_picture
 from seals.placement.placement import Mark
 from seals.sealing import Seal
 from tests.support.pki import Party

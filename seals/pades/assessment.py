@@ -76,10 +76,12 @@ class Judge:
     now: datetime
     makers: tuple[bytes, ...] = ()
     """Who may make electronic seals, DER; if none is named, whoever has a certificate for signing."""
+    asked: dict[bytes, Knowledge] | None = field(default=None, compare=False, repr=False)
+    """Notes every certificate that is judged, with what was known then."""
     certificates: CertificateJudge = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "certificates", CertificateJudge(self.anchors))
+        object.__setattr__(self, "certificates", CertificateJudge(self.anchors, self.asked))
 
     def signature(self, stored: Stored, stored_knowledge: Knowledge, archive: JudgedTimestamp | None) -> Assessment:
         """Judge an ordinary signature; `archive`: the oldest trusted document timestamp after it."""

@@ -70,12 +70,16 @@ class CertificateJudge:
 
     anchors: tuple[bytes, ...]
     """DER."""
+    asked: dict[bytes, Knowledge] | None = field(default=None, compare=False, repr=False)
+    """Notes every certificate that is judged, with what was known then."""
     _answers: dict[tuple[bytes, bytes, datetime, Use], CertificateVerdict] = field(
         default_factory=dict, compare=False, repr=False
     )
 
     def judge(self, certificate: bytes, known: Knowledge, moment: datetime, use: Use) -> CertificateVerdict:
         """The verdict as of a moment, from what is known; nothing is fetched."""
+        if self.asked is not None:
+            self.asked[certificate] = known
         question = (certificate, known.fingerprint, moment, use)
         if question not in self._answers:
             self._answers[question] = self._judged_before(certificate, known, moment, use)

@@ -13,7 +13,7 @@ from typing import Any
 from asn1crypto import cms, core, parser, pdf  # noqa: F401 - pdf teaches cms the archived certificate status
 
 from core import cms as core_cms
-from core.algorithms import Algorithm, Digest, Family, digest_by_oid
+from core.algorithms import SHA1, Algorithm, Digest, Family, digest_by_oid
 from core.asn1 import der
 from core.asn1.signed_data import GM_SIGNED_DATA, SIGNED_DATA
 from core.certificates import public_key_info
@@ -123,9 +123,13 @@ def without_padding(contents: bytes) -> bytes:
 
 
 def read_message(data: bytes) -> Message:
-    """The message of one signer; `YinxinError` as `read_messages`, invalid also if there are several."""
+    """The message of one signer; `YinxinError` as `read_messages`, unsupported if there are several."""
     messages = read_messages(data)
-    if len(messages) != 1:
+    if len(messages) > 1:
+        # EN 319 142-1 6.3 wants one, ISO 32000 does not say; which of them sealed the document, nobody does.
+        text = _("it holds {count} signatures in one, where a PDF has one each")
+        raise YinxinError(Kind.UNSUPPORTED, text.format(count=len(messages)))
+    if not messages:
         raise unreadable()
     return messages[0]
 
@@ -153,6 +157,9 @@ def unreadable() -> YinxinError:
 
 def _message(signed_data: cms.SignedData, signer_info: cms.SignerInfo) -> Message:
     digest = digest_by_oid(signer_info["digest_algorithm"]["algorithm"].dotted)
+    if digest is SHA1:
+        # MuPDF and old programs; the registry has no signatures with it.
+        raise YinxinError(Kind.UNSUPPORTED, _("it is signed with SHA-1, which proves nothing any more"))
     algorithm = core_cms.algorithm_of(signer_info["signature_algorithm"].dump(), digest)
     # In version 1, asn1crypto takes it for the ContentInfo of PKCS#7, whose content may be of any type.
     enclosed = cms.EncapsulatedContentInfo.load(signed_data["encap_content_info"].dump())

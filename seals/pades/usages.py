@@ -189,7 +189,8 @@ def _walk(value: Any, path: Path) -> Iterator[tuple[Number, Path]]:
         yield (value.idnum, value.generation), path
     elif isinstance(value, generic.DictionaryObject):
         for key in value:
-            if key != "/Parent":
+            # What a signature is about (Data, ISO 32000-2 table 256) is not shown by it: iText names the catalog there.
+            if key != "/Parent" and not (key == "/Data" and "/TransformMethod" in value):
                 yield from _walk(value.raw_get(key), (*path, str(key)))
     elif isinstance(value, generic.ArrayObject):
         for index in range(len(value)):
