@@ -121,6 +121,7 @@ class _Hashing(io.RawIOBase):
 class Backup:
     """A backup file that is open, its signature verified."""
 
+    file: Path
     header: Header
     _archive: zipfile.ZipFile
 
@@ -167,7 +168,7 @@ def opened(path: Path, fingerprint_of_key: str = "", audit_key: bytes | None = N
             text = b""
         if text != wanted:
             raise _unusable(path, _("the signature of the backup is not good: it was altered"))
-        yield Backup(header, archive)
+        yield Backup(path, header, archive)
 
 
 def read_header(path: Path) -> Header:
