@@ -49,6 +49,16 @@ WORDS = frozenset(
         N_("applied"),
         N_("made"),
         N_("handed-in"),
+        # States of batches and their documents.
+        N_("started"),
+        N_("finished"),
+        N_("cancelled"),
+        N_("waiting"),
+        N_("sealed"),
+        N_("failed"),
+        N_("signed"),
+        N_("by-hand"),
+        N_("wrong"),
         # Acts.
         N_("enter"),
         N_("amend"),
