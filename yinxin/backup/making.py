@@ -21,7 +21,7 @@ from core.certificates import read_certificates
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
-from core.keys import content_key
+from core.keys.sealed import seal
 from core.keys.stream import CipherName, new_key
 from core.words import in_words
 from yinxin.backup import archive, container, snapshot
@@ -74,7 +74,7 @@ def make(home: Home, destination: Path, custodians: Sequence[bytes], *, keep: in
             checkpoint=(taken.checkpoint or b"").decode(),
             audit_key=signer.public_key_info,
             cipher=cipher,
-            custodians=tuple(Custodian(certificate=one, envelope=content_key.wrap(key, one)) for one in custodians),
+            custodians=tuple(Custodian(certificate=one, envelope=seal(key, one).decode()) for one in custodians),
         )
         with files.writing(file, mode=0o600, replace=False) as written:
             with container.writing(written, header, key, signer) as stream:
