@@ -1,16 +1,18 @@
 """What is handed in by the front door, which knows every room; keys of the command's meta."""
 
 from collections.abc import Callable, Iterator, Mapping
-
-import sqlalchemy as sa
+from typing import TYPE_CHECKING
 
 from core.home import Home
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 Stamp = Callable[[bytes], bytes]
 """The TimeStampToken (DER) over octets; `YinxinError` if it cannot be had."""
 CheckToken = Callable[[bytes, bytes], None]
 """Return if the token (DER) holds for the octets; else `YinxinError`."""
-Objects = Mapping[str, Callable[[sa.Connection], Iterator[bytes]]]
+Objects = Mapping[str, Callable[["sa.Connection"], Iterator[bytes]]]
 """By kind: gives the octets that entries refer to by digest (`certificates`, `statements`, `contents`), and what the
 books say now of things whose history is in the log (`seals`)."""
 IMPERSONAL = frozenset({"seals"})

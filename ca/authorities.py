@@ -31,6 +31,8 @@ class Authority(IssuerFacts):
     serial: int | None
     certificate: bytes | None
     """DER; None while the ceremony is not complete."""
+    key_is_here: bool = True
+    """False: another home's or another centre's authority above ours, which signs there."""
 
     @cached_property
     def limits(self) -> IssuerLimits:
@@ -62,6 +64,7 @@ def _authority(row: sa.Row[Any]) -> Authority:
         issuer_id=row.issuer_id,
         serial=row.serial,
         certificate=row.certificate,
+        key_is_here=row.key_is_here,
         distribution=Distribution(row.crl_shards, row.crl_deltas, row.crl_address),
     )
 
@@ -87,6 +90,17 @@ def authority_of(connection: sa.Connection, name: str, kind: AuthorityKind | Non
             remedy=_("see: yinxin ca list"),
         )
     return authority
+
+
+def require_key_here(authority: Authority) -> None:
+    """Return if the authority signs in this home; else `YinxinError` (conflict)."""
+    if not authority.key_is_here:
+        raise YinxinError(
+            Kind.CONFLICT,
+            _("the key of this authority is kept elsewhere: it signs nothing here"),
+            subject=authority.name,
+            remedy=_("do it where the key is; bring its lists here with: yinxin ca crl import"),
+        )
 
 
 def list_authorities(storage: Storage) -> list[Authority]:

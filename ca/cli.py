@@ -292,6 +292,12 @@ def reconcile(home: Home, output: Output) -> None:
 
 
 group.add_later("crl", "ca.cli_crl:group", _("Certificate revocation lists."))
+group.add_later(
+    "subordinate",
+    "ca.cli_subordinate:group",
+    _("Authorities under an offline root or another centre: requests out, certificates in."),
+)
+group.add_later("custody", "ca.cli_custody:group", _("Key stores in the hands of several custodians."))
 group.add_later("maintain", "ca.cli_services:maintain", _("What the authority does by itself, for a timer."))
 group.add_later(
     "service-certificates",

@@ -18,6 +18,7 @@ from core.cli import Group, Output, output_option
 from core.errors import YinxinError
 from core.home import Home
 from core.i18n import _
+from core.output import for_people
 
 _HEADINGS = {
     "list": _("List"),
@@ -69,6 +70,7 @@ def publish_what_is_due(home: Home, output: Output) -> tuple[list[PublishedCrl],
     failures = [outcome for outcome in outcomes if isinstance(outcome, YinxinError)]
     for failure in failures:
         output.warn(str(failure))
+    warn_of_lists_to_bring(home, output)
     return [outcome for outcome in outcomes if isinstance(outcome, PublishedCrl)], bool(failures)
 
 
@@ -115,6 +117,45 @@ def check(home: Home, authorities: tuple[str, ...], output: Output) -> int:
             rows.append({"list": published.name, "number": published.number, "findings": findings})
     output.table(rows, {"list": _("List"), "number": _("Number"), "findings": _("Finding")})
     return 1 if any(row["findings"] for row in rows) else 0
+
+
+@group.command(
+    "import",
+    help=_(
+        "Serve the revocation list in FILE, of an authority above ours that signs elsewhere, and believe what it says"
+        " of our authorities."
+    ),
+    example="yinxin ca crl import sm2-root.crl",
+)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@output_option
+@click.pass_obj
+def import_(home: Home, file: Path, output: Output) -> None:
+    """Bring a list."""
+    from ca.crl.importing import import_list
+
+    try:
+        published = import_list(home.context, files.read(file), actor=local_account())
+    except YinxinError as error:
+        error.subject = error.subject or str(file)
+        raise
+    output.table([_facts(published)], _HEADINGS)
+
+
+def warn_of_lists_to_bring(home: Home, output: Output) -> None:
+    """Name the authorities elsewhere whose lists never came, or have lived three quarters of their time."""
+    now = home.clock.now()
+    for authority in list_authorities(home.storage):
+        if authority.key_is_here:
+            continue
+        end = next((one for one in lists.lists_in_force(home.context, authority)), None)
+        if end is None or now >= end.next_update - (end.next_update - end.this_update) / 4:
+            until = for_people(end.next_update if end else None)
+            output.warn(
+                _("The list of {authority} ends: {moment}. Bring a new one with: yinxin ca crl import").format(
+                    authority=authority.name, moment=until
+                )
+            )
 
 
 def publish_at_once(home: Home, authority: str, reason: Reason, output: Output, *, actor: str = "") -> None:

@@ -18,9 +18,11 @@ from ca.records import authorities
 from core.algorithms import KeyKind
 from core.audit import Event
 from core.certificates import serial_text
+from core.context import Context
 from core.csr import build_csr
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.keys.private_key import kind_of
 from core.keys.signer import Signer
 from core.subject import Subject
 
@@ -111,8 +113,8 @@ def _create(
     issues: AuthorityKind = AuthorityKind.CERTIFICATES,
     distribution: Distribution = UNDIVIDED,
 ) -> IssuedCertificate:
-    _require_profile(ca, profile, issues)
-    _enter(ca, name, kind, subject.name(), issuer, issues, distribution)
+    require_profile(ca.context, profile, issues)
+    enter_authority(ca, name, kind, subject.name(), issuer, issues, distribution)
 
     def complete(connection: sa.Connection, results: Sequence[IssuedCertificate]) -> None:
         (result,) = results
@@ -134,9 +136,9 @@ def _create(
     return ca.certify_authority(request, actor=actor, recording=complete)
 
 
-def _require_profile(ca: CertificateAuthority, name: str, issues: AuthorityKind) -> None:
+def require_profile(context: Context, name: str, issues: AuthorityKind) -> None:
     """Return if the profile makes an authority of this kind; else `YinxinError`, before a key is made."""
-    with ca.context.storage.reading() as connection:
+    with context.storage.reading() as connection:
         audience = active_profile(connection, name).profile.audience
     if issues is AuthorityKind.CERTIFICATES and audience is not Audience.AUTHORITY:
         raise YinxinError(Kind.INVALID, _("the profile {profile} makes no CA").format(profile=name))
@@ -144,7 +146,7 @@ def _require_profile(ca: CertificateAuthority, name: str, issues: AuthorityKind)
         raise YinxinError(Kind.INVALID, _("the profile {profile} makes no attribute authority").format(profile=name))
 
 
-def _enter(
+def enter_authority(
     ca: CertificateAuthority,
     name: str,
     kind: KeyKind,
@@ -153,7 +155,10 @@ def _enter(
     issues: AuthorityKind,
     distribution: Distribution,
 ) -> None:
-    """The authority's key and row, made or, after a ceremony that was cut short, found."""
+    """The authority's key and row, made or, after a ceremony that was cut short, found.
+
+    `YinxinError` (conflict) if the name is taken, (not found) if there is no such issuer.
+    """
     with ca.context.storage.reading() as connection:
         existing = find_authority(connection, name)
         if issuer is not None:
@@ -167,7 +172,7 @@ def _enter(
         )
     signer: Signer = ca.keys.signer(name) if existing or name in ca.keys else ca.keys.create(name, kind)
     if signer.public_key_info != (existing.public_key_info if existing else signer.public_key_info) or (
-        signer.algorithm != kind.default_algorithm
+        kind_of(signer.public_key_info) is not kind
     ):
         raise YinxinError(
             Kind.CONFLICT,

@@ -246,7 +246,7 @@ class CertificateAuthority:
         _require_approvals(request.approval, profile)
         csr = parse_csr(request.csr)
         csr.check_possession()
-        not_before, not_after = _validity(profile, authority, now)
+        not_before, not_after = validity(profile, authority, now)
         subject = request.subject.name()
         serial = self._draw_serial()
         tbs = self._template(authority, version).tbs(
@@ -331,8 +331,11 @@ def _require_approvals(approval: Approval, profile: Profile) -> None:
         )
 
 
-def _validity(profile: Profile, authority: Authority, now: datetime) -> tuple[datetime, datetime]:
-    """Both ends are inside the period (RFC 5280 4.1.2.5); it begins no earlier than the issuer's."""
+def validity(profile: Profile, authority: Authority, now: datetime) -> tuple[datetime, datetime]:
+    """From when to when a certificate by this profile would hold now; `YinxinError` (conflict) beyond its issuer's end.
+
+    Both ends are inside the period (RFC 5280 4.1.2.5); it begins no earlier than the issuer's.
+    """
     limits = authority.limits
     not_before = (now - timedelta(minutes=profile.backdate_minutes)).replace(microsecond=0)
     if limits.not_before:

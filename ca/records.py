@@ -43,11 +43,24 @@ authorities = sa.Table(
     sa.Column("serial", SerialNumber, nullable=True),
     sa.Column("certificate", sa.LargeBinary, nullable=True),  # null until the ceremony is complete
     sa.Column("created_at", UtcDateTime, nullable=False),
+    # false: an authority above ours, of which the books have the certificate and the lists (ca.subordinates)
+    sa.Column("key_is_here", sa.Boolean, nullable=False, server_default=sa.true()),
     # ca.distribution; never changed, for certificates tell
     sa.Column("crl_shards", sa.Integer, nullable=False, default=1),
     sa.Column("crl_deltas", sa.Boolean, nullable=False, default=False),
     sa.Column("crl_address", sa.String(512), nullable=False, default=""),
     sqlite_autoincrement=True,
+)
+
+subordinate_requests = sa.Table(
+    "ca_subordinate_requests",
+    metadata,
+    # What an authority of ours asked another centre, or our own offline root, to certify.
+    sa.Column("authority_id", BigId, sa.ForeignKey("ca_authorities.id"), primary_key=True, autoincrement=False),
+    sa.Column("profile", sa.String(64), nullable=False),
+    sa.Column("request", sa.LargeBinary, nullable=False),  # PKCS#10, DER
+    sa.Column("requested_at", UtcDateTime, nullable=False),
+    sa.Column("requested_by", sa.String(128), nullable=False),
 )
 
 profiles = sa.Table(

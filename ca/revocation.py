@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from ca.activation import active_profile
 from ca.attributes.register import require_revocable
-from ca.authorities import Authority, authority_of
+from ca.authorities import Authority, authority_of, require_key_here
 from ca.books import ATTRIBUTES, AuthorityKind
 from ca.double import note_revocation, partners_of
 from ca.history import advance, steps_of
@@ -114,6 +114,7 @@ def _move_in(
     actor: str,
 ) -> None:
     issuer = authority_of(connection, authority)
+    require_key_here(issuer)
     if issuer.kind is AuthorityKind.ATTRIBUTES:
         _move_attributes(context, connection, issuer, serials, move, reason, actor)
         return

@@ -48,11 +48,16 @@ def writing(path: Path, *, mode: int = 0o644, replace: bool = True) -> Iterator[
         raise _unwritable(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
+    flush_folder(path.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Have the names in a folder reach the disk, after something was moved there."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def _unwritable(path: Path, error: OSError) -> YinxinError:

@@ -5,12 +5,15 @@ HOME/yinxin.toml            configuration (core.config)
 HOME/yinxin.db              records, unless storage.url says otherwise
 HOME/profiles/*.toml        certificate profiles
 HOME/keys/AUTHORITY/*.pem   encrypted private keys: ca, ocsp, tsa, seals, kmc, ra, audit
+HOME/keys/AUTHORITY/custody.json   if several people together have the passphrase (core.keys.custody): who they are
+HOME/keys/AUTHORITY/*.toml  which of its keys are in tokens (PKCS#11)
 HOME/certificates/AUTHORITY/*.pem   certificates of those keys, each with its issuers after it
 HOME/trust/*.pem            the roots, for verification
 HOME/trust/makers/*.pem     who may make electronic seals
 HOME/trust/audit-log.pub    the public key of the audit log
 HOME/administrators/*       keys and PINs of the two administrators, until they take them away
 HOME/passphrases/AUTHORITY  mode 0600; or YINXIN_AUTHORITY_PASSPHRASE, or a prompt
+HOME/passphrases/AUTHORITY.pin  of its tokens, unless their URI has a pin-source; or YINXIN_AUTHORITY_PIN, or a prompt
 ```
 """
 
@@ -24,6 +27,8 @@ from core.clock import Clock, SystemClock
 if TYPE_CHECKING:
     from core.config import Configuration
     from core.context import Context
+    from core.keys.hsm.settings import Tokens
+    from core.keys.hsm.uri import Pkcs11Uri
     from core.keys.lookup import LookupKey
     from core.keys.store import KeyStore
     from core.storage import Storage
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
 # What a home is made of is imported where it is opened, so that a command that opens nothing starts at once.
 
 DATABASE = "yinxin.db"
+CUSTODY = "custody.json"
+"""Beside keys whose passphrase is in several hands (`core.keys.custody`)."""
 IDENTITIES = "identities"
 """The registration authority's key for finding identity numbers (`core.keys.lookup`)."""
 
@@ -102,15 +109,75 @@ class Home:
 
     def key_store(self, authority: Authority) -> "KeyStore":
         """The keys of one authority, opened once by this home. Their passphrase is sought at first need."""
-        from core.keys import passphrase
         from core.keys.store import KeyStore
 
-        def ask() -> bytes:
-            file = self.passphrase_file(authority)
+        folder = self.path / "keys" / authority
+        if not folder.exists():
+            from core.keys.handover import settle
+
+            settle(folder)
+        return self._key_stores.setdefault(
+            authority, KeyStore(folder, lambda: self.passphrase(authority), lambda: self._tokens(authority))
+        )
+
+    def passphrase(self, authority: Authority) -> bytes:
+        """What opens the keys of this authority: from its custodians, its file, the environment, a prompt."""
+        from core.keys import passphrase
+
+        folder = self.path / "keys" / authority
+        if (folder / CUSTODY).exists():
+            return self._entered_by_custodians(authority, folder)
+        file = self.passphrase_file(authority)
+        return passphrase.obtain(
+            f"keys/{authority}",
+            file=file if file.exists() else None,
+            variable=f"YINXIN_{authority.upper()}_PASSPHRASE",
+        )
+
+    def _entered_by_custodians(self, authority: Authority, folder: Path) -> bytes:
+        """The passphrase from its custodians' shares; the audit log says whose they were."""
+        from core.audit import Event
+        from core.keys.custodians import collect
+        from core.keys.custody import read_custody
+
+        custody = read_custody(folder)
+        shares = collect(custody, f"keys/{authority}", f"YINXIN_{authority.upper()}_SHARES")
+        passphrase = custody.combine(shares)
+        names = [custody.entrusted(share).custodian for share in shares]
+        details = {"set": custody.set_id, "shares": [share.number for share in shares], "custodians": names}
+        with self.storage.transaction() as connection:
+            event = Event("core.custody.open", "custodians", f"keys/{authority}", details)
+            self.context.audit.append(connection, event)
+        return passphrase
+
+    def pin_file(self, authority: Authority) -> Path:
+        """Where the PIN of this authority's tokens may lie."""
+        return self.path / "passphrases" / f"{authority}.pin"
+
+    def token_of(self, authority: Authority) -> "Pkcs11Uri | None":
+        """The token in which the keys of this authority are made; None: they are made in files."""
+        return self._tokens(authority).place
+
+    def _tokens(self, authority: Authority) -> "Tokens":
+        from core.keys import passphrase
+        from core.keys.hsm.settings import Sm2Mechanisms, Tokens
+        from core.keys.hsm.uri import Pkcs11Uri
+
+        def pin(uri: Pkcs11Uri) -> bytes:
+            file = uri.pin_file or self.pin_file(authority)
             return passphrase.obtain(
-                f"keys/{authority}",
-                file=file if file.exists() else None,
-                variable=f"YINXIN_{authority.upper()}_PASSPHRASE",
+                str(uri.of_token),
+                file=file if uri.pin_file or file.exists() else None,
+                variable=f"YINXIN_{authority.upper()}_PIN",
             )
 
-        return self._key_stores.setdefault(authority, KeyStore(self.path / "keys" / authority, ask))
+        settings = self.configuration.keys
+        place: str = getattr(settings, authority, "")  # the registration authority has no key that signs
+        sm2 = settings.sm2
+        return Tokens(
+            Pkcs11Uri.parse(place) if place else None,
+            Sm2Mechanisms(sm2.key_type, sm2.make, sm2.sign, sm2.takes, bytes.fromhex(sm2.parameter))
+            if sm2.sign
+            else None,
+            pin,
+        )

@@ -87,7 +87,7 @@ def _audited_objects() -> Objects:
 
 @front_door.command(
     help=_("Create an installation: keys, hierarchies, service certificates, first CRLs."),
-    example="yinxin --home /var/lib/yinxin init",
+    example="yinxin --home /var/lib/yinxin init\nyinxin --home /var/lib/yinxin init --root offline",
 )
 @output_option
 @click.option(
@@ -95,12 +95,29 @@ def _audited_objects() -> Objects:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help=_("Start from this yinxin.toml instead of the default one."),
 )
+@click.option(
+    "--root",
+    type=click.Choice(["here", "offline"]),
+    default="here",
+    show_default=True,
+    help=_(
+        "Where the roots are: made here too, for trials; or offline, by a ceremony: then requests are written, and when"
+        " the certificates are installed, the same command completes the installation."
+    ),
+)
 @click.pass_obj
-def init(home: Home, config: Path | None, output: Output) -> None:
+def init(home: Home, config: Path | None, root: str, output: Output) -> None:
     """Create an installation."""
-    from yinxin import installation
+    from yinxin import completion, installation
 
-    made = installation.create(home.path, settings=config, on_step=output.note)
+    if root == "offline" and home.path.exists() and any(home.path.iterdir()) and completion.waits(home):
+        completion.complete(home, output.note)
+        output.done(_("The installation is complete."), {"home": str(home.path)})
+        return
+    offline = root == "offline"
+    made = installation.create(home.path, settings=config, on_step=output.note, under_offline_roots=offline)
+    if offline:
+        output.note(_("Carry the requests in {path} to the roots.").format(path=made.path / "requests"))
     output.done(_("The installation is in {path}.").format(path=made.path), {"home": str(made.path)})
 
 
@@ -237,6 +254,7 @@ front_door.add_later("restore", "yinxin.backup.cli:restore", _("Restore an insta
 front_door.add_later("health", "yinxin.cli_health:health", _("Examine what can run out, fall behind or be missing."))
 front_door.add_later("ca", "yinxin.cli_ca:group", _("Certificates, revocation lists, profiles and hierarchies."))
 front_door.add_later("ra", "ra.cli:group", _("Requests for certificates: enter, approve, issue, deliver, revoke."))
+front_door.add_later("keys", "yinxin.cli_keys:group", _("Private keys of the authorities, in files and in tokens."))
 front_door.add_later("ocsp", "ocsp.cli:group", _("Certificate status: ask any responder, answer requests."))
 front_door.add_later("tsa", "tsa.cli:tsa", _("Time stamps: give them, ask for them, verify them."))
 front_door.add_later("audit", "audit.cli:group", _("The audit log: what was done, by whom; proven to outsiders."))

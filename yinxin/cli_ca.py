@@ -1,4 +1,5 @@
-"""`yinxin ca` with the commands for which several rooms work together: attributes are applied for, issued and asked."""
+"""`yinxin ca` with the commands for which several rooms work together: attributes are applied for, issued
+and asked; a ceremony begins a home with an audit log of its own."""
 
 from ca.cli import group
 from core.i18n import _
@@ -6,3 +7,4 @@ from core.i18n import _
 __all__ = ["group"]
 
 group.add_later("attribute", "yinxin.cli_attributes:group", _("Attribute certificates: who has which role."))
+group.add_later("ceremony", "yinxin.cli_ceremony:group", _("Key ceremonies: root keys made offline, before witnesses."))

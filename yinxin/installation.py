@@ -5,7 +5,7 @@ It is built in a folder beside the one asked for and moved into place at the end
 
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from ca.issuance import CertificateAuthority
 from ca.kmc.custody import Custodian
 from ca.profiles import load_profiles
 from ca.service import ceremony_approval, issue_service_certificate
+from ca.subordinates.requests import armour_request, distribution_of, request_certificate
 from core import config, files
 from core.algorithms import KeyKind
 from core.certificates import armour
@@ -79,6 +80,11 @@ def pin_of(key_file: Path) -> Path:
     return key_file.with_suffix(".pin")
 
 
+def request_file(home: Home, name: str) -> Path:
+    """The request of an authority that waits for its certificate."""
+    return home.path / "requests" / f"{name}.csr"
+
+
 def hierarchy_label(kind: KeyKind) -> str:
     """What a hierarchy's authorities, keys and files are called by: `sm2`, `rsa`, `p256`."""
     return kind.value.split("-")[0]
@@ -112,8 +118,11 @@ def create(
     clock: Clock | None = None,
     settings: Path | None = None,
     on_step: Callable[[str], None] | None = None,
+    under_offline_roots: bool = False,
 ) -> Home:
     """Create an installation in a folder that does not exist or is empty. `settings`: another `yinxin.toml`.
+
+    `under_offline_roots`: its authorities ask for certificates, and `yinxin.completion` goes on when they came.
 
     `YinxinError` (conflict) if something is there already. `on_step` is told each thing that was made.
     """
@@ -127,9 +136,10 @@ def create(
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     staging.mkdir(mode=0o700)
-    founding = _Founding(Home(staging, clock or SystemClock()))
+    founding = Founding(Home(staging, clock or SystemClock()))
+    steps = founding.requests if under_offline_roots else founding.steps
     try:
-        for step in founding.steps(settings or default_configuration() / config.FILE_NAME):
+        for step in steps(settings or default_configuration() / config.FILE_NAME):
             if on_step:
                 on_step(step)
         founding.home.storage.close()
@@ -160,7 +170,7 @@ def begin_audit_log(home: Home) -> None:
 
 
 @dataclass
-class _Founding:
+class Founding:
     """The ceremony, step by step."""
 
     home: Home
@@ -170,6 +180,40 @@ class _Founding:
 
     def steps(self, settings: Path) -> Iterator[str]:
         """Do everything; yield what was just made."""
+        yield from self._ground(settings)
+        ca = self._authority()
+        for kind in self.home.configuration.centre.key_kinds:
+            self._found_hierarchy(ca, kind)
+            yield _("hierarchy {name}").format(name=hierarchy_label(kind))
+            self.certify_services(ca, kind)
+            yield _("service certificates {name}").format(name=hierarchy_label(kind))
+        self._found_key_management_centre(ca)
+        yield _("the key-management centre")
+        for name in ADMINISTRATORS:
+            self.found_administrator(ca, name)
+        yield _("the super and the audit administrator")
+        self.home.key_store("ra").create_decrypter(IDENTITIES)
+        yield _("the key for finding identity numbers")
+
+    def requests(self, settings: Path) -> Iterator[str]:
+        """Do what can be done without roots, and write the requests to be carried to them."""
+        yield from self._ground(settings)
+        ca = self._authority()
+        for kind in self.home.configuration.centre.key_kinds:
+            name = f"{hierarchy_label(kind)}-issuing"
+            asked = request_certificate(
+                ca,
+                name,
+                kind,
+                self._subject(f"Issuing CA {hierarchy_label(kind).upper()}"),
+                profile="subordinate",
+                actor=ACTOR,
+                distribution=distribution_of(self.home.configuration),
+            )
+            files.write(request_file(self.home, name), armour_request(asked.csr))
+            yield _("request {name}, SM3 {digest}").format(name=name, digest=asked.fingerprint)
+
+    def _ground(self, settings: Path) -> Iterator[str]:
         self._lay_out(settings)
         yield _("configuration")
         self._fill_database()
@@ -178,21 +222,16 @@ class _Founding:
         yield _("audit log")
         activate(self.home.context, load_profiles(self.home.profiles), actor=ACTOR)
         yield _("certificate profiles")
-        ca = CertificateAuthority(self.home.context, self.home.key_store("ca"), self.home.configuration.urls)
-        for kind in self.home.configuration.centre.key_kinds:
-            self._found_hierarchy(ca, kind)
-            yield _("hierarchy {name}").format(name=hierarchy_label(kind))
-            self._certify_services(ca, kind)
-            yield _("service certificates {name}").format(name=hierarchy_label(kind))
-        self._found_key_management_centre(ca)
-        yield _("the key-management centre")
-        self._found_administrators(ca)
-        yield _("the super and the audit administrator")
-        self.home.key_store("ra").create(IDENTITIES, KeyKind.SM2)
-        yield _("the key for finding identity numbers")
+
+    def _authority(self) -> CertificateAuthority:
+        return CertificateAuthority(self.home.context, self.home.key_store("ca"), self.home.configuration.urls)
 
     def undo(self) -> None:
-        """Remove the folder; leave the database, which may be elsewhere, as empty as it was found."""
+        """Remove the folder and its keys in tokens; leave the database, perhaps elsewhere, as empty as it was found."""
+        for keys in map(self.home.key_store, AUTHORITIES):
+            for name in keys.names():
+                with suppress(YinxinError):
+                    keys.remove(name)
         if self.filled:
             with suppress(YinxinError), self.filled.transaction() as connection:
                 made = sa.MetaData()
@@ -247,9 +286,10 @@ class _Founding:
         files.write(self.home.trust / f"{root}.pem", armour(chain[-1:]))
         files.write(self.home.certificates("ca") / f"{issuing}.pem", armour(chain))
 
-    def _certify_services(self, ca: CertificateAuthority, kind: KeyKind) -> None:
+    def certify_services(self, ca: CertificateAuthority, kind: KeyKind, services: Sequence[Service] = SERVICES) -> None:
+        """A key and a certificate for each of these services."""
         label = hierarchy_label(kind)
-        for service in SERVICES:
+        for service in services:
             authority, key_name = f"{label}-{service.rank}", f"{label}{service.suffix}"
             issued = issue_service_certificate(
                 ca,
@@ -271,22 +311,21 @@ class _Founding:
         if KeyKind.SM2 in self.home.configuration.centre.key_kinds:
             make_link(self.home, ca, actor=ACTOR)
 
-    def _found_administrators(self, ca: CertificateAuthority) -> None:
-        """Their keys and PINs lie in the home until the two persons take them away."""
+    def found_administrator(self, ca: CertificateAuthority, name: str) -> None:
+        """Key and PIN lie in the home until the person takes them away."""
         centre = self.home.configuration.centre
-        for name, role in ADMINISTRATORS.items():
-            key_file = administrator_key(self.home, name)
-            signer = create_key_file(key_file, centre.key_kinds[0], passphrase.create_file(pin_of(key_file)))
-            personnel.found(
-                self.home.context,
-                ca,
-                name,
-                role,
-                signer,
-                authority=f"{hierarchy_label(centre.key_kinds[0])}-issuing",
-                organization=centre.organization,
-                actor=ACTOR,
-            )
+        key_file = administrator_key(self.home, name)
+        signer = create_key_file(key_file, centre.key_kinds[0], passphrase.create_file(pin_of(key_file)))
+        personnel.found(
+            self.home.context,
+            ca,
+            name,
+            ADMINISTRATORS[name],
+            signer,
+            authority=f"{hierarchy_label(centre.key_kinds[0])}-issuing",
+            organization=centre.organization,
+            actor=ACTOR,
+        )
 
     def _subject(self, role: str) -> Subject:
         centre = self.home.configuration.centre

@@ -17,6 +17,10 @@ from core.context import Context
 def check_in_force(context: Context, authority: Authority) -> Iterator[tuple[PublishedCrl, tuple[str, ...]]]:
     """Every list of the authority that is in force, with what is wrong with it."""
     for published in lists_in_force(context, authority):
+        if not authority.key_is_here:
+            # Written by another centre, and examined when it was brought (`ca.crl.importing`).
+            yield published, tuple(_too_old(context, published))
+            continue
         facts = facts_of(
             authority,
             published.shard,
@@ -27,9 +31,12 @@ def check_in_force(context: Context, authority: Authority) -> Iterator[tuple[Pub
             keeps_expired=_keeps_expired(context, published),
         )
         found = complaints_about_kept(context, authority, published.id, facts, published.entries)
-        if published.next_update < context.clock.now():
-            found.append("the list in force is over its nextUpdate")
-        yield published, tuple(found)
+        yield published, (*found, *_too_old(context, published))
+
+
+def _too_old(context: Context, published: PublishedCrl) -> Iterator[str]:
+    if published.next_update < context.clock.now():
+        yield "the list in force is over its nextUpdate"
 
 
 def _keeps_expired(context: Context, published: PublishedCrl) -> bool:

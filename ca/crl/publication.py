@@ -122,11 +122,11 @@ def publish_due(
 
 
 def due(context: Context) -> list[Due]:
-    """The lists that are needed anew. An authority that has expired publishes nothing."""
+    """The lists that are needed anew. An authority that has expired, or signs elsewhere, publishes nothing here."""
     now = context.clock.now()
     found = []
     for authority in list_authorities(context.storage):
-        if authority.limits.not_after and now > authority.limits.not_after:
+        if not authority.key_is_here or (authority.limits.not_after and now > authority.limits.not_after):
             continue
         for shard in range(authority.distribution.shards):
             full = _in_force(context, authority, shard)

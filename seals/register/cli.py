@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from core import files
-from core.api.signed_client import Server
+from core.api.address import Server
 from core.cli import Group, Output, output_option
 from core.config import FILE_NAME
 from core.errors import Kind, YinxinError

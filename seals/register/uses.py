@@ -12,13 +12,14 @@ from core.audit import Event
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from core.refusals import RefusedError, refusals_recorded
+from core.refusals import refusals_recorded
 from core.words import in_words
 from seals import records
-from seals.contracts import Duty, People, Session
+from seals.contracts import People, Session
 from seals.register.bounds import Use, day_of, require_within
 from seals.register.life import State
 from seals.register.permissions import Granted, find_permission
+from seals.register.readers import seal_for_reader
 from seals.register.registered import RegisteredSeal, read_seal
 
 _USES = records.seal_uses.c
@@ -134,14 +135,7 @@ def list_uses(
         refusals_recorded(context, "seals.use.list", actor=session.name, subject=name),
         context.storage.reading() as connection,
     ):
-        official = people.admit_reader(connection, session)
-        seal = read_seal(connection, people, name)
-        custodian = Duty.USE in official.duties and session.name in seal.custodians
-        if not custodian and Duty.AUDIT not in official.duties:
-            raise RefusedError("duty", _("the uses of a seal are for auditors and its custodians to see"), subject=name)
-        if official.branch not in ("", seal.branch):
-            raise RefusedError("other-branch", _("this is another branch's"), subject=name)
-        return list(_records(connection, seal, limit, before))
+        return list(_records(connection, seal_for_reader(connection, people, session, name), limit, before))
 
 
 def list_own_uses(

@@ -46,6 +46,7 @@ def test_all_profiles_of_the_house_are_activated_in_seconds(context: Context) ->
         "attribute-authority",
         "unit-encryption",
         "staff-encryption",
+        "subordinate",
         "kmc-link",
     }
     begin = time.process_time()

@@ -3,27 +3,23 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from unittest import mock
 
 import pytest
 import sqlalchemy as sa
 
 from core.clock import FixedClock
-from core.keys import encryption
 from core.storage import Storage, metadata
 from tests.support.office import NOW, Office
 
 
 @pytest.fixture(scope="session")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Office:
+def founded(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Office:
     """The office as it was founded, on SQLite, to be copied."""
     folder = tmp_path_factory.mktemp("office")
+    shutil.copy(migrated_sqlite, folder / "yinxin.db")
     storage = Storage(f"sqlite:///{folder / 'yinxin.db'}")
-    storage.migrate()
-    metadata.create_all(storage.engine)
     office = Office(folder, storage, FixedClock(NOW))
-    with mock.patch.object(encryption, "COST", 2):  # of opening the key files, in every test
-        office.found()
+    office.found()
     storage.close()
     return office
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from asn1crypto import keys as asn1_keys
+
 from core.algorithms import SHA1, KeyKind
 from core.asn1 import der
 from core.asn1.names import encode_name
@@ -38,6 +40,8 @@ class Party:
         kind: KeyKind = KeyKind.SM2,
         key: PrivateKey | None = None,
         ocsp_url: str = "",
+        issuer_url: str = "",
+        crl_url: str = "",
         nocheck: bool = False,
         not_before: datetime,
         days: int = 3650,
@@ -47,7 +51,17 @@ class Party:
         self.issued += 1
         serial = 1000 + self.issued
         return _certify(
-            common_name, key, self, serial, authority, usages, extended, not_before, days, ocsp_url, nocheck
+            common_name,
+            key,
+            self,
+            serial,
+            authority,
+            usages,
+            extended,
+            not_before,
+            days,
+            (ocsp_url, issuer_url, crl_url),
+            nocheck,
         )
 
     def crl(self, this_update: datetime, revoked: dict[int, datetime] | None = None, days: int = 30) -> bytes:
@@ -75,6 +89,39 @@ def root(kind: KeyKind, *, not_before: datetime, common_name: str = "Test Root")
     return _certify(common_name, generate(kind), None, 1, True, usages, (), not_before, 7300)
 
 
+def certify_key(
+    issuer: Party,
+    name: bytes,
+    public_key_info: bytes,
+    *,
+    authority: bool = True,
+    usages: tuple[int, ...] = (KEY_CERT_SIGN, CRL_SIGN),
+    not_before: datetime,
+    days: int = 3650,
+) -> bytes:
+    """A certificate (DER) for a key of which only the public half is known, such as a request's."""
+    begin = not_before if days > 0 else not_before + timedelta(days=2 * days)
+    issuer.issued += 1
+    bits = asn1_keys.PublicKeyInfo.load(public_key_info).sha1
+    extensions = [
+        _extension("2.5.29.19", der.sequence(der.TRUE) if authority else der.sequence(), critical=True),
+        _extension("2.5.29.15", der.named_bits(*usages), critical=True),
+        _extension("2.5.29.14", der.octet_string(bits)),
+        _extension("2.5.29.35", der.sequence(der.implicit(0, der.octet_string(_key_identifier(issuer.key))))),
+    ]
+    tbs = der.sequence(
+        der.explicit(0, der.integer(2)),
+        der.integer(5000 + issuer.issued),
+        issuer.key.algorithm.identifier,
+        issuer.name,
+        der.sequence(der.time(begin), der.time(begin + timedelta(days=abs(days)))),
+        name,
+        public_key_info,
+        der.explicit(3, der.sequence(*extensions)),
+    )
+    return der.sequence(tbs, issuer.key.algorithm.identifier, der.bit_string(issuer.key.sign(tbs)))
+
+
 def _certify(
     common_name: str,
     key: PrivateKey,
@@ -85,7 +132,7 @@ def _certify(
     extended: tuple[str, ...],
     not_before: datetime,
     days: int,
-    ocsp_url: str = "",
+    urls: tuple[str, str, str] = ("", "", ""),
     nocheck: bool = False,
 ) -> Party:
     name = encode_name((("C", "CN"), ("O", "Test"), ("CN", common_name)))
@@ -99,9 +146,14 @@ def _certify(
     if extended:
         purposes = der.sequence(*(der.oid(purpose) for purpose in extended))
         extensions.append(_extension("2.5.29.37", purposes, critical=TIME_STAMPING in extended))
-    if ocsp_url:
-        location = der.sequence(der.oid("1.3.6.1.5.5.7.48.1"), der.implicit(6, der.ia5(ocsp_url)))
-        extensions.append(_extension("1.3.6.1.5.5.7.1.1", der.sequence(location)))
+    access = [(f"1.3.6.1.5.5.7.48.{method}", url) for method, url in zip((1, 2), urls, strict=False) if url]
+    if access:
+        locations = [der.sequence(der.oid(method), der.implicit(6, der.ia5(url))) for method, url in access]
+        extensions.append(_extension("1.3.6.1.5.5.7.1.1", der.sequence(*locations)))
+    if urls[2]:
+        names = der.implicit(6, der.ia5(urls[2]))
+        point = der.sequence(der.tlv(0xA0, der.tlv(0xA0, names)))
+        extensions.append(_extension("2.5.29.31", der.sequence(point)))
     if nocheck:
         extensions.append(_extension("1.3.6.1.5.5.7.48.1.5", der.NULL))
     tbs = der.sequence(
