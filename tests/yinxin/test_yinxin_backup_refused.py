@@ -321,10 +321,19 @@ def test_a_full_disk_leaves_nothing_restored(
 
 
 def test_killed_in_the_middle_nothing_is_there(
-    yinxin: Yinxin, home: Path, backup: Path, zhang: TestCustodian, options: tuple[str, ...], tmp_path: Path
+    yinxin: Yinxin,
+    home: Path,
+    backup: Path,
+    zhang: TestCustodian,
+    options: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Neither a backup nor a home has its name before it is whole; begun again, it comes to be."""
-    (tmp_path / "backups").mkdir()
+    scratch = tmp_path / "scratch"
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    for folder in (scratch, tmp_path / "backups"):
+        folder.mkdir()
     certificates = making.custodians_of([zhang.certificate])
     restoring = ("--home", str(tmp_path / "new"), "restore", str(backup), *options, "--storage", "")
 
@@ -343,6 +352,11 @@ def test_killed_in_the_middle_nothing_is_there(
         assert left and all(name.startswith(".") for name in left)
         assert child.exitcode == -signal.SIGKILL
     assert yinxin(*restoring).code == 0
+    # The copy of the records that was left behind goes with the first backup a day later.
+    (copy,) = scratch.iterdir()
+    os.utime(copy, (0, 0))
+    make()
+    assert not list(scratch.iterdir())
 
 
 def test_older_ones_are_removed_and_nobody_elses(

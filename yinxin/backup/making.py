@@ -1,6 +1,8 @@
 """Making a backup: whole and signed before it has its name, recorded before it leaves."""
 
+import shutil
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ from yinxin.backup import archive, container, snapshot
 from yinxin.backup.container import Custodian, Header
 from yinxin.backup.records import enter
 
+SCRATCH = "yinxin-backup-"
 LEFT_OVER = timedelta(days=1)
 """What a backup that was killed has left half written is removed after so long."""
 
@@ -59,7 +62,8 @@ def make(home: Home, destination: Path, custodians: Sequence[bytes], *, keep: in
     Notary.of(home.context, signer, home.configuration.audit, None).checkpoint()
     made_at = home.clock.now().replace(microsecond=0)
     file = destination / container.file_name(made_at) if in_folder else destination
-    with tempfile.TemporaryDirectory(prefix="yinxin-backup-") as scratch:
+    _remove_scratch()
+    with tempfile.TemporaryDirectory(prefix=SCRATCH) as scratch:
         # Records before files: what the records speak of was made before, and lies in the home still.
         taken = snapshot.take(home.storage, Path(scratch) / archive.RECORDS)
         cipher: CipherName = "sm4-gcm" if taken.digest.name == "sm3" else "aes-256-gcm"
@@ -83,6 +87,13 @@ def make(home: Home, destination: Path, custodians: Sequence[bytes], *, keep: in
             octets = written.tell()
             _record(home, file, header, octets, actor)
     return Made(file, octets, header, count, _remove_older(file, header.origin, keep))
+
+
+def _remove_scratch() -> None:
+    """Of backups that were killed: what they had copied is personal data."""
+    for one in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
+        if time.time() - one.stat().st_mtime > LEFT_OVER.total_seconds():
+            shutil.rmtree(one, ignore_errors=True)
 
 
 def _record(home: Home, file: Path, header: Header, octets: int, actor: str) -> None:
