@@ -49,9 +49,6 @@ WORDS = frozenset(
         N_("applied"),
         N_("made"),
         N_("handed-in"),
-        N_("signed"),
-        N_("by-hand"),
-        N_("wrong"),
         # Acts.
         N_("enter"),
         N_("amend"),
