@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := core ca ra ocsp tsa seals audit yinxin
 LOCALE := core/locale
+# Where it is set, as in many containers, each of some hundred processes would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -16,7 +16,7 @@ from audit.bundle import opened
 from audit.checkpoints import Notary
 from audit.cli_options import key_of, key_options
 from audit.configuration import note_configuration
-from audit.contracts import CHECK_TOKEN, OBJECTS, STAMP, ObjectSource, StampSource
+from audit.contracts import CHECK_TOKEN, IMPERSONAL, OBJECTS, STAMP, ObjectSource, StampSource
 from audit.export import Exported, export
 from audit.findings import Finding, is_broken
 from audit.key import NAME
@@ -249,7 +249,8 @@ def export_now(context: click.Context, home: Home, file: Path, *, with_objects: 
     notary = notary_of(context, home)
     notary.checkpoint()
     source: ObjectSource = context.meta[OBJECTS]
-    done = export(home.context, file, notary.signer.public_key_info, source() if with_objects else {})
+    objects = {kind: one for kind, one in source().items() if with_objects or kind in IMPERSONAL}
+    done = export(home.context, file, notary.signer.public_key_info, objects)
     return done, audit_key.fingerprint(notary.signer.public_key_info)
 
 

@@ -1,17 +1,22 @@
 """What is handed in by the front door, which knows every room; keys of the command's meta."""
 
 from collections.abc import Callable, Iterator, Mapping
-
-import sqlalchemy as sa
+from typing import TYPE_CHECKING
 
 from core.home import Home
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 Stamp = Callable[[bytes], bytes]
 """The TimeStampToken (DER) over octets; `YinxinError` if it cannot be had."""
 CheckToken = Callable[[bytes, bytes], None]
 """Return if the token (DER) holds for the octets; else `YinxinError`."""
-Objects = Mapping[str, Callable[[sa.Connection], Iterator[bytes]]]
-"""By kind (`certificates`, `statements`, `contents`): gives the octets that entries refer to by digest."""
+Objects = Mapping[str, Callable[["sa.Connection"], Iterator[bytes]]]
+"""By kind: gives the octets that entries refer to by digest (`certificates`, `statements`, `contents`), and what the
+books say now of things whose history is in the log (`seals`)."""
+IMPERSONAL = frozenset({"seals"})
+"""Kinds in which nothing is said of persons that the entries do not say."""
 
 STAMP, CHECK_TOKEN, OBJECTS = "audit.stamp", "audit.check-token", "audit.objects"
 StampSource = Callable[[Home], Stamp]

@@ -6,7 +6,8 @@ A ZIP file (schema `yinxin-audit-export/1`):
     entries.jsonl         an entry a line, as they were written (RFC 8785), from position 0 on
     checkpoints.jsonl     {"note": …, "token": base64 or null} a line, by size
     audit-log.pub         the audit key; whoever verifies has it, or its fingerprint, from elsewhere
-    objects/KIND.base64   octets a line, which entries refer to by digest: certificates, statements, contents
+    objects/KIND.base64   octets a line: certificates, statements, contents, which entries refer to by digest;
+                          seals, as the books tell of them
 """
 
 import base64

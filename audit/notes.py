@@ -57,10 +57,14 @@ def key_id(origin: str, algorithm: Algorithm, public_key_info: bytes) -> bytes:
 
 def sign_checkpoint(checkpoint: Checkpoint, signer: Signer) -> bytes:
     """The note."""
-    text = checkpoint.text()
-    name = key_id(checkpoint.origin, signer.algorithm, signer.public_key_info)
-    signature = base64.b64encode(name + signer.sign(text)).decode()
-    return text + f"\n— {checkpoint.origin} {signature}\n".encode()
+    return sign_note(checkpoint.text(), checkpoint.origin, signer)
+
+
+def sign_note(text: bytes, name: str, signer: Signer) -> bytes:
+    """Any text (UTF-8, its last line ended) as a signed note; `name`: of the key, without spaces."""
+    identifier = key_id(name, signer.algorithm, signer.public_key_info)
+    signature = base64.b64encode(identifier + signer.sign(text)).decode()
+    return text + f"\n— {name} {signature}\n".encode()
 
 
 def open_checkpoint(note: bytes, public_key_info: bytes) -> Checkpoint:
@@ -68,19 +72,24 @@ def open_checkpoint(note: bytes, public_key_info: bytes) -> Checkpoint:
 
     Signatures of other keys, witnesses' for example, are passed over.
     """
+    checkpoint = read_checkpoint(note)
+    open_note(note, checkpoint.origin, public_key_info)
+    return checkpoint
+
+
+def open_note(note: bytes, name: str, public_key_info: bytes) -> bytes:
+    """The text of a note, if the key (SPKI, DER) of this name signed it; else `YinxinError` (invalid)."""
     text, signatures = _divide(note)
-    checkpoint = _parse(text)
-    ours = [(name, value) for name, value in signatures if name == checkpoint.origin]
     for algorithm in ALGORITHMS.values():
-        name = key_id(checkpoint.origin, algorithm, public_key_info)
-        for _origin, value in ours:
-            if value[:4] != name:
+        identifier = key_id(name, algorithm, public_key_info)
+        for signer, value in signatures:
+            if signer != name or value[:4] != identifier:
                 continue
             try:
                 verify(public_key_info, algorithm, value[4:], text)
             except InvalidSignature:
                 raise _unusable(_("the signature of the checkpoint is not good")) from None
-            return checkpoint
+            return text
     raise _unusable(_("the checkpoint is not signed by this audit key"))
 
 

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
-
 from audit.notes import read_checkpoint
 from core import files
 from core.errors import Kind, YinxinError
@@ -38,6 +36,8 @@ def _file(folder: Path, note: bytes, token: bytes | None) -> None:
 
 
 def _post(address: str, note: bytes) -> None:
+    import httpx  # where it is needed: it takes as long to import as all that verifies
+
     try:
         answer = httpx.post(address, content=note, headers={"Content-Type": NOTE}, timeout=SECONDS)
     except httpx.HTTPError as error:

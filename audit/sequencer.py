@@ -9,6 +9,7 @@ and is never placed before it.
 
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -141,3 +142,13 @@ def _unplaced(decided: int) -> sa.Select[Any]:
 def latest_checkpoint(connection: sa.Connection) -> sa.Row[Any] | None:
     """The row of the newest checkpoint; None before the first."""
     return connection.execute(sa.select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1)).one_or_none()
+
+
+def oldest_uncovered(connection: sa.Connection, size: int) -> datetime | None:
+    """Since when an entry waits for a checkpoint, where the newest is over so many; None if none waits."""
+    placed = sa.select(entries.c.at).join(sequence, sequence.c.entry_id == entries.c.id)
+    at: datetime | None = connection.scalar(placed.where(sequence.c.position == size))
+    if at is None:
+        waiting = _unplaced(read_log(connection).decided).limit(1).with_only_columns(entries.c.at)
+        at = connection.scalar(waiting)
+    return at

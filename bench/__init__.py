@@ -7,8 +7,11 @@ best round of each counts.
 import json
 import os
 import platform
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -32,17 +35,51 @@ class Row:
     """value / peer_value."""
 
 
+Round = Callable[[float], float]
+"""Works so many seconds, and says how often in each of them."""
+
+
 def rates(*works: Callable[[], object], rounds: int = ROUNDS, seconds: float = ROUND_SECONDS) -> list[float]:
     """Calls per second of each work: its best of so many rounds, in which they take turns."""
+    return best_rounds(*map(repeating, works), rounds=rounds, seconds=seconds)
+
+
+def best_rounds(*works: Round, rounds: int, seconds: float) -> list[float]:
+    """The same of works that count for themselves."""
     best = [0.0] * len(works)
     for _round in range(rounds):
         for place, work in enumerate(works):
-            count, begin = 0, time.perf_counter()
-            while (elapsed := time.perf_counter() - begin) < seconds:
-                work()
-                count += 1
-            best[place] = max(best[place], count / elapsed)
+            best[place] = max(best[place], work(seconds))
     return best
+
+
+def repeating(work: Callable[[], object]) -> Round:
+    """Calls it again and again."""
+
+    def round_of(seconds: float) -> float:
+        count, begin = 0, time.perf_counter()
+        while (elapsed := time.perf_counter() - begin) < seconds:
+            work()
+            count += 1
+        return count / elapsed
+
+    return round_of
+
+
+@contextmanager
+def elsewhere(module: str, *arguments: object) -> Iterator[Round]:
+    """A work in a process of its own, on the same core: a module that is told seconds, and tells how often."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        told, tells = process.stdin, process.stdout
+        assert told is not None
+        assert tells is not None
+
+        def round_of(seconds: float) -> float:
+            print(seconds, file=told, flush=True)
+            return float(tells.readline())
+
+        yield round_of
 
 
 def row(name: str, value: float, unit: str, peer: str, peer_value: float) -> Row:

@@ -1,9 +1,10 @@
 """Seals on PDF documents, beside pyHanko used directly on the same work: one core, certificates loaded once.
 
 The peer signs with the same keys in the same engine, asks the same time-stamping authority in this process, shows the
-same picture, compressed once, and reuses its signer and its timestamper, and so knows how long tokens are. It does
-not verify what it made; ours does. Both take turns in short rounds, and the best round of each counts (`bench`).
-Peak memory is of a process that does nothing else.
+same picture, compressed once, and reuses its signer and its timestamper, and so knows how long tokens are. In the same
+process, it profits from what our modules teach pyHanko about reading. It does not verify what it made; ours does.
+Both take turns in short rounds, and the best round of each counts (`bench`). Peak memory is of a process that does
+nothing else.
 """
 
 import asyncio
@@ -35,11 +36,12 @@ from core.clock import FixedClock
 from seals.contracts import Evidence, SealingSupport
 from seals.documents.pdf import seal_pdf
 from seals.levels import Level
-from seals.pades.appearance import Impression, MarkStyle, read_picture
+from seals.pades.appearance import Impression, MarkStyle
 from seals.pades.pdfa import NOT_ARCHIVAL
 from seals.pades.signer import CmsSigner
 from seals.pades.values import PadesValue
 from seals.pictures.ink import FULL_INK
+from seals.pictures.samples import read_picture
 from seals.placement.placement import Mark
 from seals.sealing import Seal
 from tests.support.pki import Party

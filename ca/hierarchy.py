@@ -22,6 +22,7 @@ from core.context import Context
 from core.csr import build_csr
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.keys.private_key import kind_of
 from core.keys.signer import Signer
 from core.subject import Subject
 
@@ -171,7 +172,7 @@ def enter_authority(
         )
     signer: Signer = ca.keys.signer(name) if existing or name in ca.keys else ca.keys.create(name, kind)
     if signer.public_key_info != (existing.public_key_info if existing else signer.public_key_info) or (
-        signer.algorithm != kind.default_algorithm
+        kind_of(signer.public_key_info) is not kind
     ):
         raise YinxinError(
             Kind.CONFLICT,

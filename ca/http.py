@@ -18,7 +18,8 @@ from ca.crl.keeping import Form, pieces_of
 from ca.crl.publication import latest_published
 from core.context import Context
 from core.errors import Kind, YinxinError
-from core.http import in_readers_language, problem_response
+from core.health import PATH, Health
+from core.http import health_response, in_readers_language, problem_response
 from core.i18n import _
 
 if TYPE_CHECKING:
@@ -47,12 +48,15 @@ class Document:
     """Content-Encoding."""
 
 
-def create_app(context: Context) -> "WSGIApplication":
-    """`/crl/AUTHORITY.crl`, `/ca/AUTHORITY.cer`, and `/ca/AUTHORITY.pem` with the chain up to the root."""
+def create_app(context: Context, health: Health | None = None) -> "WSGIApplication":
+    """`/crl/AUTHORITY.crl`, `/ca/AUTHORITY.cer`, `/ca/AUTHORITY.pem` with the chain up to the root, and `/healthz`."""
+    health = health or Health({})
 
     def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         try:
-            response = _answer(context, Request(environ))
+            request = Request(environ)
+            is_health = request.path == PATH and request.method in ("GET", "HEAD")
+            response = health_response(health) if is_health else _answer(context, request)
         except (YinxinError, HTTPException) as error:
             response = problem_response(error)
         return response(environ, start_response)

@@ -136,13 +136,14 @@ _ISSUED = (
 )
 
 
-def state_of(connection: sa.Connection, certificate: bytes) -> State | None:
-    """What a certificate (DER) is now; None if it is not of these books."""
+def state_of(connection: sa.Connection, certificate: bytes, at: datetime | None = None) -> State | None:
+    """What a certificate (DER) is now, or was at a moment; None if it is not of these books, or was not yet."""
     read = x509.Certificate.load(certificate)
     sought = {"number": read.serial_number, "issuer": read.issuer.dump()}
     for authority_id, issued in connection.execute(_ISSUED, sought).all():
         if issued == certificate:
             steps = steps_of(connection, authority_id, read.serial_number)
+            steps = steps if at is None else [step for step in steps if step.at <= at]
             return steps[-1].state if steps else None
     return None
 

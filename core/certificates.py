@@ -1,6 +1,7 @@
 """Certificate files: PEM with one certificate or many, or DER; and folders of them."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -46,6 +47,13 @@ def public_key_info(certificate: bytes) -> bytes:
     """SubjectPublicKeyInfo (DER) of a certificate (DER), its original octets."""
     encoded: bytes = x509.Certificate.load(certificate).public_key.dump()
     return encoded
+
+
+@lru_cache(maxsize=256)
+def validity(certificate: bytes) -> tuple[datetime, datetime]:
+    """From when to when a certificate (DER) is valid, both included."""
+    body = x509.Certificate.load(certificate)
+    return body.not_valid_before, body.not_valid_after
 
 
 def armour(certificates: Iterable[bytes]) -> bytes:

@@ -1,8 +1,12 @@
 """Time, handed in. Nobody else asks the system for it; no datetime without a zone anywhere."""
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Clock(Protocol):
@@ -11,6 +15,11 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The present moment, aware, in UTC."""
         ...
+
+
+def boot_and_uptime() -> tuple[str, float]:
+    """Which start of the machine this is, and for how many seconds it runs: a time that nobody can set."""
+    return _BOOT.read_text().strip(), time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class SystemClock:

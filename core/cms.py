@@ -5,19 +5,22 @@ The shape of GM/T 0010, for those who prescribe it, differs in names only: its o
 and the signature named by the bare SM2-1.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from asn1crypto import cms as asn1_cms
-from asn1crypto import core as asn1
 from asn1crypto import x509
 
 from core.algorithms import ALGORITHMS, SHA1, SHA256, SM2_SM3, Algorithm, Digest, algorithm_by_identifier, digest_by_oid
 from core.asn1 import der
+from core.asn1.elements import read_elements
+from core.asn1.signed_data import GM_SIGNED_DATA as GM_SIGNED_DATA
+from core.asn1.signed_data import SIGNED_DATA as SIGNED_DATA
+from core.asn1.signed_data import dotted, octets_of, read_signed_data
 from core.certificates import public_key_info
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -25,14 +28,13 @@ from core.keys.signer import Signer
 from core.keys.verification import InvalidSignature, verify
 
 DATA = "1.2.840.113549.1.7.1"
-SIGNED_DATA = "1.2.840.113549.1.7.2"
-GM_SIGNED_DATA = "1.2.156.10197.6.1.4.2.2"
-"""GM/T 0010; the structure is that of PKCS#7."""
 CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME, ALGORITHM_PROTECTION = (
     f"1.2.840.113549.1.9.{number}" for number in (3, 4, 5, 52)
 )
 SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
 SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
+CERTIFICATE_ATTRIBUTES = SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2
+"""They bind a signature to the digest of a certificate (RFC 5035)."""
 SIGNATURE_TIME_STAMP = "1.2.840.113549.1.9.16.2.14"
 _GM_SIGNATURE = der.sequence(der.oid("1.2.156.10197.1.301.1"))
 _RSA_ENCRYPTION = (
@@ -309,54 +311,35 @@ def check(message: bytes, certificates: Sequence[bytes] = ()) -> Signed:
 
 
 def _check(message: bytes, certificates: Sequence[bytes]) -> Signed:
-    info = asn1_cms.ContentInfo.load(message, strict=True)
-    if info["content_type"].dotted not in (SIGNED_DATA, GM_SIGNED_DATA):
-        raise ValueError("not SignedData")
-    body = info["content"]
-    (signer_info,) = body["signer_infos"]
-    # In version 1, asn1crypto takes it for the ContentInfo of PKCS#7, whose content may be of any type.
-    encapsulated = asn1_cms.EncapsulatedContentInfo.load(body["encap_content_info"].dump())
-    # Not `.native`: asn1crypto would give the parsed structure of the content types that it knows.
-    content = bytes(encapsulated["content"])
-    embedded = [choice.chosen.dump() for choice in body["certificates"] or () if choice.name == "certificate"]
-    digest = digest_by_oid(signer_info["digest_algorithm"]["algorithm"].dotted)
-    algorithm = algorithm_of(signer_info["signature_algorithm"].dump(), digest)
-    attributes = attributes_of(signer_info["signed_attrs"])
-    signed_bytes = b"\x31" + signer_info["signed_attrs"].dump()[1:]
+    parts = read_signed_data(message)
+    if parts.content is None:
+        raise ValueError("no content")
+    digest = digest_by_oid(parts.digest)
+    algorithm = algorithm_of(parts.signature_algorithm, digest)
+    attributes = parts.attributes
     # The signer is whom the signature names, never whoever lies first in the bag (RFC 5035 exists for that).
-    certificate = bound_certificate([*embedded, *certificates], signer_info["sid"].chosen, attributes)
-    verify(public_key_info(certificate), algorithm, signer_info["signature"].native, signed_bytes)
-    if attributes[MESSAGE_DIGEST].native != digest.of(content):
+    named = {kind: attributes[kind].raw for kind in CERTIFICATE_ATTRIBUTES if kind in attributes}
+    certificate = bound_certificate([*parts.certificates, *certificates], parts.signer, named)
+    verify(public_key_info(certificate), algorithm, parts.signature, parts.signed)
+    if octets_of(attributes[MESSAGE_DIGEST]) != digest.of(parts.content):
         raise InvalidSignature
-    content_type = encapsulated["content_type"].dotted
-    if attributes[CONTENT_TYPE].dotted != content_type:
+    if dotted(attributes[CONTENT_TYPE]) != parts.content_type:
         raise InvalidSignature
-    time = attributes[SIGNING_TIME].native if SIGNING_TIME in attributes else None
-    is_bound = not attributes.keys().isdisjoint((SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2))
-    signature = signer_info["signature"].native
-    timestamps = tuple(_timestamps(signer_info["unsigned_attrs"]))
-    return Signed(content, content_type, certificate, algorithm, time, tuple(embedded), is_bound, signature, timestamps)
-
-
-def _timestamps(unsigned: asn1_cms.CMSAttributes) -> Iterator[bytes]:
-    for item in unsigned:
-        if item["type"].dotted == SIGNATURE_TIME_STAMP:
-            yield from (token.dump() for token in item["values"])
+    return Signed(
+        parts.content,
+        parts.content_type,
+        certificate,
+        algorithm,
+        asn1_cms.Time.load(attributes[SIGNING_TIME].raw).native if SIGNING_TIME in attributes else None,
+        parts.certificates,
+        bool(named),
+        parts.signature,
+        tuple(one.raw for kind, values in parts.unsigned if kind == SIGNATURE_TIME_STAMP for one in values),
+    )
 
 
 def _unsigned(attributes: Sequence[bytes]) -> bytes:
     return der.implicit(1, der.set_of(*attributes)) if attributes else b""
-
-
-def attributes_of(signed: asn1_cms.CMSAttributes) -> dict[str, Any]:
-    """The one value of each attribute by its type: all that we read come once, with one value (RFC 5652 11)."""
-    attributes = {}
-    for item in signed:
-        kind = item["type"].dotted
-        if kind in attributes or len(item["values"]) != 1:
-            raise ValueError(f"attribute {kind} with several values")
-        attributes[kind] = item["values"][0]
-    return attributes
 
 
 def algorithm_of(identifier: bytes, digest: Digest) -> Algorithm:
@@ -373,34 +356,31 @@ def algorithm_of(identifier: bytes, digest: Digest) -> Algorithm:
     return algorithm
 
 
-def bound_certificate(
-    candidates: Sequence[bytes],
-    sid: asn1_cms.IssuerAndSerialNumber | asn1.OctetString,
-    attributes: dict[str, Any],
-) -> bytes:
-    """The candidate (DER) that the signer identifier and the attributes name; `YinxinError` (invalid) if none is it."""
+def bound_certificate(candidates: Sequence[bytes], signer: bytes, named: Mapping[str, bytes]) -> bytes:
+    """The candidate (DER) that a signer is; `YinxinError` (invalid) if none is it, ValueError if it cannot be read.
+
+    `signer`: the SignerIdentifier; `named`: the values of those `CERTIFICATE_ATTRIBUTES` that are signed.
+    """
     for candidate in candidates:
-        if _is_named(candidate, sid) and _fits_attributes(candidate, attributes):
+        if _is_named(candidate, signer) and all(_is_bound(candidate, *one) for one in named.items()):
             return candidate
     raise YinxinError(Kind.INVALID, _("the signer's certificate is not in the message"))
 
 
-def _is_named(certificate: bytes, sid: asn1_cms.IssuerAndSerialNumber | asn1.OctetString) -> bool:
+def _is_named(certificate: bytes, signer: bytes) -> bool:
     """By issuer and serial number, or by the key's identifier (RFC 5652 5.3)."""
-    if isinstance(sid, asn1.OctetString):
-        return bool(x509.Certificate.load(certificate).key_identifier == sid.native)
-    return issuer_and_serial(certificate) == bytes(sid.dump())
+    (identifier,) = read_elements(signer, is_ber=True)
+    if identifier.tag == der.SEQUENCE:
+        return issuer_and_serial(certificate) == signer
+    return bool(x509.Certificate.load(certificate).key_identifier == identifier.content)
 
 
-def _fits_attributes(certificate: bytes, attributes: dict[str, Any]) -> bool:
-    """Whether the first ESSCertID of each signing-certificate attribute (RFC 5035 4, 5) is this certificate's."""
-    if SIGNING_CERTIFICATE in attributes:
-        bound = attributes[SIGNING_CERTIFICATE]["certs"][0]
-        if bound["cert_hash"].native != SHA1.of(certificate):
-            return False
-    if SIGNING_CERTIFICATE_V2 in attributes:
-        bound = attributes[SIGNING_CERTIFICATE_V2]["certs"][0]
-        digest = digest_by_oid(bound["hash_algorithm"]["algorithm"].dotted)
-        if bound["cert_hash"].native != digest.of(certificate):
-            return False
-    return True
+def _is_bound(certificate: bytes, kind: str, value: bytes) -> bool:
+    """Whether the first ESSCertID of a signing-certificate attribute (RFC 5035 4, 5) is this certificate's."""
+    (attribute,) = read_elements(value, is_ber=True)
+    bound = attribute.children()[0].children()[0].children()
+    digest = SHA1
+    if kind == SIGNING_CERTIFICATE_V2:
+        named = bound[0].tag == der.SEQUENCE
+        digest = digest_by_oid(dotted(bound.pop(0).children()[0])) if named else SHA256
+    return octets_of(bound[0]) == digest.of(certificate)

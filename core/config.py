@@ -17,6 +17,7 @@ from core.algorithms import KeyKind
 from core.complaints import Complaint, complaint
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.keys.hsm.uri import Pkcs11Uri
 
 FILE_NAME = "yinxin.toml"
 ENVIRONMENT_PREFIX = "YINXIN_"
@@ -221,6 +222,82 @@ class AuditSettings(_Section):
         return origin
 
 
+class Sm2TokenSettings(_Section):
+    """By which numbers tokens do SM2, which PKCS#11 2.40 lacks: see the vendor's manual. `sign` 0: not at all."""
+
+    key_type: Annotated[int, Field(ge=0, lt=2**32)] = 3
+    """CKK_…; 3 is CKK_EC."""
+    make: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """CKM_… that makes a key pair."""
+    sign: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """CKM_… that signs."""
+    takes: Literal["digest", "message"] = "digest"
+    """What it signs: e = SM3(Z ‖ M), or the message, which it then hashes with Z by itself."""
+    parameter: Annotated[str, Field(pattern="^([0-9A-Fa-f]{2})*$")] = ""
+    """The mechanism's parameter, hexadecimal."""
+
+
+class KeysSettings(_Section):
+    """In which token (PKCS#11 URI, RFC 7512) each authority's private keys are made; empty: in encrypted files."""
+
+    ca: str = ""
+    ocsp: str = ""
+    tsa: str = ""
+    seals: str = ""
+    kmc: str = ""
+    audit: str = ""
+    sm2: Sm2TokenSettings = Sm2TokenSettings()
+
+    @field_validator("ca", "ocsp", "tsa", "seals", "kmc", "audit")
+    @classmethod
+    def _names_a_token(cls, uri: str) -> str:
+        """A module is needed, and no object: each key has a name of its own."""
+        if uri:
+            try:
+                parsed = Pkcs11Uri.parse(uri)
+                parsed.module  # noqa: B018
+            except YinxinError as error:
+                raise ValueError(error.what) from error
+            if parsed != parsed.of_token:
+                raise ValueError(_("the URI names a token, not a key"))
+        return uri
+
+
+class BackupSettings(_Section):
+    """What `yinxin backup` does unless told otherwise."""
+
+    to: str = ""
+    """The folder of backups; best on another machine's disk."""
+    custodians: tuple[str, ...] = ()
+    """Files with the certificates of those who can open backups, from the home folder on."""
+    keep: Annotated[int, Field(ge=0, le=10_000)] = 14
+    """How many stay in the folder; 0: all."""
+
+
+class HealthSettings(_Section):
+    """When `yinxin health` and `/healthz` warn."""
+
+    authority_warning_days: Annotated[int, Field(ge=1, le=3660)] = 365
+    """Before the end of an authority's certificate: whatever it issues ends with it."""
+    authority_critical_days: Annotated[int, Field(ge=1, le=3660)] = 90
+    certificate_warning_days: Annotated[int, Field(ge=1, le=3660)] = 30
+    """Before the end of any other certificate; of a short life, when a sixth is left."""
+    certificate_critical_days: Annotated[int, Field(ge=1, le=3660)] = 7
+    crl_warning_percent: Annotated[int, Field(ge=50, le=100)] = 60
+    """So much of a revocation list's time has gone; a new one is due at 50."""
+    crl_critical_percent: Annotated[int, Field(ge=50, le=100)] = 90
+    waiting_hours: Annotated[int, Field(ge=1, le=24 * 366)] = 72
+    """What waits for a person longer than this."""
+    backup_warning_hours: Annotated[int, Field(ge=1, le=24 * 366)] = 36
+    """Since the last backup."""
+    backup_critical_hours: Annotated[int, Field(ge=1, le=24 * 366)] = 24 * 7
+    disk_warning_percent: Annotated[int, Field(ge=0, le=100)] = 10
+    """Free."""
+    disk_critical_percent: Annotated[int, Field(ge=0, le=100)] = 3
+    attended: tuple[Literal["ca", "ocsp", "tsa", "seals", "kmc", "ra", "audit"], ...] = ()
+    """Whose passphrases a person brings: nobody expects that these keys open by themselves."""
+
+
 class UrlSettings(_Section):
     """The addresses written into certificates: what the world reaches, not where the processes listen."""
 
@@ -246,6 +323,9 @@ class Configuration(BaseSettings):
     seals: SealsSettings = SealsSettings()
     kmc: KmcSettings = KmcSettings()
     audit: AuditSettings = AuditSettings()
+    keys: KeysSettings = KeysSettings()
+    backup: BackupSettings = BackupSettings()
+    health: HealthSettings = HealthSettings()
     urls: UrlSettings = UrlSettings()
 
     @classmethod

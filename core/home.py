@@ -6,12 +6,14 @@ HOME/yinxin.db              records, unless storage.url says otherwise
 HOME/profiles/*.toml        certificate profiles
 HOME/keys/AUTHORITY/*.pem   encrypted private keys: ca, ocsp, tsa, seals, kmc, ra, audit
 HOME/keys/AUTHORITY/custody.json   if several people together have the passphrase (core.keys.custody): who they are
+HOME/keys/AUTHORITY/*.toml  which of its keys are in tokens (PKCS#11)
 HOME/certificates/AUTHORITY/*.pem   certificates of those keys, each with its issuers after it
 HOME/trust/*.pem            the roots, for verification
 HOME/trust/makers/*.pem     who may make electronic seals
 HOME/trust/audit-log.pub    the public key of the audit log
 HOME/administrators/*       keys and PINs of the two administrators, until they take them away
 HOME/passphrases/AUTHORITY  mode 0600; or YINXIN_AUTHORITY_PASSPHRASE, or a prompt
+HOME/passphrases/AUTHORITY.pin  of its tokens, unless their URI has a pin-source; or YINXIN_AUTHORITY_PIN, or a prompt
 ```
 """
 
@@ -25,6 +27,8 @@ from core.clock import Clock, SystemClock
 if TYPE_CHECKING:
     from core.config import Configuration
     from core.context import Context
+    from core.keys.hsm.settings import Tokens
+    from core.keys.hsm.uri import Pkcs11Uri
     from core.keys.lookup import LookupKey
     from core.keys.store import KeyStore
     from core.storage import Storage
@@ -67,7 +71,12 @@ class Home:
     @property
     def database_url(self) -> str:
         """The configured URL, or SQLite in the home folder."""
-        return self.configuration.storage.url or f"sqlite:///{self.path / DATABASE}"
+        return self.configuration.storage.url or self.default_database_url
+
+    @property
+    def default_database_url(self) -> str:
+        """SQLite in the home folder."""
+        return f"sqlite:///{self.path / DATABASE}"
 
     @cached_property
     def context(self) -> "Context":
@@ -107,7 +116,9 @@ class Home:
             from core.keys.handover import settle
 
             settle(folder)
-        return self._key_stores.setdefault(authority, KeyStore(folder, lambda: self.passphrase(authority)))
+        return self._key_stores.setdefault(
+            authority, KeyStore(folder, lambda: self.passphrase(authority), lambda: self._tokens(authority))
+        )
 
     def passphrase(self, authority: Authority) -> bytes:
         """What opens the keys of this authority: from its custodians, its file, the environment, a prompt."""
@@ -138,3 +149,35 @@ class Home:
             event = Event("core.custody.open", "custodians", f"keys/{authority}", details)
             self.context.audit.append(connection, event)
         return passphrase
+
+    def pin_file(self, authority: Authority) -> Path:
+        """Where the PIN of this authority's tokens may lie."""
+        return self.path / "passphrases" / f"{authority}.pin"
+
+    def token_of(self, authority: Authority) -> "Pkcs11Uri | None":
+        """The token in which the keys of this authority are made; None: they are made in files."""
+        return self._tokens(authority).place
+
+    def _tokens(self, authority: Authority) -> "Tokens":
+        from core.keys import passphrase
+        from core.keys.hsm.settings import Sm2Mechanisms, Tokens
+        from core.keys.hsm.uri import Pkcs11Uri
+
+        def pin(uri: Pkcs11Uri) -> bytes:
+            file = uri.pin_file or self.pin_file(authority)
+            return passphrase.obtain(
+                str(uri.of_token),
+                file=file if uri.pin_file or file.exists() else None,
+                variable=f"YINXIN_{authority.upper()}_PIN",
+            )
+
+        settings = self.configuration.keys
+        place: str = getattr(settings, authority, "")  # the registration authority has no key that signs
+        sm2 = settings.sm2
+        return Tokens(
+            Pkcs11Uri.parse(place) if place else None,
+            Sm2Mechanisms(sm2.key_type, sm2.make, sm2.sign, sm2.takes, bytes.fromhex(sm2.parameter))
+            if sm2.sign
+            else None,
+            pin,
+        )

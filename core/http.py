@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from core.errors import Kind, YinxinError
+from core.health import FIELDS, PATH, Health
 from core.i18n import _, current_language, speaking
 
 if TYPE_CHECKING:
@@ -66,6 +67,17 @@ def _problem(status: HTTPStatus, members: dict[str, str]) -> Response:
     headers = {"Content-Language": current_language().replace("_", "-"), "Cache-Control": "no-store"}
     body = json.dumps(document, ensure_ascii=False)
     return Response(body, status, headers, content_type="application/problem+json")
+
+
+def health_response(health: Health) -> Response:
+    """The answer to `GET /healthz`: itself a WSGI application."""
+    status, body = health.told()
+    return Response(body, status, FIELDS)
+
+
+def register_health(app: Flask, health: Health) -> None:
+    """Have the app answer `GET /healthz`."""
+    app.add_url_rule(PATH, "health", lambda: health_response(health))
 
 
 def register_errors(app: Flask) -> None:

@@ -47,7 +47,7 @@ def for_people(value: object) -> str:
             return one_line(str(value))
 
 
-_OUR_WORDS = frozenset({"state", "stage", "standing", "reason", "move", "act", "roles", "kind"})
+_OUR_WORDS = frozenset({"state", "stage", "standing", "reason", "move", "act", "roles", "kind", "level", "check"})
 """Fields that hold words of ours (`core.words`), and not somebody's name that reads the same."""
 
 

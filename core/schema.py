@@ -52,16 +52,20 @@ def upgrade(engine: sa.Engine, revision: str = "head") -> None:
 
 def require_current(connection: sa.Connection) -> None:
     """Return if the schema is the newest; else `YinxinError` that says how to bring it there."""
-    versions = []
-    if sa.inspect(connection).has_table(_VERSION.name):
-        versions = list(connection.scalars(sa.select(_VERSION.c.version_num)))
-    if versions != [newest_revision()]:
+    if revision_of(connection) != newest_revision():
         raise YinxinError(
             Kind.CONFLICT,
             _("the database has another version of the schema"),
             subject=connection.engine.url.render_as_string(hide_password=True),
             remedy=_("run: yinxin migrate"),
         )
+
+
+def revision_of(connection: sa.Connection) -> str:
+    """The version of the schema that the database has; empty if it has none."""
+    if not sa.inspect(connection).has_table(_VERSION.name):
+        return ""
+    return ",".join(connection.scalars(sa.select(_VERSION.c.version_num)))
 
 
 @contextmanager

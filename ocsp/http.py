@@ -17,6 +17,8 @@ from werkzeug.exceptions import MethodNotAllowed, UnsupportedMediaType
 from werkzeug.http import http_date, parse_etags, parse_options_header
 
 from core.clock import Clock
+from core.health import FIELDS, Health
+from core.health import PATH as HEALTH_PATH
 from core.i18n import _
 from core.server.counters import METRICS, METRICS_FIELDS
 from core.server.exchange import Deliver, Exchange, Reply, problem, reply_head
@@ -30,6 +32,7 @@ REQUEST_TYPE, RESPONSE_TYPE = "application/ocsp-request", "application/ocsp-resp
 CACHE_SECONDS = 300
 """How long a cache gives an answer without asking us."""
 
+HEALTH = HEALTH_PATH.encode()
 _REQUEST_TYPE = REQUEST_TYPE.encode()
 
 
@@ -43,8 +46,11 @@ class Service:
     maximum_body = MAXIMUM_SIZE
     too_large = MALFORMED
 
-    def __init__(self, desks: Mapping[bytes, Desk], clock: Clock, counters: Counters) -> None:
+    def __init__(
+        self, desks: Mapping[bytes, Desk], clock: Clock, counters: Counters, health: Health | None = None
+    ) -> None:
         """`desks`: by the path below which each is asked; b"" is the one for all other paths."""
+        self._health = health or Health({})
         self._root = desks[b""]
         self._desks = {path: desk for path, desk in desks.items() if path}
         self._clock = clock
@@ -62,6 +68,8 @@ class Service:
             return problem(MethodNotAllowed(["GET", "HEAD", "POST"]))
         if exchange.target == METRICS.encode():
             return Reply(reply_head(HTTPStatus.OK, METRICS_FIELDS), self._counters.exposition().encode())
+        if exchange.target == HEALTH:
+            return None
         desk, path = self._desk(exchange.target)
         question = question_in_path(path)
         if question is None:
@@ -74,15 +82,21 @@ class Service:
         """What is quick was answered at once; the rest reads the books."""
         return False
 
-    def answer(self, asked: Sequence[tuple[Exchange, Deliver[Answer]]]) -> None:
+    def answer(self, asked: Sequence[tuple[Exchange, Deliver[Answer | Reply]]]) -> None:
         """The answers where there is no reply at once. They take time, and are for another thread."""
         for exchange, deliver in asked:
+            if exchange.target == HEALTH and exchange.method != b"POST":
+                status, body = self._health.told()
+                deliver(Reply(reply_head(status, FIELDS), body))
+                continue
             desk, path = self._desk(exchange.target)
             question = exchange.body if exchange.method == b"POST" else question_in_path(path)
             deliver(desk.answer(question or b""))
 
-    def finish(self, exchange: Exchange, answer: Answer) -> Reply:
-        """The reply with that answer."""
+    def finish(self, exchange: Exchange, answer: Answer | Reply) -> Reply:
+        """The reply with that answer; what is none is as it was made."""
+        if isinstance(answer, Reply):
+            return answer
         self._counters.add(answer.outcome)
         return Reply(UNCACHED, answer.response) if exchange.method == b"POST" else self._cacheable(exchange, answer)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import IntEnum
 
-from core.algorithms import SHA1, Family
+from core.algorithms import SHA1
 from core.asn1 import der
-from core.keys.signer import Signer
+from core.keys.signer import Signer, is_quick
 from ocsp.request import nonce_extension, subject_public_key
 
 BASIC, ARCHIVE_CUTOFF = "1.3.6.1.5.5.7.48.1.1", "1.3.6.1.5.5.7.48.1.6"
@@ -86,7 +86,7 @@ class Letterhead:
         key_hash = SHA1.of(subject_public_key(signer.public_key_info))
         self.responder_id = der.explicit(2, der.octet_string(key_hash))
         self._algorithm = signer.algorithm.identifier
-        self.is_quick = signer.algorithm.family is Family.ECDSA
+        self.is_quick = is_quick(signer)
         """A signature takes less time than handing it to another thread."""
         self.certificates = der.explicit(0, der.sequence(certificate)) if certificate else b""
 

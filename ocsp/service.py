@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from ca.books import ATTRIBUTES
 from ca.status import StatusReader
+from core.health import Health
 from core.home import Home
 from core.service.installed import installed
 from ocsp.allowance import Allowance
@@ -14,6 +15,7 @@ from ocsp.counters import Counters
 from ocsp.delegation import Delegation
 from ocsp.desk import Desk
 from ocsp.feed import Feed
+from ocsp.health import checks
 from ocsp.http import Service
 from ocsp.responder import Responder
 
@@ -79,4 +81,4 @@ def open_service(home: Home, counters: Counters) -> tuple[Service, Feed, list[Re
         # Without a feed: each answer is read from the books, which are small.
         desks[b"/oasp"] = Desk(attributes, home.clock, Allowance(settings.nonce_per_second), AnswerCache(0))
         responders.append(attributes)
-    return Service(desks, home.clock, counters), feed, responders
+    return Service(desks, home.clock, counters, Health(checks(home))), feed, responders

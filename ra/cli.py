@@ -8,7 +8,7 @@ import click
 
 from ca.state import Reason
 from core import files
-from core.api.signed_client import Server
+from core.api.address import Server
 from core.certificates import serial_text
 from core.cli import Group, Output, output_option
 from core.errors import YinxinError

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from core import files
-from core.api.signed_client import TAG
+from core.api.address import TAG
 from core.cli import Command
 from core.home import Home
 from core.http_signatures import Message, sign_request

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from core import files
 from core.algorithms import KeyKind
-from core.api.signed_client import Server
+from core.api.address import Server
 from core.complaints import complaint
 from core.errors import Kind, YinxinError
 from core.home import Home

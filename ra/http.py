@@ -12,9 +12,11 @@ from ca.service import open_authority
 from core.api.document import Interface
 from core.api.operation import Operation
 from core.api.service import add_operations
+from core.health import Health
 from core.home import Home
-from core.http import register_errors
+from core.http import register_errors, register_health
 from ra import http_certificates, http_lists, http_people, http_requests, http_revocations, http_statistics
+from ra.health import checks
 from ra.http_access import admit_caller
 from ra.http_desk import Desk
 
@@ -52,11 +54,7 @@ def create_app(home: Home) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = max(one.limit for one in OPERATIONS)
     register_errors(app)
 
-    @app.get("/healthz")
-    def health() -> dict[str, str]:
-        with home.storage.reading() as connection:
-            connection.exec_driver_sql("SELECT 1")
-        return {"status": "ok"}
+    register_health(app, Health(checks(home)))
 
     def admit(request: Request, body: bytes, _operation: Operation) -> Desk:
         return Desk(home, admit_caller(home.context, request, body, home.configuration.ra.edge_addresses), issuing)

@@ -17,8 +17,8 @@ from werkzeug.wrappers import Request
 from ca.key_quality import examine_key
 from ca.profiles import KeyType
 from core.algorithms import ECDSA_P256_SHA256, ECDSA_P384_SHA384, RSA_SHA256, SM2_SM3, Algorithm
+from core.api.address import TAG
 from core.api.edge import shown_certificate
-from core.api.signed_client import TAG
 from core.context import Context
 from core.errors import YinxinError
 from core.http_signatures import CLOCK_SKEW, MAXIMUM_AGE, Message, claimed_key_id, verify_request

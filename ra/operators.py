@@ -20,6 +20,8 @@ from core.certificates import serial_text
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.keys.attempts import WaitError
+from core.keys.encryption import WrongPassphraseError
 from core.keys.key_file import open_key_file
 from core.keys.signer import Signer
 from core.keys.verification import InvalidSignature, verify
@@ -27,10 +29,13 @@ from core.statements import SignedStatement as SignedWords
 from core.words import in_words
 from ra import records
 from ra.appointments import Career, Credential, PersonState, Standing, needs_new_certificate, parse_appointment
+from ra.attempts import operators_attempt
 from ra.refusals import RefusedError, refusals_recorded
 from ra.roles import CENTRE, READERS, Role
 from ra.statements import Act, SignedStatement, Statement, sign_statement, verify_statement
 
+SESSION_LIFETIME = timedelta(hours=1)
+"""How long a key that was opened with its PIN signs: a program that was forgotten does not go on for its operator."""
 STATEMENT_LIFETIME = timedelta(minutes=10)
 """How far a statement's time may be from ours when it is submitted: none is kept in a drawer for a better day."""
 
@@ -69,9 +74,18 @@ class OperatorSession:
     name: str
     certificate: bytes
     signer: Signer
+    ends_at: datetime | None = None
+    """When the PIN is to be given again; None: the session is for one act."""
 
     def sign(self, statement: Statement) -> SignedStatement:
-        """The statement, signed."""
+        """The statement, signed; `RefusedError` after the session's end."""
+        if self.ends_at and statement.at >= self.ends_at:
+            raise RefusedError(
+                "session-over",
+                _("the session of operator {operator} has ended").format(operator=self.name),
+                subject=statement.subject,
+                remedy=_("open it again with the PIN; what was done stands"),
+            )
         return sign_statement(statement, self.signer, self.certificate)
 
 
@@ -159,10 +173,17 @@ class Roster:
 
 
 def open_session(context: Context, name: str, key_file: Path, pin: bytes) -> OperatorSession:
-    """Open the operator's key file with the PIN. `RefusedError` if it is another's key or the operator is suspended."""
-    signer = open_key_file(key_file, pin)
+    """Open the operator's key file with the PIN.
+
+    `RefusedError` if the PIN is wrong or was so too often, if it is another's key, or if the operator is suspended.
+    """
     # Who is at the machine is not proven yet, so nobody is named as the actor of a refusal.
     with refusals_recorded(context, "ra.session.open", actor="unverified", subject=name):
+        try:
+            signer = open_key_file(key_file, pin, counted=operators_attempt(context, name))
+        except (WrongPassphraseError, WaitError) as error:
+            rule = "pin" if isinstance(error, WrongPassphraseError) else "pin-wait"
+            raise RefusedError(rule, error.what, subject=error.subject, remedy=error.remedy) from None
         with context.storage.reading() as connection:
             operator = find_operator(connection, name)
             require_fit(context, connection, operator)
@@ -175,7 +196,7 @@ def open_session(context: Context, name: str, key_file: Path, pin: bytes) -> Ope
             )
     with context.storage.transaction() as connection:
         context.audit.append(connection, Event("ra.session.open", name, name))
-    return OperatorSession(name, operator.certificate, signer)
+    return OperatorSession(name, operator.certificate, signer, context.clock.now() + SESSION_LIFETIME)
 
 
 def authenticate(context: Context, message: bytes) -> SignedStatement:

@@ -179,6 +179,15 @@ http_nonces = sa.Table(
     sa.UniqueConstraint("operator", "nonce"),
 )
 
+attempts = sa.Table(
+    "ra_attempts",
+    metadata,
+    # Wrong PINs in a row, and the last of them: a row only while there are some.
+    sa.Column("operator", sa.ForeignKey(operators.c.name), primary_key=True),
+    sa.Column("wrong", sa.Integer, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+)
+
 revocation_batches = sa.Table(
     "ra_revocation_batches",
     metadata,

@@ -2,7 +2,8 @@
 
 import httpx
 
-from core.api.signed_client import Server, SignedClient, segment
+from core.api.address import Server
+from core.api.signed_client import SignedClient, segment
 from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _

@@ -13,7 +13,7 @@ from asn1crypto import x509
 
 from ca.register import Filter
 from ca.state import Reason
-from core.api.signed_client import Server
+from core.api.address import Server
 from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -30,7 +30,7 @@ from ra.http_statistics_models import StatisticsModel
 from ra.importing import Candidate, Examination, Outcome, completed, entry_of, is_same
 from ra.moves import State
 from ra.office import Made, Ordered
-from ra.operators import OperatorSession
+from ra.operators import SESSION_LIFETIME, OperatorSession
 from ra.refusals import RefusedError
 from ra.register import EVERYTHING, MAXIMUM_PAGE, PAGE, Entry, Page, Record, StoredCertificate
 from ra.remote_client import RemoteClient, check_limit, segment
@@ -361,4 +361,5 @@ def open_remote(
         raise RefusedError(
             "other-key", _("this is not the key of operator {operator}").format(operator=name), subject=str(key_file)
         )
-    return RemoteOffice(client, OperatorSession(name, certificate, signer), clock, office)
+    session = OperatorSession(name, certificate, signer, clock.now() + SESSION_LIFETIME)
+    return RemoteOffice(client, session, clock, office)

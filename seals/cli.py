@@ -5,19 +5,6 @@ import click
 from core.cli import Group, Output, output_option
 from core.home import Home
 from core.i18n import _
-from seals.api.api_key_cli import api_key
-from seals.codes.cli import code, verify_code_command
-from seals.electronic.cli import inspect_command
-from seals.folder_cli import stamp_folder
-from seals.pictures.cli import clean, draw
-from seals.receipt_cli import receipt
-from seals.register.cli import group as register
-from seals.register.lists import list_seals
-from seals.register.permits_cli import permits
-from seals.register.use_cli import permit, uses
-from seals.stamp_cli import stamp
-from seals.verification.bundle_cli import bundle
-from seals.verification.cli import verify
 
 
 @click.group(cls=Group, help=_("Seals: make them, seal documents, verify sealed documents."))
@@ -30,6 +17,8 @@ def group() -> None:
 @click.pass_obj
 def list_command(home: Home, output: Output) -> None:
     """List the register."""
+    from seals.register.lists import list_seals
+
     rows = [
         {
             "name": seal.name,
@@ -50,18 +39,38 @@ def list_command(home: Home, output: Output) -> None:
     output.table(rows, headings)
 
 
-group.add_command(stamp)
-group.add_command(verify)
-group.add_command(bundle)
-group.add_command(code)
-group.add_command(verify_code_command)
-group.add_command(register, "register")
-group.add_command(permit)
-group.add_command(permits)
-group.add_command(uses)
-group.add_command(inspect_command)
-group.add_command(draw)
-group.add_command(clean)
-group.add_command(api_key)
-group.add_command(receipt)
-group.add_command(stamp_folder)
+group.add_later("stamp", "seals.stamp_cli:stamp", _("Seal a document with a seal of the register."))
+group.add_later("verify", "seals.verification.cli:verify", _("Verify sealed documents, without a network."))
+group.add_later("bundle", "seals.verification.bundle_cli:bundle", _("Write what an auditor needs years later."))
+group.add_later(
+    "code",
+    "seals.codes.cli:code",
+    _("QR codes for paper (数字指纹): short statements signed with the key of a seal."),
+)
+group.add_later("verify-code", "seals.codes.cli:verify_code_command", _("Check a code, without a network."))
+group.add_later(
+    "register",
+    "seals.register.cli:group",
+    _("The life of a seal: applied for, approved by two, made, activated, frozen, changed, handed in, destroyed."),
+)
+group.add_later("permit", "seals.register.use_cli:permit", _("Permit that a document is sealed once."))
+group.add_later(
+    "permits",
+    "seals.register.permits_cli:permits",
+    _("Permissions for single uses of a seal, which `yinxin seals permit` gives."),
+)
+group.add_later("uses", "seals.register.use_cli:uses", _("List the uses of a seal, the newest first."))
+group.add_later("inspect", "seals.electronic.cli:inspect_command", _("Explain an electronic seal and check it."))
+group.add_later("draw", "seals.pictures.cli:draw", _("Draw the picture of a seal."))
+group.add_later("clean", "seals.pictures.cli:clean", _("Clean the picture of a seal that was scanned."))
+group.add_later(
+    "api-key",
+    "seals.api.api_key_cli:api_key",
+    _("Calling systems, and the keys with which they use seals over HTTP."),
+)
+group.add_later(
+    "receipt", "seals.receipt_cli:receipt", _("Receipts for documents: signed by whoever got them, with a time stamp.")
+)
+group.add_later("stamp-folder", "seals.folder_cli:stamp_folder", _("Seal every document in a folder."))
+group.add_later("batch", "seals.batches.cli:group", _("Batches of documents at a seal service."))
+group.add_later("webhook", "seals.batches.webhook_cli:group", _("What a seal service tells of finished batches."))

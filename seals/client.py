@@ -47,7 +47,9 @@ class SealServer:
         transport: httpx.BaseTransport | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """`ca_file`: whom to trust, instead of those whom the machine trusts; `transport`: for tests."""
+        """`api_key`: empty where only what is open to everybody is asked; `ca_file`: whom to trust, instead of those
+        whom the machine trusts; `transport`: for tests.
+        """
         self._url = url
         self._clock = clock or SystemClock()
         self._http = httpx.Client(
@@ -55,7 +57,7 @@ class SealServer:
             verify=trust(url, ca_file),
             timeout=TIMEOUT,
             transport=transport,
-            headers={"Authorization": f"Bearer {api_key}"},
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
         )
 
     def __enter__(self) -> Self:
@@ -126,6 +128,11 @@ class SealServer:
     def batch(self, batch: str) -> wire.BatchEntry:
         """Where the batch stands."""
         return self._get(f"/batches/{_segment(batch)}", wire.BatchEntry)
+
+    def batches(self, *, before: str | None = None, limit: int = 100) -> list[wire.BatchEntry]:
+        """The newest batches, or the newest before one of this number."""
+        query: dict[str, Any] = {"limit": limit} | ({} if before is None else {"before": before})
+        return self._get("/batches", wire.BatchPage, query).batches
 
     def documents(self, batch: str) -> Iterator[wire.DocumentEntry]:
         """What became of the documents, in their order."""

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import sqlalchemy as sa
     from werkzeug.wrappers import Request
 
@@ -134,6 +136,13 @@ class People(Protocol):
         """Return unless the books say that the certificate (DER) of a seal's owner is held or revoked; `RefusedError`.
 
         Of another authority's certificates they say nothing.
+        """
+        ...
+
+    def require_maker(self, connection: "sa.Connection", certificate: bytes, moment: "datetime") -> bool:
+        """Whether the books know the certificate (DER) of a seal maker, and it was in force at this moment.
+
+        `RefusedError` if they say that it was held or revoked then. What became of it later does not matter.
         """
         ...
 

@@ -5,10 +5,11 @@ remembered, so that whatever interrupted the work, it can be started again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from core import files
 from core.errors import YinxinError
@@ -16,7 +17,6 @@ from core.home import Home
 from core.i18n import _
 from seals import use
 from seals.contracts import People, SupportSource
-from seals.documents import size_and_sha256
 from seals.processes import Died, in_processes
 from seals.use import UseOrder
 
@@ -29,6 +29,8 @@ class Outcome(StrEnum):
     SEALED = "sealed"
     PRESENT = "present"
     """It was sealed before."""
+    WAITING = "waiting"
+    """In a batch: its turn has not come."""
     FAILED = "failed"
 
 
@@ -45,37 +47,49 @@ class Done:
     problem: str = ""
 
 
+Seal = Callable[[Path], bytes]
+"""Gives the sealed document; `YinxinError` says why there is none."""
+
+
+class Work(Protocol):
+    """A folder's documents, sealed several at a time."""
+
+    def seal(self, documents: Sequence[tuple[Path, Path]], workers: int) -> Iterator[Done]:
+        """What became of each document, as it is known."""
+        ...
+
+
 @dataclass
-class Sealer:
-    """Seals one document after the other, in a process of its own."""
+class LocalWork:
+    """Sealed where the keys are, in processes: signing takes the processor."""
 
     home: Home
     support: SupportSource
     people: People
     name: str
-    terms: dict[str, Any]
-    """For `UseOrder`, but the document."""
+    order: UseOrder
+    """How; its document does not matter."""
     actor: str
 
-    def seal(self, document: Path, out: Path) -> Done:
-        """Seal it, unless its copy is there."""
-        if out.exists():
-            return Done(str(document), Outcome.PRESENT, str(out))
-        home = self.home
-        try:
-            order = UseOrder(document, **self.terms)
-            keys = home.key_store("seals")
-            sealed = use.stamp(home.context, keys, self.support, self.people, self.name, order, actor=self.actor)
-            with sealed.file:
-                files.write(out, sealed.read(), replace=False)
-                return Done(str(document), Outcome.SEALED, str(out), size_and_sha256(sealed.file)[1])
-        except YinxinError as error:
-            return Done(str(document), Outcome.FAILED, problem=str(error))
+    def seal(self, documents: Sequence[tuple[Path, Path]], workers: int) -> Iterator[Done]:
+        """As of the protocol."""
+        for (document, _out), done in in_processes(self._begin, documents, workers):
+            if isinstance(done, Died):
+                yield Done(str(document), Outcome.FAILED, problem=_("the process that sealed it died"))
+            else:
+                yield done
 
-    def begin(self) -> Callable[[tuple[Path, Path]], Done]:
+    def _begin(self) -> Callable[[tuple[Path, Path]], Done]:
         """What a process of its own works with: connections are not shared."""
         self.home.storage.engine.dispose(close=False)
-        return lambda pair: self.seal(*pair)
+        return lambda pair: sealed_into(self._sealed, *pair)
+
+    def _sealed(self, document: Path) -> bytes:
+        home, order = self.home, replace(self.order, document=document)
+        keys = home.key_store("seals")
+        sealed = use.stamp(home.context, keys, self.support, self.people, self.name, order, actor=self.actor)
+        with sealed.file:
+            return sealed.read()
 
 
 def documents_in(folder: Path, out: Path) -> list[tuple[Path, Path]]:
@@ -84,10 +98,13 @@ def documents_in(folder: Path, out: Path) -> list[tuple[Path, Path]]:
     return [(path, out / path.relative_to(folder)) for path in found]
 
 
-def seal_folder(sealer: Sealer, documents: Sequence[tuple[Path, Path]], workers: int) -> Iterator[Done]:
-    """What became of each document, as it is known."""
-    for (document, _out), done in in_processes(sealer.begin, documents, workers):
-        if isinstance(done, Died):
-            yield Done(str(document), Outcome.FAILED, problem=_("the process that sealed it died"))
-        else:
-            yield done
+def sealed_into(seal: Seal, document: Path, out: Path) -> Done:
+    """Seal the document into the file `out`, unless that is there."""
+    if out.exists():
+        return Done(str(document), Outcome.PRESENT, str(out))
+    try:
+        octets = seal(document)
+        files.write(out, octets, replace=False)
+        return Done(str(document), Outcome.SEALED, str(out), sha256(octets).hexdigest())
+    except YinxinError as error:
+        return Done(str(document), Outcome.FAILED, problem=str(error))

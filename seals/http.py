@@ -7,8 +7,9 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from core.api.document import Interface
 from core.api.operation import Operation
 from core.api.service import add_operations
+from core.health import Health
 from core.home import Home
-from core.http import register_errors
+from core.http import register_errors, register_health
 from seals.api import digests as http_digests
 from seals.api import seals as http_seals
 from seals.api.access import calling_system
@@ -16,6 +17,7 @@ from seals.api.desk import Desk
 from seals.api.passwords import in_header
 from seals.batches import http as http_batches
 from seals.contracts import People, SupportSource
+from seals.health import checks
 from seals.register import http as register
 from seals.verification.http import add_page
 
@@ -63,11 +65,7 @@ def create_app(home: Home, support: SupportSource, people: People) -> Flask:
     its = f"{PREFIX}/register"
     add_operations(app, home.context, "seal-register", its, register.operations, register.INTERFACE, admit_person)
 
-    @app.get("/healthz")
-    def health() -> dict[str, str]:
-        with home.storage.reading() as connection:
-            connection.exec_driver_sql("SELECT 1")
-        return {"status": "ok"}
+    register_health(app, Health(checks(home)))
 
     @app.get("/")
     def start() -> WerkzeugResponse:

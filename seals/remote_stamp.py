@@ -1,29 +1,23 @@
-"""`yinxin seals stamp --server`: a document of this machine, sealed by a seal service elsewhere."""
+"""Documents of this machine, sealed by a seal service elsewhere."""
 
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from core import files
 from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from seals.api.api_keys import Scope, not_for
 from seals.client import SealServer
+from seals.folder import Done, sealed_into
 from seals.placement.placement import AtKeyword, InField, Placement, Straddling
 from seals.sealing import SealedDocument
+from seals.service_options import Service
 from seals.terms import SealingTerms
 from seals.use import UseOrder
-
-
-def api_key_in(file: Path | None) -> str:
-    """The API key in a file; `YinxinError` if there is none, or others can read it."""
-    if file is None:
-        raise YinxinError(Kind.INVALID, _("a seal service asks for an API key"), remedy=_("give --api-key-file"))
-    key = files.read(file).decode(errors="replace").strip()
-    if file.stat().st_mode & 0o077:
-        raise YinxinError(
-            Kind.FORBIDDEN, _("others can read this file"), subject=str(file), remedy=_("run: chmod 600 FILE")
-        )
-    return key
 
 
 def terms_of(order: UseOrder) -> SealingTerms:
@@ -57,7 +51,52 @@ def terms_of(order: UseOrder) -> SealingTerms:
     )
 
 
-def stamp_at(url: str, key_file: Path | None, name: str, order: UseOrder, clock: Clock) -> SealedDocument:
+@dataclass
+class RemoteWork:
+    """A folder's documents, sealed by a service: several requests at a time, since most of it is waiting."""
+
+    service: Service
+    clock: Clock
+    name: str
+    order: UseOrder
+    """How; its document does not matter."""
+    by_digest: bool
+    """Whether the documents stay here, and only digests travel."""
+
+    def require_permission(self) -> None:
+        """Return if the service answers, and the API key is for this; `YinxinError` otherwise."""
+        with self.service.open(self.clock) as server:
+            allowed = server.seals()
+        if self.name not in {seal.name for seal in allowed.seals}:
+            raise YinxinError(Kind.FORBIDDEN, _("this API key may not use the seal"), subject=self.name)
+        scope = Scope.DIGESTS if self.by_digest else Scope.DOCUMENTS
+        if scope not in allowed.scopes:
+            raise not_for(scope)
+
+    def seal(self, documents: Sequence[tuple[Path, Path]], workers: int) -> Iterator[Done]:
+        """As of `seals.folder.Work`."""
+        with self.service.open(self.clock) as server, ThreadPoolExecutor(workers) as pool:
+
+            def one(pair: tuple[Path, Path]) -> Done:
+                return sealed_into(partial(self._sealed, server), *pair)
+
+            try:
+                for future in as_completed([pool.submit(one, pair) for pair in documents]):
+                    yield future.result()
+            finally:
+                # Whoever interrupts does not wait for those that have not begun.
+                pool.shutdown(cancel_futures=True)
+
+    def _sealed(self, server: SealServer, document: Path) -> bytes:
+        terms, password = terms_of(self.order), self.order.password
+        if not self.by_digest:
+            return server.stamp(self.name, document, terms, password)
+        sealed = server.stamp_by_digest(self.name, document, terms, password)
+        with sealed.file:
+            return sealed.read()
+
+
+def stamp_at(service: Service, name: str, order: UseOrder, clock: Clock) -> SealedDocument:
     """The sealed document, of which only digests have left this machine."""
-    with SealServer(url, api_key_in(key_file), clock=clock) as server:
+    with service.open(clock) as server:
         return server.stamp_by_digest(name, order.document, terms_of(order), order.password)

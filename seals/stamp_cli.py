@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,13 @@ from core.home import Home
 from core.i18n import _
 from seals import use
 from seals.cli_options import password_option, people_of, support_of
-from seals.codes.cli import code_options, coded
+from seals.codes.cli import code_options, page_code
 from seals.forms import Permission
 from seals.levels import Level
 from seals.pictures.ink import Blending, Ink
 from seals.placement.placement import MOST_PAGES_STRADDLED, Edge, Origin, Which
 from seals.placement.placing import asked_place
-from seals.register.bounds import Use
+from seals.service_options import Service, service_options
 
 ACTOR = "command"
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -114,8 +113,7 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--person", default="", help=_("On whose behalf it is sealed."))
 @click.option("--type", "document_type", default="", help=_("The type of the document, where the seal asks for it."))
 @code_options
-@click.option("--server", help=_("Have it sealed by a seal service; only digests of the document are sent there."))
-@click.option("--api-key-file", type=_FILE, help=_("For --server: file with the API key, mode 0600."))
+@service_options(help_text=_("Have it sealed by a seal service; only digests of the document are sent there."))
 @output_option
 @click.pass_obj
 def stamp(
@@ -135,14 +133,13 @@ def stamp(
     purpose: str,
     person: str,
     document_type: str,
-    server: str | None,
-    api_key_file: Path | None,
+    service: Service | None,
     output: Output,
     **place: Any,
 ) -> None:
     """Seal a document."""
     code = {option: place.pop(option) for option in list(place) if option.startswith("code_")}
-    if code["code_fields"] and (server or password):
+    if code["code_fields"] and (service or password):
         raise YinxinError(
             Kind.UNSUPPORTED,
             _("a code is put on a document only where the seal's key is, and only if it is not encrypted"),
@@ -161,6 +158,7 @@ def stamp(
         person=person,
         document_type=document_type,
         password=password,
+        code=page_code(**code),
     )
     out = out or file.with_name(f"{file.stem}-sealed{file.suffix}")
     if out.exists():
@@ -168,13 +166,10 @@ def stamp(
             Kind.CONFLICT, _("the file exists already"), subject=str(out), remedy=_("name another with --out")
         )
     try:
-        if code["code_fields"]:
-            about = Use(ACTOR, person, document_type, purpose)
-            order = replace(order, document=coded(home, name, file, about, **code))
-        if server:
+        if service:
             from seals.remote_stamp import stamp_at
 
-            sealed = stamp_at(server, api_key_file, name, order, home.clock)
+            sealed = stamp_at(service, name, order, home.clock)
         else:
             keys = home.key_store("seals")
             sealed = use.stamp(home.context, keys, support_of(home), people_of(home), name, order, actor=ACTOR)

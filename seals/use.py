@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from io import BytesIO
 from typing import BinaryIO
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from core.algorithms import Digest
 from core.context import Context
 from core.keys.store import KeyStore
+from seals.codes.page_code import PageCode
 from seals.contracts import People, SealingSupport, SupportSource, Timestamper
 from seals.documents import Document, opened, size_and_sha256
 from seals.documents.formats import seal_document
@@ -47,6 +49,8 @@ class UseOrder:
     """As the bounds of the seal have it: notice, contract …"""
     password: str | None = field(default=None, repr=False)
     """Of the document, if it is encrypted."""
+    code: PageCode | None = None
+    """What is put on a page before the document is sealed, with the same use of the seal."""
 
 
 Beside = Callable[[sa.Connection, SealedDocument], None]
@@ -71,9 +75,13 @@ def stamp(
         use = Use(actor, order.person, order.document_type, order.purpose)
         before = size_and_sha256(stream)[1]
         registered = usable(context, people, name, use, before)
-        document, token = _sealed(context, support, in_use(registered, keys), order, stream)
+        seal = in_use(registered, keys)
+        if order.code is not None:
+            stream.seek(0)
+            stream = BytesIO(order.code.put_on(stream.read(), name, seal, context.clock.now()))
+        document, token = _sealed(context, support, seal, order, stream)
         after = size_and_sha256(document.file)[1]
-        first, place = document.marks[0], _in_words(document.marks)
+        first, place = document.marks[0], _in_words(document.marks, order.code)
         sealed = Sealed(before, after, order.level.value, first.page, place, token)
         also = None if beside is None else lambda connection: beside(connection, document)
         record(context, people, name, use, sealed, digest=registered.digest, beside=also)
@@ -148,7 +156,8 @@ _WORDS = 512
 """What the book has room for."""
 
 
-def _in_words(marks: Sequence[Mark]) -> str:
+def _in_words(marks: Sequence[Mark], code: PageCode | None) -> str:
     """Where the seal is, for auditors: page, and the middle in millimetres from the lower left corner as seen."""
-    words = "; ".join(f"{mark.page}: {mark.middle_mm[0]:.4g}, {mark.middle_mm[1]:.4g} mm" for mark in marks)
+    places = [f"{mark.page}: {mark.middle_mm[0]:.4g}, {mark.middle_mm[1]:.4g} mm" for mark in marks]
+    words = "; ".join([code.in_words(), *places] if code else places)
     return words if len(words) <= _WORDS else words[: _WORDS - 1] + "…"

@@ -17,6 +17,7 @@ from core.clock import FixedClock
 from core.context import Context
 from core.storage import Storage
 from tests.support import demonstration as demonstrations
+from tests.support import thrift as thrift  # whatever makes key files in this process pays little for it
 
 gc.set_threshold(50_000, 20, 100)
 """Tests are many objects that stay: looking for garbage among them so often takes a quarter of the collection."""

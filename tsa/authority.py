@@ -3,12 +3,13 @@
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
+from itertools import count
 from typing import NamedTuple, Protocol
 
 from core.algorithms import SHA256, Digest
@@ -32,19 +33,27 @@ _TICK = timedelta(microseconds=1)
 _MAXIMUM_AHEAD = timedelta(milliseconds=1)
 """So far ordered times may run ahead of the clock, when it tells the same time twice."""
 
-Settle = Callable[[bytes | Exception], None]
-"""Is told the token, or why there is none; once, perhaps in another thread."""
+Outcome = bytes | Exception
+"""A token, or why there is none."""
 
 
 class Asked(NamedTuple):
-    """A request, and who waits for the answer."""
+    """A request, and who waits for a token."""
 
     request: bytes
     """TimeStampReq DER, or whatever came."""
     unit: str | None
     """The unit whose address was used."""
-    deliver: Callable[[Answer], None]
-    """Is told the answer once, perhaps in another thread."""
+    deliver: Callable[[Outcome], None]
+    """Is told once, perhaps in another thread."""
+
+
+class _Place(NamedTuple):
+    """Who gives tokens, and for which moment."""
+
+    unit: Unit
+    gen_time: datetime
+    serials: Iterator[int]
 
 
 @dataclass(slots=True)
@@ -53,13 +62,13 @@ class _Stamping:
 
     request: TimeStampRequest
     unit: str | None
-    settle: Settle
+    deliver: Callable[[Outcome], None]
     attempts: int = _ATTEMPTS
+    place: _Place = field(init=False)
+    serial: int = 0
     draft: Draft = field(init=False)
-    signature: bytes = b""
+    signature: bytes = field(init=False)
     token: bytes = b""
-    entry_with: Callable[[bytes], TokenRecord] = field(init=False)
-    """By the token's digest."""
     entry: TokenRecord = field(init=False)
 
     def sign(self) -> None:
@@ -67,7 +76,13 @@ class _Stamping:
 
     def complete(self) -> None:
         self.token = self.draft.complete(self.signature)
-        self.entry = self.entry_with(SHA256.of(self.token))
+        unit, gen_time, _serials = self.place
+        imprint = self.request.imprint
+        self.entry = TokenRecord(
+            self.serial, unit.name, unit.policy, imprint.digest.name, imprint.value, gen_time, SHA256.of(self.token)
+        )
+        # What is no longer needed goes now, and not when the record is made: by then, the processor has forgotten it.
+        del self.draft, self.signature
 
 
 class TimeSource(Protocol):
@@ -129,19 +144,18 @@ class TimeStampAuthority:
         `YinxinError` (not found) only if there is no such unit.
         """
         self.offer.require_unit(unit)
-        answer: Future[Answer] = Future()
-        self.answer([Asked(request, unit, answer.set_result)])
-        return answer.result().response
+        outcome: Future[Outcome] = Future()
+        self.answer([Asked(request, unit, outcome.set_result)])
+        return answer_of(outcome.result()).response
 
     def answer(self, asked: Iterable[Asked]) -> None:
-        """As `respond`, but without waiting for the record: each is told when the answer may be sent."""
+        """As `respond`, but without waiting for the record: each is told when its token may be sent (`answer_of`)."""
         stampings = []
         for request, unit, deliver in asked:
-            settle = partial(_settle, deliver)
             try:
-                stampings.append(_Stamping(read_plain(request) or parse_request(request), unit, settle))
+                stampings.append(_Stamping(read_plain(request) or parse_request(request), unit, deliver))
             except Rejection as rejection:
-                settle(rejection)
+                deliver(rejection)
         self._stamp(stampings)
 
     def stamp(
@@ -157,16 +171,13 @@ class TimeStampAuthority:
         """A token (DER) for a digest, without the protocol around it. `YinxinError` if there can be none."""
         self.offer.require_unit(unit)
         imprint = MessageImprint.of(digest, value)
-        token: Future[bytes] = Future()
-
-        def settle(outcome: bytes | Exception) -> None:
-            if isinstance(outcome, bytes):
-                token.set_result(outcome)
-            else:
-                token.set_exception(outcome)
-
-        self._stamp([_Stamping(TimeStampRequest(imprint, policy, nonce, include_certificates), unit, settle)])
-        return token.result()
+        told: Future[Outcome] = Future()
+        request = TimeStampRequest(imprint, policy, nonce, include_certificates)
+        self._stamp([_Stamping(request, unit, told.set_result)])
+        outcome = told.result()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     def require_time(self) -> datetime:
         """The present moment, if a token may tell it; `Rejection` (timeNotAvailable) says why not.
@@ -183,8 +194,11 @@ class TimeStampAuthority:
 
     def _stamp(self, stampings: Sequence[_Stamping]) -> None:
         """Each step for all of them: a processor that comes back from a signature has forgotten how the others go."""
+        # Those that are drafted together tell the same moment and have the serial numbers that follow one another,
+        # unless any two are to be told apart.
+        place = self._place if self._ordering else cache(self._place)
         with self._turn:
-            drafted = _all_of(stampings, self._draft)
+            drafted = _all_of(stampings, partial(self._draft, place))
             signed = _all_of(drafted, _Stamping.sign)
             completed = _all_of(signed, _Stamping.complete)
             if completed:
@@ -193,37 +207,37 @@ class TimeStampAuthority:
     def _recorded(self, stamping: _Stamping, failure: Exception | None) -> None:
         match failure:
             case None:
-                stamping.settle(stamping.token)
+                stamping.deliver(stamping.token)
             case TimeWentBack() if stamping.attempts > 1:
                 # Another token may have taken the next second between our look at the clock and our record.
                 stamping.attempts -= 1
                 self._stamp([stamping])
             case TimeWentBack():
                 log.error("the clock is behind the latest token that was given")
-                stamping.settle(_time_went_back())
+                stamping.deliver(_time_went_back())
             case _:
-                stamping.settle(_not_recorded(failure))
+                stamping.deliver(_not_recorded(failure))
 
-    def _draft(self, stamping: _Stamping) -> None:
+    def _draft(self, place: Callable[[str | None, str | None], _Place], stamping: _Stamping) -> None:
         request = stamping.request
-        candidates = self.offer.candidates(request.policy, stamping.unit)
+        stamping.place = unit, gen_time, serials = place(request.policy, stamping.unit)
+        stamping.serial = next(serials)
+        stamping.draft = unit.tokens.draft(
+            request.imprint,
+            serial=stamping.serial,
+            gen_time=gen_time,
+            nonce=request.nonce,
+            include_certificates=request.wants_certificates,
+        )
+
+    def _place(self, policy: str | None, name: str | None) -> _Place:
+        candidates = self.offer.candidates(policy, name)
         self._require_agreement()
         now = self._now()
         gen_time = now if self._ordering else now.replace(microsecond=0)  # the accuracy allows for that
         unit = next((unit for unit in candidates if unit.is_in_service(gen_time)), candidates[0])
         unit.require_in_service(gen_time)
-        serial = self._serial_of(now)
-        stamping.draft = unit.tokens.draft(
-            request.imprint,
-            serial=serial,
-            gen_time=gen_time,
-            nonce=request.nonce,
-            include_certificates=request.wants_certificates,
-        )
-        imprint = request.imprint
-        stamping.entry_with = partial(
-            TokenRecord, serial, unit.name, unit.policy, imprint.digest.name, imprint.value, gen_time
-        )
+        return _Place(unit, gen_time, count(self._serial_of(now)))
 
     def _now(self) -> datetime:
         """The moment; where tokens are ordered, none twice."""
@@ -252,17 +266,14 @@ def _all_of(stampings: Sequence[_Stamping], step: Callable[[_Stamping], None]) -
         try:
             step(stamping)
         except Exception as error:  # noqa: BLE001 - whoever waits is told
-            stamping.settle(error)
+            stamping.deliver(error)
         else:
             successful.append(stamping)
     return successful
 
 
-def _settle(deliver: Callable[[Answer], None], outcome: bytes | Exception) -> None:
-    deliver(_answer(outcome))
-
-
-def _answer(outcome: bytes | Exception) -> Answer:
+def answer_of(outcome: Outcome) -> Answer:
+    """What a client is told in the protocol; what is no refusal is logged."""
     match outcome:
         case bytes():
             return Answer(granted(outcome))

@@ -26,7 +26,6 @@ from tsa.cli_options import (
 )
 from tsa.evidence.archive import read_evidence
 from tsa.evidence.verification import verify_record
-from tsa.installation import open_authority
 from tsa.request import MessageImprint, TimeStampRequest
 from tsa.response import token_of
 from tsa.verification import NotValid, Verdict, read_token, verdict_on_failure
@@ -136,6 +135,8 @@ def query(file: Path, out: Path | None, digest: str | None, policy: str | None, 
 @click.pass_obj
 def respond(home: Home, request: Path, unit: str | None, out: Path | None, output: Output) -> None:
     """Answer a request."""
+    from tsa.installation import open_authority
+
     response = open_authority(home).respond(files.read(request), unit=unit)
     out = out or request.with_suffix(".tsr")
     files.write(out, response)

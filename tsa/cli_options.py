@@ -19,7 +19,6 @@ from tsa.client import Timestamper
 from tsa.evidence.preservation import Stamp
 from tsa.evidence.suitability import Suitability
 from tsa.evidence.verification import Evidence, TokenJudge
-from tsa.installation import open_authority
 from tsa.request import ACCEPTED_DIGESTS
 from tsa.verification import NotValid
 
@@ -65,6 +64,8 @@ def stamper(home: Home, server: str | None, unit: str | None, policy: str | None
                 Kind.INVALID, _("--unit is for this installation"), remedy=_("a unit of a server has its own address")
             )
         return Timestamper(server, policy=policy).stamp
+    from tsa.installation import open_authority  # a database, which whoever asks a server or verifies does not need
+
     authority = open_authority(home)
     return lambda digest, value: authority.stamp(digest, value, unit=unit, policy=policy)
 

@@ -1,10 +1,9 @@
 """RFC 3161 3.4: POST a query, get a reply. `core.server` brings the octets.
 
 `/tsa` (or `/`) reaches the default unit, or the one whose policy the query names; `/tsa/NAME` reaches that unit.
-`/healthz` says whether tokens can be given, and if not, why; `/metrics` counts.
+`/healthz` says whether tokens can be given; `/metrics` counts.
 """
 
-import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
@@ -12,18 +11,18 @@ from http import HTTPStatus
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, UnsupportedMediaType
 from werkzeug.http import parse_options_header
 
-from core.http import accepted_language, problem_response
+from core.health import FIELDS, Health
+from core.health import PATH as HEALTH_PATH
+from core.http import accepted_language
 from core.i18n import _, speaking
 from core.server.counters import METRICS, METRICS_FIELDS
 from core.server.exchange import Deliver, Exchange, Reply, problem, reply_head
-from tsa.authority import Asked, TimeStampAuthority
+from tsa.authority import Asked, Outcome, TimeStampAuthority, answer_of
 from tsa.counters import Count, Counters, outcome
-from tsa.health import examine
 from tsa.request import MAXIMUM_SIZE, QUERY
-from tsa.response import REPLY, Answer, PKIFailureInfo, rejected
-from tsa.watch import ClockWatch
+from tsa.response import REPLY, PKIFailureInfo, granted, rejected
 
-HEALTH = b"/healthz"
+HEALTH = HEALTH_PATH.encode()
 _QUERY = QUERY.encode()
 _COMMON = (b"/", b"/tsa", b"/tsa/")
 _UNITS = b"/tsa/"
@@ -36,11 +35,11 @@ class TimeStampService:
     maximum_body = MAXIMUM_SIZE
 
     def __init__(
-        self, authority: TimeStampAuthority, watch: ClockWatch | None = None, counters: Counters | None = None
+        self, authority: TimeStampAuthority, health: Health | None = None, counters: Counters | None = None
     ) -> None:
         self._authority = authority
         self._counters = counters or Counters()
-        self._watch = watch
+        self._health = health or Health({})
         self.too_large = Reply(
             _HEAD, rejected(PKIFailureInfo.BAD_DATA_FORMAT, _("larger than a time-stamp request can be"))
         )
@@ -73,14 +72,14 @@ class TimeStampService:
         name = None if exchange.target in _COMMON else exchange.target.removeprefix(_UNITS).decode("latin-1")
         return self._authority.offer.is_quick(name)
 
-    def answer(self, asked: Sequence[tuple[Exchange, Deliver[Answer | Reply]]]) -> None:
+    def answer(self, asked: Sequence[tuple[Exchange, Deliver[Outcome | Reply]]]) -> None:
         """Hand over the replies when the tokens are recorded."""
         together = []
         for exchange, deliver in asked:
             path = exchange.target.partition(b"?")[0]
             if path == HEALTH:
-                with _speaking(exchange):
-                    deliver(self._health())
+                status, body = self._health.told()
+                deliver(Reply(reply_head(status, FIELDS), body))
                 continue
             try:
                 request = Asked(exchange.body, self._unit(path), deliver)
@@ -94,14 +93,19 @@ class TimeStampService:
                 together.append(request)
         self._authority.answer(together)
 
-    def finish(self, exchange: Exchange, answer: Answer | Reply) -> Reply:
+    def finish(self, exchange: Exchange, answer: Outcome | Reply) -> Reply:
         """The response of the protocol is counted; what is none is as it was made."""
+        if isinstance(answer, bytes):
+            self._counters.add(Count.GRANTED)
+            return Reply(_HEAD, granted(answer))
         if isinstance(answer, Reply):
             if not exchange.target.startswith(HEALTH):
                 self._counters.add(Count.REFUSED)
             return answer
-        self._counters.add(outcome(answer.failure))
-        return Reply(_HEAD, answer.response)
+        with _speaking(exchange):
+            refusal = answer_of(answer)
+        self._counters.add(outcome(refusal.failure))
+        return Reply(_HEAD, refusal.response)
 
     def busy(self, exchange: Exchange) -> Reply:
         """Told to ask again."""
@@ -116,19 +120,6 @@ class TimeStampService:
         if not path.startswith(_UNITS) or name not in self._authority.unit_names:
             raise NotFound
         return name
-
-    def _health(self) -> Reply:
-        try:
-            health = examine(self._authority, self._watch)
-        except Exception as error:  # noqa: BLE001 - the one place that must answer when all else fails
-            response = problem_response(error)
-            return Reply(
-                reply_head(HTTPStatus(response.status_code), [("Content-Type", "application/problem+json")]),
-                response.get_data(),
-            )
-        status = HTTPStatus.SERVICE_UNAVAILABLE if health["problems"] else HTTPStatus.OK
-        fields = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
-        return Reply(reply_head(status, fields), json.dumps(health, ensure_ascii=False).encode())
 
 
 def _speaking(exchange: Exchange) -> AbstractContextManager[None]:

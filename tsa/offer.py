@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from core.algorithms import Family
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.keys.signer import is_quick
 from tsa.response import PKIFailureInfo, Rejection
 from tsa.unit import Unit
 
@@ -18,7 +18,7 @@ class Offer:
             raise YinxinError(Kind.INVALID, _("a time-stamping authority needs at least one unit"))
         self.units = tuple(units)
         self._policies = {unit.name: unit.policy for unit in units}
-        self._quick: set[str | None] = {unit.name for unit in units if unit.signer.algorithm.family is Family.ECDSA}
+        self._quick: set[str | None] = {unit.name for unit in units if is_quick(unit.signer)}
         if units[0].name in self._quick:
             self._quick.add(None)
         self._by_policy = {

@@ -164,3 +164,12 @@ def latest_time(connection: sa.Connection) -> datetime | None:
     """That of the latest token; None before the first."""
     latest: datetime | None = connection.execute(sa.select(ledger.c.latest)).scalar_one_or_none()
     return latest
+
+
+def pass_over(connection: sa.Connection, moment: datetime) -> None:
+    """Give no time before this any more: up to it, tokens may have been given that these books do not know.
+
+    To the second, as tokens tell it unless they are ordered.
+    """
+    second = moment.replace(microsecond=0)
+    connection.execute(sa.update(ledger).where(ledger.c.latest < second).values(latest=second))

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from cryptography.hazmat import asn1
 from cryptography.x509 import ObjectIdentifier
@@ -23,8 +23,7 @@ _OBJECT_IDENTIFIER = re.compile(r"([01]\.[1-3]?\d|2\.(0|[1-9]\d*))(\.(0|[1-9]\d*
 _DIGESTS = {digest.oid: digest for digest in ACCEPTED_DIGESTS}
 
 
-@dataclass(frozen=True)
-class MessageImprint:
+class MessageImprint(NamedTuple):
     """What is stamped: the digest of something that the authority never sees."""
 
     digest: Digest
@@ -44,7 +43,7 @@ class MessageImprint:
         return cls(digest, value, der.sequence(digest.identifier, der.octet_string(value)))
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class TimeStampRequest:
     """What a client asks for."""
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.health import Health
 from core.home import Home
 from core.server import workers
 from core.service.keeper import Keeper
 from tsa.counters import Counters
+from tsa.health import checks
 from tsa.http import TimeStampService
 from tsa.installation import clock_watch, load_units, open_authority
 
@@ -33,7 +35,7 @@ def serve(home: Home) -> int:
         authority = open_authority(home, watch, when_recorded=counters.add_group)
         keeper = Keeper(home, "tsa", lambda: authority.use(load_units(home)), when_expired="no tokens are given")
         keeper.start()
-        yield TimeStampService(authority, watch, counters)
+        yield TimeStampService(authority, Health(checks(home, authority, watch)), counters)
         keeper.stop()
         if watch:
             watch.stop()

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.health import Health
 from core.home import Home
 
 if TYPE_CHECKING:
@@ -21,10 +22,11 @@ def build(service: str, home: Home) -> "WSGIApplication":
     match service:
         case "ca":
             from ca import reconciliation
+            from ca.health import checks as ca_checks
             from ca.http import create_app as create_ca
 
             reconciliation.reconcile(home.context)
-            return create_ca(home.context)
+            return create_ca(home.context, Health(ca_checks(home)))
         case "ra":
             from ra.http import create_app as create_ra
 
@@ -36,10 +38,11 @@ def build(service: str, home: Home) -> "WSGIApplication":
 
             return create_seals(home, RemoteSupport(home), SealPeople(home.context))
         case "kmc":
+            from ca.kmc.health import checks as kmc_checks
             from ca.kmc.http import create_app as create_kmc
             from ca.kmc.installation import handler_of
 
-            return create_kmc(handler_of(home))
+            return create_kmc(handler_of(home), Health(kmc_checks(home)))
         case _:
             raise ValueError(service)
 

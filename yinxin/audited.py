@@ -13,6 +13,7 @@ from ca.attributes.records import attribute_certificates
 from core.algorithms import SM3
 from core.certificates import read_certificates
 from core.home import Home
+from seals.register.books import seals_in_books
 from tsa.client import Timestamper
 from tsa.verification import read_token
 from yinxin.installation import hierarchy_label
@@ -64,5 +65,7 @@ OBJECTS: Objects = {
         seals.records.versions.c.content,
         seals.records.use_permissions.c.content,
     ),
+    "seals": seals_in_books,
 }
-"""What entries name by SHA-256 or SM3. Requests are not among it: they hold identity numbers; statements bind them."""
+"""What entries name by SHA-256 or SM3. Requests are not among it: they hold identity numbers; statements bind them.
+And what the books say of the seals."""

@@ -200,7 +200,8 @@ def serve(home: Home, services: tuple[str, ...], seed: bool, output: Output) -> 
         from yinxin.demo.seeding import seed_home
 
         home = seed_home(home.path, output.note)
-    if len(services) == 1:
+    if len(services) == 1 and services != ("ca",):
+        # The authority has to be maintained beside it: lists run out, and services wait for certificates.
         serving.become(home, services[0])
     with serving.Running(home, services or serving.services_of(home)) as running:
         rows = [{"service": name, "url": serving.url(home, name)} for name in services or serving.services_of(home)]
@@ -248,8 +249,12 @@ def renew(home: Home, service: Literal["ocsp", "tsa", "seals"], early: bool, out
     )
 
 
+front_door.add_later("backup", "yinxin.backup.cli:backup", _("Write the installation to one encrypted, signed file."))
+front_door.add_later("restore", "yinxin.backup.cli:restore", _("Restore an installation from a backup."))
+front_door.add_later("health", "yinxin.cli_health:health", _("Examine what can run out, fall behind or be missing."))
 front_door.add_later("ca", "yinxin.cli_ca:group", _("Certificates, revocation lists, profiles and hierarchies."))
 front_door.add_later("ra", "ra.cli:group", _("Requests for certificates: enter, approve, issue, deliver, revoke."))
+front_door.add_later("keys", "yinxin.cli_keys:group", _("Private keys of the authorities, in files and in tokens."))
 front_door.add_later("ocsp", "ocsp.cli:group", _("Certificate status: ask any responder, answer requests."))
 front_door.add_later("tsa", "tsa.cli:tsa", _("Time stamps: give them, ask for them, verify them."))
 front_door.add_later("audit", "audit.cli:group", _("The audit log: what was done, by whom; proven to outsiders."))

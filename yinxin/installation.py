@@ -192,7 +192,7 @@ class Founding:
         for name in ADMINISTRATORS:
             self.found_administrator(ca, name)
         yield _("the super and the audit administrator")
-        self.home.key_store("ra").create(IDENTITIES, KeyKind.SM2)
+        self.home.key_store("ra").create_decrypter(IDENTITIES)
         yield _("the key for finding identity numbers")
 
     def requests(self, settings: Path) -> Iterator[str]:
@@ -227,7 +227,11 @@ class Founding:
         return CertificateAuthority(self.home.context, self.home.key_store("ca"), self.home.configuration.urls)
 
     def undo(self) -> None:
-        """Remove the folder; leave the database, which may be elsewhere, as empty as it was found."""
+        """Remove the folder and its keys in tokens; leave the database, perhaps elsewhere, as empty as it was found."""
+        for keys in map(self.home.key_store, AUTHORITIES):
+            for name in keys.names():
+                with suppress(YinxinError):
+                    keys.remove(name)
         if self.filled:
             with suppress(YinxinError), self.filled.transaction() as connection:
                 made = sa.MetaData()

@@ -1,6 +1,7 @@
 """People with seals, as the registration authority knows them: what `seals.contracts.People` asks."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,19 @@ class SealPeople:
                 _("the certificate of the seal is {state}").format(state=in_words(state.value)),
                 remedy=_("have the certificate resumed, or apply for another version of the seal with a new one"),
             )
+
+    def require_maker(self, connection: sa.Connection, certificate: bytes, moment: datetime) -> bool:
+        """Whether the certificate is one of ours; refused if it was held or revoked at this moment."""
+        state = register.state_of(connection, certificate, moment)
+        if state in (State.HELD, State.REVOKED):
+            raise RefusedError(
+                "maker",
+                _("the seal maker's certificate was {state} when the seal was made").format(
+                    state=in_words(state.value)
+                ),
+                remedy=_("have the seal made by a maker whose certificate is in force"),
+            )
+        return state is not None
 
     def duties_when_signing(
         self, connection: sa.Connection, signed: SignedStatement[Any], branch: str

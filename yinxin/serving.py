@@ -80,7 +80,8 @@ class Running:
                 )
             for service in self._services:
                 self._wait_for(service)
-            if "ca" in self._services:
+            # One service works with its own keys only: beside `serve ca` the audit log has a process of its own.
+            if "ca" in self._services and len(self._services) > 1:
                 self._auditing = self._spawn("audit", "run")
         except BaseException:
             self.__exit__()

@@ -5,7 +5,6 @@ import os
 from ca.activation import activate
 from ca.profiles import load_profile, load_profiles
 from core import files
-from core.algorithms import KeyKind
 from core.home import IDENTITIES, Home
 from core.keys import passphrase
 from ra import reindexing
@@ -21,7 +20,7 @@ def make_lookup_key(home: Home) -> bool:
     reindexing.forget(home.context)
     if not home.passphrase_file("ra").exists() and "YINXIN_RA_PASSPHRASE" not in os.environ:
         passphrase.create_file(home.passphrase_file("ra"))
-    home.key_store("ra").create(IDENTITIES, KeyKind.SM2)
+    home.key_store("ra").create_decrypter(IDENTITIES)
     return True
 
 

@@ -38,6 +38,11 @@ class Entry:
         value = self.details.get(name)
         return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
 
+    def objects(self, name: str) -> tuple[dict[str, Any], ...]:
+        """A detail that is a list of objects."""
+        value = self.details.get(name)
+        return tuple(one for one in value if isinstance(one, dict)) if isinstance(value, list) else ()
+
 
 def parse_entry(position: int, octets: bytes) -> Entry:
     """Read an entry; ValueError if it is none."""

@@ -37,9 +37,19 @@ class StatementFacts:
         return value if isinstance(value, str) else ""
 
 
+@dataclass(frozen=True)
+class BookedSeal:
+    """What the books say of a seal."""
+
+    statements: tuple[str, ...]
+    """SM3 of each, in their order."""
+    state: str
+    uses: int
+
+
 @dataclass
 class Evidence:
-    """By digest, hexadecimal."""
+    """By digest, hexadecimal; seals by name."""
 
     certificates: dict[str, CertificateFacts] = field(default_factory=dict)
     """By SHA-256."""
@@ -47,6 +57,8 @@ class Evidence:
     """Signed statements, by SM3."""
     contents: dict[str, bytes] = field(default_factory=dict)
     """What was stated about, by SM3."""
+    seals: dict[str, BookedSeal] = field(default_factory=dict)
+    """As the books had them when the file was written: at least as much as the log."""
 
     @classmethod
     def of(cls, bundle: Bundle) -> "Evidence":
@@ -57,7 +69,8 @@ class Evidence:
             if (facts := _read_certificate(octets))
         }
         messages = {SM3.of(octets).hex(): octets for octets in bundle.objects("statements")}
-        return cls(certificates, messages, {SM3.of(octets).hex(): octets for octets in bundle.objects("contents")})
+        contents = {SM3.of(octets).hex(): octets for octets in bundle.objects("contents")}
+        return cls(certificates, messages, contents, dict(filter(None, map(_booked, bundle.objects("seals")))))
 
     def statement(self, digest: str) -> StatementFacts | None:
         """The statement of this digest; None if it is not at hand. `YinxinError` if its signature is not good."""
@@ -71,6 +84,17 @@ class Evidence:
         except (KeyError, ValueError, RecursionError):
             return None
         return content if isinstance(content, dict) else None
+
+
+def _booked(octets: bytes) -> tuple[str, BookedSeal] | None:
+    """The name of a seal, and what the books say of it; None if it is no such thing."""
+    try:
+        told = json.loads(octets)
+        name, state, uses = told["name"], told["state"], told["uses"]
+        statements = tuple(map(str, told["statements"]))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return (str(name), BookedSeal(statements, str(state), uses)) if isinstance(uses, int) else None
 
 
 @lru_cache(maxsize=1024)

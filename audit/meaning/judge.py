@@ -34,6 +34,7 @@ class Judge:
         from audit.meaning.certificates import Certificates
         from audit.meaning.numbers import RevocationLists, TimeStamps
         from audit.meaning.people import People
+        from audit.meaning.restorations import Restorations
         from audit.meaning.seals import Seals
 
         people = People(self.tell, evidence)
@@ -43,6 +44,7 @@ class Judge:
             RevocationLists(self.tell),
             TimeStamps(self.tell),
             Seals(self.tell, evidence),
+            Restorations(self.tell),
         )
         self._by_act: dict[str, tuple[Handler, ...]] = {}
         self.findings: list[Finding] = []

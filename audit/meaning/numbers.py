@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from audit.meaning.entry import Entry
 from audit.meaning.judge import Handler, Tell
+from audit.meaning.restorations import RESTORE
 from core.i18n import _
 
 
@@ -23,6 +24,7 @@ class RevocationLists:
             "ca.crl.reserve": self._reserved,
             "ca.crl.publish": self._came_to_something,
             "ca.crl.refuse": self._came_to_something,
+            RESTORE: self._restored,
         }
 
     def finish(self) -> None:
@@ -31,6 +33,13 @@ class RevocationLists:
             self._tell(
                 "crl", entry, _("{name} number {number} came to nothing").format(name=name, number=number), remark=True
             )
+
+    def _restored(self, entry: Entry) -> None:
+        """Numbers go on after those that may have been given in what was lost."""
+        for place in entry.objects("lists"):
+            name, shard, number = place.get("authority"), place.get("shard"), place.get("number")
+            if isinstance(name, str) and isinstance(number, int):
+                self._last[name, shard if isinstance(shard, int) else None] = number
 
     def _reserved(self, entry: Entry) -> None:
         place, number = (entry.subject, entry.number("shard")), entry.number("number") or 0

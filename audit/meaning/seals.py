@@ -8,6 +8,7 @@ from typing import Any
 from audit.meaning.entry import Entry
 from audit.meaning.evidence import Evidence
 from audit.meaning.judge import Handler, Tell
+from audit.meaning.seals_in_books import LoggedSeal, missing_in_books
 from audit.sequencer import BEGIN
 from core.i18n import _
 
@@ -29,6 +30,8 @@ class Seal:
     """Of each version."""
     uses: int | None = None
     today: tuple[str, int] = ("", 0)
+    logged: LoggedSeal = field(default_factory=LoggedSeal)
+    """For comparison with the books."""
 
 
 class Seals:
@@ -57,6 +60,13 @@ class Seals:
         if self._unbounded:
             what = _("{count} uses of seals whose bounds are not in the file: only their state was checked")
             self._tell("seal", None, what.format(count=self._unbounded), remark=True)
+        if self._seals and not self._evidence.seals:
+            what = _("the books of the seals are not in the file: {count} seals were not compared with the log")
+            self._tell("seal", None, what.format(count=len(self._seals)), remark=True)
+            return
+        for name, seal in self._seals.items():
+            for complaint in missing_in_books(seal.logged, self._evidence.seals.get(name)):
+                self._tell("seal", None, complaint, subject=name)
 
     def _begun(self, entry: Entry) -> None:
         self._inherited = entry.position > 0
@@ -66,6 +76,10 @@ class Seals:
         if act.endswith(".refused"):
             return
         seal = self._seals.setdefault(entry.subject, Seal(uses=0 if act == "apply" else None))
+        if statement := entry.text("statement"):
+            seal.logged.is_whole = seal.logged.is_whole or (act == "apply" and not seal.logged.statements)
+            seal.logged.statements.append(statement)
+            seal.logged.state = entry.text("state")
         match act:
             case "apply" | "change":
                 seal.applicants[digest] = entry.actor
@@ -96,6 +110,7 @@ class Seals:
             what = _("after use {last} comes {ordinal}: uses are missing")
             self._tell("seal", entry, what.format(last=seal.uses, ordinal=ordinal))
         seal.uses = ordinal
+        seal.logged.uses = max(seal.logged.uses, ordinal)
         day = entry.moment.astimezone(BEIJING).date().isoformat()
         seal.today = (day, seal.today[1] + 1 if seal.today[0] == day else 1)
         content = self._evidence.content(seal.digest)

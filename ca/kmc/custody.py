@@ -52,8 +52,8 @@ class Custodian:
 
     def found(self) -> None:
         """Make the centre's keys; `YinxinError` (conflict) if there are some already."""
-        for name in (WRAPPING, SIGNING):
-            self._keys.create(name, KeyKind.SM2)
+        self._keys.create_decrypter(WRAPPING)
+        self._keys.create(SIGNING, KeyKind.SM2)
 
     def keep(self, number: str, key: PrivateKey) -> KeptKey:
         """The key, wrapped and vouched for."""

@@ -12,20 +12,23 @@ from werkzeug.http import parse_options_header
 from ca.kmc.handler import Handler
 from ca.kmc.line import MESSAGE, PATH
 from ca.kmc.messages import MAXIMUM_SIZE
-from core.http import in_readers_language, problem_response, read_body
+from core.health import PATH as PATH_OF_HEALTH
+from core.health import Health
+from core.http import health_response, in_readers_language, problem_response, read_body
 from core.i18n import _
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-HEALTH = "/health"
 
-
-def create_app(handler: Handler) -> "WSGIApplication":
-    """POST /kmc with a CARequest gives a KMRespond, refusals too; the rest is a problem document. GET /health."""
+def create_app(handler: Handler, health: Health | None = None) -> "WSGIApplication":
+    """POST /kmc with a CARequest gives a KMRespond, refusals too; the rest is a problem document. GET /healthz."""
+    health = health or Health({})
 
     def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         try:
+            if environ.get("PATH_INFO") == PATH_OF_HEALTH and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+                return health_response(health)(environ, start_response)
             kind, body = _answer(handler, environ)
         except HTTPException as error:
             return problem_response(error)(environ, start_response)
@@ -38,10 +41,8 @@ def create_app(handler: Handler) -> "WSGIApplication":
 
 def _answer(handler: Handler, environ: "WSGIEnvironment") -> tuple[str, bytes]:
     path, method = environ.get("PATH_INFO") or "/", environ["REQUEST_METHOD"]
-    if path == HEALTH:
-        if method not in ("GET", "HEAD"):
-            raise MethodNotAllowed(["GET", "HEAD"])
-        return "text/plain", b"ok\n"
+    if path == PATH_OF_HEALTH:
+        raise MethodNotAllowed(["GET", "HEAD"])
     if path != PATH:
         raise NotFound
     if method != "POST":

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from ca.escrow import KeyRequest
 from ca.kmc import records
 from ca.kmc.custody import Custodian
+from ca.kmc.history import advance, read_key
 from ca.kmc.state import Move, Pool
 from core.algorithms import SM3, KeyKind
 from core.audit import Event
@@ -96,6 +97,20 @@ def provide(context: Context, custodian: Custodian, request: KeyRequest, *, acto
         if any(connection.scalar(query) is not None for query in (served, spare)):
             return
     list(generate(context, custodian, request.kind, 1, actor=actor))
+
+
+def discard_spare(context: Context, connection: sa.Connection, *, actor: str, reference: str) -> int:
+    """Destroy every spare key, in the caller's transaction; how many.
+
+    After the books were restored from an earlier state: somebody may have been given them since, and nobody else may
+    get the same.
+    """
+    spare = sa.select(records.keys).where(records.keys.c.pool == Pool.SPARE.value).order_by(records.keys.c.id)
+    rows = connection.execute(spare).all()
+    for row in rows:
+        key = read_key(connection, row, row.number)
+        advance(context, connection, key, Move.DISCARD, actor=actor, reference=reference)
+    return len(rows)
 
 
 def statistics(context: Context) -> list[PoolCount]:

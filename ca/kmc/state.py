@@ -26,11 +26,14 @@ class Move(StrEnum):
     REVOKE = "revoke"
     RECOVER = "recover"
     DESTROY = "destroy"
+    DISCARD = "discard"
+    """A spare key that somebody may have got, in books that were lost."""
 
 
 MOVES: dict[tuple[Pool | None, Move], Pool] = {
     (None, Move.GENERATE): Pool.SPARE,
     (Pool.SPARE, Move.ALLOT): Pool.ACTIVE,
+    (Pool.SPARE, Move.DISCARD): Pool.DESTROYED,
     (Pool.ACTIVE, Move.PROLONG): Pool.ACTIVE,
     (Pool.ACTIVE, Move.RECOVER): Pool.ACTIVE,
     (Pool.ACTIVE, Move.REVOKE): Pool.HISTORICAL,

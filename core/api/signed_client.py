@@ -2,14 +2,13 @@
 
 import secrets
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from core.api.address import TAG, Server
 from core.api.client import TIMEOUT, problem_of, safe_address, trust
 from core.clock import Clock
 from core.errors import Kind, YinxinError
@@ -19,19 +18,8 @@ from core.keys.signer import Signer
 
 Reply = TypeVar("Reply", bound=BaseModel)
 
-TAG = "yinxin-ra"
-"""Of signatures by which people prove who asks, whichever interface they ask."""
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.3
-
-
-@dataclass(frozen=True)
-class Server:
-    """Where a service is."""
-
-    url: str
-    ca_file: Path | None = None
-    """Whom to trust for TLS; else whom this machine trusts."""
 
 
 class SignedClient:

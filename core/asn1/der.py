@@ -4,7 +4,7 @@ Reading is asn1crypto's and cryptography's work; this module only writes.
 """
 
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL_TAG, OID, ENUMERATED = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0A
 UTF8_STRING, PRINTABLE_STRING, IA5_STRING, UTC_TIME, GENERALIZED_TIME = 0x0C, 0x13, 0x16, 0x17, 0x18
@@ -19,6 +19,7 @@ def tlv(tag: int, content: bytes) -> bytes:
     return header(tag, len(content)) + content
 
 
+@lru_cache(maxsize=4096)
 def header(tag: int, size: int) -> bytes:
     """Tag and length of an element whose content (in octets) follows elsewhere."""
     if size < 0x80:

@@ -34,6 +34,14 @@ MOST_ITERATIONS = 10_000_000
 """Of PBKDF2: some five seconds."""
 
 
+class WrongPassphraseError(YinxinError):
+    """The key did not open."""
+
+    def __init__(self, subject: str = "") -> None:
+        remedy = _("check the passphrase and try again")
+        super().__init__(Kind.INVALID, _("wrong passphrase or PIN"), subject=subject, remedy=remedy)
+
+
 class _Parameters(asn1.Sequence):  # type: ignore[misc]
     """AlgorithmIdentifier, read without asn1crypto's table of names, which lacks scrypt."""
 
@@ -119,9 +127,7 @@ def decrypt_private_key(armoured: bytes, passphrase: bytes) -> PrivateKey:
         asn1_keys.PrivateKeyInfo.load(clear, strict=True)
     except ValueError:
         # Not chained: the message of the cause may speak of the decrypted bytes.
-        raise YinxinError(
-            Kind.INVALID, _("wrong passphrase or PIN"), remedy=_("check the passphrase and try again")
-        ) from None
+        raise WrongPassphraseError from None
     return from_pkcs8(clear)
 
 

@@ -5,11 +5,26 @@ import os
 import secrets
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from core import files
 from core.errors import Kind, YinxinError
 from core.i18n import _
+
+_may_ask: ContextVar[bool] = ContextVar("may_ask", default=True)
+
+
+@contextmanager
+def without_asking() -> Iterator[None]:
+    """In the block nobody is asked, as if there were no terminal."""
+    token = _may_ask.set(False)
+    try:
+        yield
+    finally:
+        _may_ask.reset(token)
 
 
 def from_file(path: Path) -> bytes:
@@ -41,7 +56,7 @@ def obtain(what: str, *, file: Path | None = None, variable: str | None = None) 
         return from_file(file)
     if variable and (value := os.environ.get(variable)):
         return os.fsencode(value)
-    if sys.stdin is not None and sys.stdin.isatty():
+    if _may_ask.get() and sys.stdin is not None and sys.stdin.isatty():
         return getpass.getpass(_("Passphrase or PIN of {what}: ").format(what=what)).encode()
     remedy = _("give a file of mode 0600 with --pin-file")
     if variable:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from core import sm2
 from core.algorithms import (
+    ALGORITHMS,
     ECDSA_P256_SHA256,
     ECDSA_P384_SHA384,
     RSA_SHA256,
@@ -162,6 +163,14 @@ def kind_of(public_key_info: bytes) -> KeyKind:
         _("a kind of key that is not made here"),
         remedy=_("use one of these: {kinds}").format(kinds=", ".join(KeyKind)),
     )
+
+
+def algorithms_of(public_key_info: bytes) -> list[Algorithm]:
+    """By what such a key (SPKI, DER) can sign, its kind's default first; `YinxinError` as of `kind_of`."""
+    default = kind_of(public_key_info).default_algorithm
+    families = {default.family} | ({Family.RSA_PSS} if default.family is Family.RSA else set())
+    others = [one for one in ALGORITHMS.values() if one.family in families and one != default]
+    return [default, *(others if default.family is Family.RSA else [])]
 
 
 def from_pkcs8(data: bytes) -> PrivateKey:

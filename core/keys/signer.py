@@ -2,7 +2,7 @@
 
 from typing import Protocol, runtime_checkable
 
-from core.algorithms import Algorithm
+from core.algorithms import Algorithm, Family
 
 
 class Signer(Protocol):
@@ -30,6 +30,11 @@ class DigestSigner(Signer, Protocol):
     def sign_digest(self, digest: bytes) -> bytes:
         """The signature over the data of this digest."""
         ...
+
+
+def is_quick(signer: Signer) -> bool:
+    """Whether signing takes less time than asking another thread to: ECDSA, and not in a token, which may be far."""
+    return signer.algorithm.family is Family.ECDSA and not getattr(signer, "in_token", False)
 
 
 class Decrypter(Protocol):

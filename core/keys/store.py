@@ -1,36 +1,77 @@
-"""A folder of encrypted private keys, and the passphrase that opens them. Each authority has one of its own."""
+"""The private keys of one authority: encrypted files in a folder, and keys in tokens that are described there."""
 
 import re
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from core.algorithms import KeyKind
+from core.algorithms import Algorithm, KeyKind
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from core.keys.key_file import create_key_file, open_key_file
+from core.keys.key_file import create_key_file, open_kept_key
 from core.keys.lookup import LookupKey
-from core.keys.private_key import PrivateKey, Sm2Key
+from core.keys.private_key import Sm2Key
 from core.keys.signer import Decrypter, Signer
+
+if TYPE_CHECKING:
+    from core.keys.hsm.settings import Tokens
+    from core.keys.hsm.store import TokenKeys
+    from core.keys.hsm.token import TokenObject
+    from core.keys.hsm.uri import Pkcs11Uri
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
 class KeyStore:
-    """Keys by name. The passphrase is asked for once, at first need; opened keys stay in memory."""
+    """Keys by name. The passphrase is asked for once, at first need; opened keys stay in memory, or in their token."""
 
-    def __init__(self, folder: Path, passphrase: Callable[[], bytes]) -> None:
+    def __init__(
+        self, folder: Path, passphrase: Callable[[], bytes], tokens: "Callable[[], Tokens] | None" = None
+    ) -> None:
+        """`tokens`: what is configured about them; asked at first need. None: all keys are files."""
         self._folder = folder
         self._ask = passphrase
         self._passphrase: bytes | None = None
-        self._open: dict[str, PrivateKey] = {}
+        self._tokens = tokens
+        self._open: dict[str, Signer] = {}
 
     def create(self, name: str, kind: KeyKind) -> Signer:
-        """Make a key and keep it; `YinxinError` (conflict) if the name is taken."""
-        self._open[name] = create_key_file(self._path(name), kind, self._secret())
-        return self._open[name]
+        """Make a key that signs, in the token of this store if it has one, else in a file.
+
+        `YinxinError` (conflict) if the name is taken.
+        """
+        place = self._tokens().place if self._tokens else None
+        if place:
+            return self.create_in_token(name, kind, place)
+        self._require_free(name)
+        return self._keep(name, create_key_file(self._path(name), kind, self._secret()))
+
+    def create_in_token(
+        self, name: str, kind: KeyKind, place: "Pkcs11Uri", algorithm: Algorithm | None = None
+    ) -> Signer:
+        """Make a key in this token, signing by this algorithm, or its kind's default. Errors as of `create`."""
+        self._require_free(name)
+        return self._keep(name, self._token_keys.create(self._described(name), kind, place, algorithm))
+
+    def adopt(
+        self, name: str, uri: "Pkcs11Uri", algorithm: Algorithm | None = None, public_key_info: bytes | None = None
+    ) -> Signer:
+        """Take in a key that is in a token (`core.keys.hsm.store.TokenKeys.adopt`). Errors as of `create`."""
+        self._require_free(name)
+        return self._keep(name, self._token_keys.adopt(self._described(name), uri, algorithm, public_key_info))
+
+    def create_decrypter(self, name: str) -> Decrypter:
+        """Make an SM2 key that decrypts, or gives a key for digests: in a file, for tokens have no common way to do it.
+
+        Errors as of `create`.
+        """
+        self._require_free(name)
+        self._keep(name, create_key_file(self._path(name), KeyKind.SM2, self._secret()))
+        return self._sm2(name)
 
     def signer(self, name: str) -> Signer:
-        """The key of this name; `YinxinError` if there is none or the passphrase is wrong."""
+        """The key of this name; `YinxinError` if there is none, the passphrase is wrong, or its description is."""
         return self._key(name)
 
     def decrypter(self, name: str) -> Decrypter:
@@ -44,25 +85,85 @@ class KeyStore:
     def _sm2(self, name: str) -> Sm2Key:
         key = self._key(name)
         if not isinstance(key, Sm2Key):
-            raise YinxinError(Kind.UNSUPPORTED, _("only an SM2 key serves for this"), subject=name)
+            raise YinxinError(Kind.UNSUPPORTED, _("only an SM2 key in a file serves for this"), subject=name)
         return key
 
-    def _key(self, name: str) -> PrivateKey:
+    def _key(self, name: str) -> Signer:
         if name not in self._open:
-            path = self._path(name)
+            path, described = self._path(name), self._described(name)
+            if described.exists():
+                if path.exists():
+                    raise YinxinError(
+                        Kind.CONFLICT,
+                        _("there is a key of this name in a file and in a token"),
+                        subject=str(path),
+                        remedy=_("take away the file or the description that is not used"),
+                    )
+                return self._keep(name, self._token_keys.open(described))
             if not path.exists():
                 raise YinxinError(Kind.NOT_FOUND, _("no such key in the key store"), subject=str(path))
-            self._open[name] = open_key_file(path, self._secret())
+            self._keep(name, open_kept_key(path, self._secret()))
         return self._open[name]
 
     def remove(self, name: str) -> None:
-        """Forget a key for ever; its file may be gone already."""
+        """Forget a key for ever, in its token too; its file may be gone already."""
         self._open.pop(name, None)
+        if self._described(name).exists():
+            self._token_keys.remove(self._described(name))
         self._path(name).unlink(missing_ok=True)
+
+    def names(self) -> list[str]:
+        """Of all keys, in files and in tokens."""
+        return sorted({path.stem for kind in ("*.pem", "*.toml") for path in self._folder.glob(kind)})
+
+    def uri(self, name: str) -> "Pkcs11Uri | None":
+        """Which key in a token this name stands for; None if it is in a file."""
+        from core.keys.hsm.description import Description
+
+        path = self._described(name)
+        return Description.read(path).uri if path.exists() else None
+
+    def test(self, name: str) -> bool | None:
+        """Have the key sign something; whether its token would not let it out, None if it is in a file.
+
+        `YinxinError` if it does not sign, or not well.
+        """
+        from core.keys.proof import prove
+
+        prove(self.signer(name), name)
+        return self._token_keys.kept(self._described(name)) if self._described(name).exists() else None
+
+    def in_token(self, uri: "Pkcs11Uri") -> "list[TokenObject]":
+        """The private keys in a token that the URI fits, whether they are of this store or not."""
+        return self._token_keys.list(uri)
 
     def __contains__(self, name: str) -> bool:
         """Whether there is a key of this name."""
-        return self._path(name).exists()
+        return self._path(name).exists() or self._described(name).exists()
+
+    @cached_property
+    def _token_keys(self) -> "TokenKeys":
+        from core.keys.hsm.store import TokenKeys
+
+        if self._tokens is None:
+            raise YinxinError(Kind.UNSUPPORTED, _("this key store has no keys in tokens"), subject=str(self._folder))
+        return TokenKeys(self._folder, self._tokens)
+
+    def _keep(self, name: str, key: Signer) -> Signer:
+        self._open[name] = key
+        return key
+
+    def _require_free(self, name: str) -> None:
+        if name in self:
+            raise YinxinError(
+                Kind.CONFLICT,
+                _("the file exists already"),
+                subject=str(self._described(name) if self._described(name).exists() else self._path(name)),
+                remedy=_("choose another name or remove it"),
+            )
+
+    def _described(self, name: str) -> Path:
+        return self._path(name).with_name(f"{name}.toml")
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

@@ -7,9 +7,8 @@ signed first. What is no HTTP, too large or too slow is told so where that can b
 import asyncio
 from collections import deque
 from email.utils import formatdate
-from functools import partial
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import httptools
 
@@ -21,10 +20,25 @@ MAXIMUM_HEAD = 64 * 1024
 MAXIMUM_WAITING = 64
 """Requests that a client may send ahead."""
 MAXIMUM_HEADS = 1024
+"""Of requests, and of replies, that are kept for a second."""
+MAXIMUM_KEPT_HEAD = 1024
+"""Octets of one of a request."""
 REQUEST_SECONDS = 10
 """From a request's first octet to its last."""
 IDLE_SECONDS = 75
 """Between two requests; more than the 60 of nginx, so that it is the proxy that closes."""
+
+
+_END_OF_HEAD = b"\r\n\r\n"
+
+
+class Known(NamedTuple):
+    """What a head says that the parser has read before, on a connection that stayed."""
+
+    exchange: Exchange
+    """But for the body."""
+    size: int
+    """Octets of the body."""
 
 
 class Clockwork:
@@ -41,12 +55,14 @@ class Clockwork:
         """Seconds, monotonic, to the second."""
         self._date = b""
         self._heads: dict[tuple[bytes, int, bool], bytes] = {}
+        self._known: dict[bytes, Known] = {}
 
     def tick(self, now: float) -> None:
         """Once a second: tell the time, and close what took too long."""
         self.now = now
         self._date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
         self._heads.clear()
+        self._known.clear()
         for connection in [one for one in self.connections if one.deadline < now]:
             connection.give_up()
 
@@ -61,6 +77,23 @@ class Clockwork:
             if len(self._heads) < MAXIMUM_HEADS:
                 self._heads[beginning, size, stays] = head
         return head
+
+    def recognise(self, data: bytes) -> Exchange | None:
+        """The one request that `data` is as a whole; None if that has to be parsed.
+
+        Who posts says the same each time before the body. To parse that takes ten times as long as to know it.
+        """
+        end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
+        known = self._known.get(data[:end])
+        if known is None or len(data) - end != known.size:
+            return None
+        return known.exchange.with_body(data[end:])
+
+    def learn(self, data: bytes, exchange: Exchange) -> None:
+        """This request was parsed from `data`: remember its head, if only the body follows, and that not in chunks."""
+        end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
+        if 0 < len(exchange.body) == len(data) - end and end <= MAXIMUM_KEPT_HEAD and len(self._known) < MAXIMUM_HEADS:
+            self._known[data[:end]] = Known(exchange.with_body(b""), len(exchange.body))
 
     def stop(self) -> None:
         """Close what is idle now, and all else after its reply."""
@@ -80,6 +113,8 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[tuple[Exchange | Reply, bool]] = deque()
         """Requests read and not yet answered, and whether the connection stays; a Reply where there is only one."""
         self._signing = False
+        self._signed: tuple[Exchange, bool]
+        """The request whose answer is being signed, and whether the connection stays."""
         self._closing = False
         self._begun = False
         self._octets = 0
@@ -113,8 +148,11 @@ class Connection(asyncio.Protocol):
         if self._closing:
             return
         if not self._begun:
-            self._begun = True
-            self.deadline = self._clockwork.now + REQUEST_SECONDS
+            exchange = self._clockwork.recognise(data)
+            if exchange:
+                self._enter(exchange, not self._clockwork.stopping)
+                return
+        self._whole = b"" if self._begun else data
         self._octets += len(data)
         try:
             self._parser.feed_data(data)
@@ -135,6 +173,8 @@ class Connection(asyncio.Protocol):
         self._transport.resume_reading()
 
     def _start_afresh(self) -> None:
+        self._whole = b""
+        """What came at a time, if the request begins with it."""
         self._target = b""
         self._content_type = b""
         self._if_none_match = b""
@@ -142,6 +182,11 @@ class Connection(asyncio.Protocol):
         self._expects = False
         self._body = b""
         self._in_head = True
+
+    def on_message_begin(self) -> None:
+        """From httptools, with the first octet."""
+        self._begun = True
+        self.deadline = self._clockwork.now + REQUEST_SECONDS
 
     def on_url(self, url: bytes) -> None:
         """From httptools, in parts."""
@@ -184,6 +229,8 @@ class Connection(asyncio.Protocol):
             parser.get_method(), target, self._body, self._content_type, self._if_none_match, self._accept_language
         )
         stays = parser.should_keep_alive() and not self._clockwork.stopping
+        if self._whole and stays and not self._expects:
+            self._clockwork.learn(self._whole, exchange)
         self._octets = 0
         self._begun = False
         self._start_afresh()
@@ -205,14 +252,16 @@ class Connection(asyncio.Protocol):
             return
         reply = self._service.at_once(exchange)
         if reply is None:
-            finish = partial(self._finish, exchange, stays)
-            self._signing = self._clockwork.pool.submit(exchange, finish, here=self._service.is_quick(exchange))
+            here = self._service.is_quick(exchange)
+            self._signing = self._clockwork.pool.submit(exchange, self._finish, here=here)
             if self._signing:
+                self._signed = exchange, stays
                 return
             reply = self._service.busy(exchange)
         self._write(reply, stays, body=exchange.method != b"HEAD")
 
-    def _finish(self, exchange: Exchange, stays: bool, answer: Any) -> None:
+    def _finish(self, answer: Any) -> None:
+        exchange, stays = self._signed
         reply = self._service.finish(exchange, answer)
         self._signing = False
         self._write(reply, stays, body=exchange.method != b"HEAD")

@@ -26,6 +26,10 @@ class Exchange:
     if_none_match: bytes = b""
     accept_language: bytes = b""
 
+    def with_body(self, body: bytes) -> "Exchange":
+        """The same, but for the body."""
+        return Exchange(self.method, self.target, body, self.content_type, self.if_none_match, self.accept_language)
+
 
 class Reply(NamedTuple):
     """Status line and header fields, but for those of the connection; body."""

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 TOGETHER = 16
 """Exchanges that a thread takes at a time, if so many wait."""
+TOGETHER_HERE = 64
+"""As many as the loop takes at a time."""
 GATHERING_SECONDS = 0.002
 """Seconds that what a thread of the pool has done may wait for more, while it has more to do: waking the loop costs."""
 
@@ -37,7 +39,8 @@ class SigningPool:
         self._limit = limit
         self._open = 0
         self._waiting: SimpleQueue[_Job | None] = SimpleQueue()
-        self._done: deque[tuple[Finish, Any]] = deque()
+        self._here: list[_Job] = []
+        self._done: deque[_Job] = deque()
         self._since = 0.0
         """When the first of them was done; seconds, monotonic."""
         self._told = False
@@ -56,11 +59,20 @@ class SigningPool:
             return False
         self._open += 1
         job = _Job(self, exchange, finish)
-        if here:
-            self._answer([job])
-        else:
+        if not here:
             self._waiting.put(job)
+            return True
+        self._here.append(job)
+        if len(self._here) == 1:
+            # When the loop has read what else has come.
+            self._loop.call_soon(self._answer_here)
         return True
+
+    def _answer_here(self) -> None:
+        jobs, self._here = self._here[:TOGETHER_HERE], self._here[TOGETHER_HERE:]
+        if self._here:
+            self._loop.call_soon(self._answer_here)
+        self._answer(jobs)
 
     def stop(self) -> None:
         """Finish what was begun, and end the threads."""
@@ -103,10 +115,12 @@ class SigningPool:
             for job in jobs:
                 job.give_up()
 
-    def hand_over(self, finish: Finish, answer: Any) -> None:
-        """Have it called in the loop. From any thread."""
+    def hand_over(self, job: "_Job") -> None:
+        """Have it told in the loop what its answer is. From any thread."""
         # Without a lock: the loop forgets that it was told before it looks, so that it misses nothing.
-        self._done.append((finish, answer))
+        self._done.append(job)
+        if self._told:
+            return
         if threading.get_ident() in self._own:
             now = time.monotonic()
             if len(self._done) == 1:
@@ -123,31 +137,34 @@ class SigningPool:
     def _deliver(self) -> None:
         self._told = False
         for _answer in range(len(self._done)):
-            finish, answer = self._done.popleft()
+            job = self._done.popleft()
             self._open -= 1
-            finish(answer)
+            job.finish(job.answer)
 
 
 class _Job:
     """An exchange and who waits for it, to be told once."""
 
-    __slots__ = ("_finish", "_pool", "exchange")
+    __slots__ = ("_over", "_pool", "answer", "exchange", "finish")
 
     def __init__(self, pool: SigningPool, exchange: Exchange, finish: Finish) -> None:
         self._pool = pool
-        self._finish: Finish | None = finish
+        self._over = False
         self.exchange = exchange
+        self.finish = finish
+        self.answer: Any = None
 
     def deliver(self, answer: Any) -> None:
         """Hand the answer over."""
-        finish, self._finish = self._finish, None
-        if finish:
-            self._pool.hand_over(finish, answer)
+        if not self._over:
+            self._over = True
+            self.answer = answer
+            self._pool.hand_over(self)
 
     def give_up(self) -> None:
         """There will be no answer."""
-        if self._finish:
-            self._finish = _nothing
+        if not self._over:
+            self.finish = _nothing
             self.deliver(None)
 
 

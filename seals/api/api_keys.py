@@ -194,12 +194,17 @@ def require_use(system: CallingSystem | None, scope: Scope, seal: str) -> None:
     if system is None or seal not in system.seals:
         raise YinxinError(Kind.FORBIDDEN, _("this API key may not use the seal"), subject=seal)
     if scope not in system.scopes:
-        raise YinxinError(
-            Kind.FORBIDDEN,
-            _("this API key is not for {scope}").format(scope=scope),
-            subject=system.name,
-            remedy=_("have a key made for it: yinxin seals api-key new --for {scope}").format(scope=scope),
-        )
+        raise not_for(scope, system.name)
+
+
+def not_for(scope: Scope, name: str = "") -> YinxinError:
+    """The error that a calling system's key is not for this."""
+    return YinxinError(
+        Kind.FORBIDDEN,
+        _("this API key is not for {scope}").format(scope=scope),
+        subject=name,
+        remedy=_("have a key made for it: yinxin seals api-key new --for {scope}").format(scope=scope),
+    )
 
 
 def _find(context: Context, condition: sa.ColumnElement[bool]) -> CallingSystem | None:

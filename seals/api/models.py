@@ -173,6 +173,19 @@ class BatchEntry(Model):
     counts: dict[str, int]
 
 
+class BatchesQuery(Model):
+    """Which batches."""
+
+    before: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
+    limit: Limit = 100
+
+
+class BatchPage(Model):
+    """The newest batches, or the newest before a number."""
+
+    batches: list[BatchEntry]
+
+
 class DocumentQuery(Model):
     """What the caller calls a document."""
 

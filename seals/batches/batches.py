@@ -15,6 +15,7 @@ from core.audit import Event
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.words import in_words
 from seals.api.api_keys import CallingSystem, Scope, require_use
 from seals.batches.records import batch_documents, batches, notifications
 from seals.terms import SealingTerms
@@ -158,6 +159,17 @@ def look_up(context: Context, system: CallingSystem, number: str) -> Batch:
         return read_batch(connection, _found(connection, system, number))
 
 
+def list_batches(
+    context: Context, system: CallingSystem, *, before: str | None = None, limit: int = 100
+) -> Sequence[Batch]:
+    """The newest batches of the caller's, or the newest before one of this number."""
+    query = sa.select(batches).where(batches.c.caller == system.name).order_by(batches.c.id.desc()).limit(limit)
+    with context.storage.reading() as connection:
+        if before is not None:
+            query = query.where(batches.c.id < _found(connection, system, before).id)
+        return [read_batch(connection, row) for row in connection.execute(query).all()]
+
+
 def documents_of(
     context: Context, system: CallingSystem, number: str, *, after: int = 0, limit: int = 100
 ) -> Sequence[BatchDocument]:
@@ -195,7 +207,7 @@ def sealed_document(context: Context, system: CallingSystem, number: str, positi
     if one.sealed is None:
         raise YinxinError(
             Kind.CONFLICT,
-            _("the document is {state}, and not to be had").format(state=one.state),
+            _("the document is {state}, and not to be had").format(state=in_words(one.state)),
             subject=f"{number}/{position}",
             remedy=_("ask for the state of the batch"),
         )
@@ -235,5 +247,5 @@ def _found(connection: sa.Connection, system: CallingSystem, number: str, *, loc
 def _locked(connection: sa.Connection, system: CallingSystem, number: str, *allowed: State) -> sa.Row[Any]:
     row = _found(connection, system, number, lock=True)
     if State(row.state) not in allowed:
-        raise YinxinError(Kind.CONFLICT, _("the batch is {state}").format(state=row.state), subject=number)
+        raise YinxinError(Kind.CONFLICT, _("the batch is {state}").format(state=in_words(row.state)), subject=number)
     return row

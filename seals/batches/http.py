@@ -7,6 +7,8 @@ from seals.api.desk import Desk
 from seals.api.models import (
     Added,
     BatchEntry,
+    BatchesQuery,
+    BatchPage,
     BatchToOpen,
     DocumentEntry,
     DocumentPage,
@@ -51,6 +53,13 @@ def cancel_batch(desk: Desk, number: str) -> BatchEntry:
     return _state(desk, number)
 
 
+@operations.get("/batches", "The caller's batches, the newest first.")
+def list_batches(desk: Desk, query: BatchesQuery) -> BatchPage:
+    """List batches."""
+    found = batches.list_batches(desk.context, desk.caller, before=query.before, limit=query.limit)
+    return BatchPage(batches=list(map(_entry, found)))
+
+
 @operations.get("/batches/{number}", "Where the batch stands.")
 def show_batch(desk: Desk, number: str) -> BatchEntry:
     """Show a batch."""
@@ -74,6 +83,9 @@ def fetch_document(desk: Desk, number: str, position: str) -> Pdf:
 
 
 def _state(desk: Desk, number: str) -> BatchEntry:
-    batch: Batch = batches.look_up(desk.context, desk.caller, number)
+    return _entry(batches.look_up(desk.context, desk.caller, number))
+
+
+def _entry(batch: Batch) -> BatchEntry:
     facts = {name: value for name, value in vars(batch).items() if name != "caller"}
     return BatchEntry(**facts)

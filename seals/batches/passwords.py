@@ -1,6 +1,5 @@
 """Passwords of documents that wait in a batch: encrypted to a key of the service, gone when the document is sealed."""
 
-from core.algorithms import KeyKind
 from core.errors import Kind, YinxinError
 from core.keys.envelope import encrypt_to
 from core.keys.store import KeyStore
@@ -12,7 +11,7 @@ def concealed(keys: KeyStore, password: str) -> bytes:
     """What is stored: SM2Cipher, DER."""
     if KEY_NAME not in keys:
         try:
-            keys.create(KEY_NAME, KeyKind.SM2)
+            keys.create_decrypter(KEY_NAME)
         except YinxinError as error:
             if error.kind is not Kind.CONFLICT:  # another process was faster
                 raise

@@ -17,11 +17,10 @@ from core.i18n import _
 from seals.cli_options import FILE, people_of
 from seals.codes.judgement import CodeReport, verify_code
 from seals.codes.known import KnownSeals, known_seals
-from seals.codes.on_page import with_code
+from seals.codes.page_code import PageCode
 from seals.codes.picture import code_file, read_codes
 from seals.codes.statement import is_code
 from seals.codes.use import new_code
-from seals.placement.placement import Origin
 from seals.register.bounds import Use
 from seals.verification.bundle_cli import grounds
 
@@ -221,7 +220,7 @@ def read_fields(file: Path) -> dict[str, str]:
 
 
 def code_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `stamp` the options of `coded`."""
+    """Give `stamp` the options of `page_code`."""
     for option in (
         click.option("--code-size", type=click.FloatRange(20, 80), default=30, show_default=True, help=_("In mm.")),
         click.option("--code-page", type=click.IntRange(1), default=1, show_default=True, help=_("For --code.")),
@@ -234,11 +233,7 @@ def code_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def coded(
-    home: Home,
-    name: str,
-    file: Path,
-    use: Use,
+def page_code(
     *,
     code_fields: Path | None,
     code_number: str | None,
@@ -246,10 +241,10 @@ def coded(
     code_at: str | None,
     code_page: int,
     code_size: float,
-) -> bytes | Path:
-    """The document that is to be sealed: with the code, where one was asked for."""
+) -> PageCode | None:
+    """The code that these options ask for; None if they ask for none. `YinxinError` (invalid) if something lacks."""
     if code_fields is None:
-        return file
+        return None
     try:
         x_mm, y_mm = (float(number) for number in (code_at or "").split(","))
     except ValueError:
@@ -260,8 +255,4 @@ def coded(
             _("a code needs a number and a place"),
             remedy=_("give --code-number, and --code-at such as 170,25"),
         )
-    fields, document = read_fields(code_fields), files.read(file)
-    # Refused before the seal is used, if the document cannot take it.
-    with_code(document, "YX1:", code_page, x_mm, y_mm, origin=Origin.LOWER_LEFT)
-    text = _made(home, name, code_number, fields, code_show, use)
-    return with_code(document, text, code_page, x_mm, y_mm, size_mm=code_size, origin=Origin.LOWER_LEFT)
+    return PageCode(code_number, read_fields(code_fields), code_show, code_page, x_mm, y_mm, code_size)

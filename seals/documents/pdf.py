@@ -19,7 +19,6 @@ from seals.documents.pdf_repair import repaired
 from seals.forms import Form, Permission
 from seals.levels import Level
 from seals.pades import reading, writing
-from seals.pades.appearance import read_picture
 from seals.pades.boundary import translated_errors
 from seals.pades.encryption import require_permission_to_change
 from seals.pades.gm import GmValue
@@ -28,6 +27,7 @@ from seals.pades.pdfa import archival
 from seals.pades.timestamper import CheckedTimeStamper
 from seals.pades.values import PadesValue, SignatureValue
 from seals.pictures.ink import FULL_INK, Ink
+from seals.pictures.samples import read_picture
 from seals.placement.marks import marks
 from seals.placement.placement import InField, Place
 from seals.sealing import Seal, SealedDocument, require_support, require_usable

@@ -1,6 +1,7 @@
 """`yinxin seals inspect`: any electronic seal, explained and checked."""
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ import click
 from core import files
 from core.certificates import read_certificates
 from core.cli import Command, Output, output_option
+from core.config import FILE_NAME
 from core.home import Home
 from core.i18n import _
-from seals.cli_options import FILE
+from seals.cli_options import FILE, people_of
+from seals.contracts import PEOPLE
 from seals.electronic.inspection import Inspection, inspect
+from seals.electronic.makers import Books, no_books
 from seals.verification.facts import CertificateFacts
 from seals.verification.trust import Trust, load_trust
 
@@ -51,7 +55,7 @@ def inspect_command(
 ) -> int:
     """Inspect a seal."""
     data = files.read(file)
-    inspection = inspect(data, _trust(home, trust, issuers, crls), home.clock.now())
+    inspection = inspect(data, _trust(home, trust, issuers, crls), home.clock.now(), _books(home))
     if picture:
         files.write(picture, inspection.image, replace=False)
     if output.json:
@@ -70,6 +74,19 @@ def _trust(home: Home, folder: Path | None, issuers: tuple[Path, ...], crls: tup
     if ours.is_dir() and any(ours.iterdir()):
         between += read_certificates(ours)
     return replace(known, certificates=between)
+
+
+def _books(home: Home) -> Books:
+    """Those of the authority, at its own centre."""
+    if not (home.path / FILE_NAME).exists() or PEOPLE not in click.get_current_context().meta:
+        return no_books
+    people = people_of(home)
+
+    def look(certificate: bytes, moment: datetime) -> bool:
+        with home.storage.reading() as connection:
+            return people.require_maker(connection, certificate, moment)
+
+    return look
 
 
 def _print(output: Output, inspection: Inspection) -> None:

@@ -18,7 +18,7 @@ from core.asn1.ses_structures import Version
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
-from seals.electronic.makers import judge_maker
+from seals.electronic.makers import Books, judge_maker, no_books
 from seals.electronic.making import check_maker_signature, seal_algorithm
 from seals.electronic.seal_check import names_certificate
 from seals.tokens import time_of
@@ -117,16 +117,16 @@ class Inspection:
         return {"schema": SCHEMA, "verdict": self.verdict.value, **content}
 
 
-def inspect(data: bytes, trust: Trust, now: datetime) -> Inspection:
+def inspect(data: bytes, trust: Trust, now: datetime, books: Books = no_books) -> Inspection:
     """The inspection of a seal, or of a signature made with one; `YinxinError` (invalid) if it is neither."""
     try:
-        return _inspect(data, trust, now)
+        return _inspect(data, trust, now, books)
     except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
         # The structure is that of a seal, and something in it, such as a certificate, is not what it should be.
         raise YinxinError(Kind.INVALID, _("something in the electronic seal cannot be read")) from error
 
 
-def _inspect(data: bytes, trust: Trust, now: datetime) -> Inspection:
+def _inspect(data: bytes, trust: Trust, now: datetime, books: Books) -> Inspection:
     signature: SealSignature | None = None
     try:
         seal = parse_seal(data)
@@ -140,7 +140,7 @@ def _inspect(data: bytes, trust: Trust, now: datetime) -> Inspection:
     about = info["property"].native
     picture = info["picture"].native
     timestamp, of_timestamp = _timestamp(seal)
-    findings = [*_about_maker(seal, trust, about["create_date"]), *of_timestamp, *_about_validity(about, now)]
+    findings = [*_about_maker(seal, trust, about["create_date"], books), *of_timestamp, *_about_validity(about, now)]
     facts = None
     if signature is not None:
         facts, of_signature = _signature(signature)
@@ -168,12 +168,12 @@ def _inspect(data: bytes, trust: Trust, now: datetime) -> Inspection:
     )
 
 
-def _about_maker(seal: Seal, trust: Trust, created: datetime) -> Iterator[Finding]:
+def _about_maker(seal: Seal, trust: Trust, created: datetime, books: Books) -> Iterator[Finding]:
     try:
         check_maker_signature(seal)
     except YinxinError as error:
         yield Finding("maker-signature", error.what, Verdict.INVALID)
-    yield from judge_maker(seal.maker_certificate, trust, created)
+    yield from judge_maker(seal.maker_certificate, trust, created, books)
 
 
 def _timestamp(seal: Seal) -> tuple[datetime | None, list[Finding]]:

@@ -1,6 +1,6 @@
 """Whether the maker of a seal could make it: its certificate's use, path and revocation, when the seal was made."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from asn1crypto import crl, x509
@@ -10,14 +10,23 @@ from core.errors import YinxinError
 from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
 from core.path import build_path
+from core.refusals import RefusedError
+from seals.pades.certificates import CertificateJudge, Outcome, Use
 from seals.verification.report import Finding, Verdict
 from seals.verification.trust import Trust
 
+Books = Callable[[bytes, datetime], bool]
+"""Whether an authority's own books know a certificate (DER), in force at a moment; `RefusedError` if it was not."""
 _SIGNING = {"digital_signature", "non_repudiation"}
 _ISSUING = {"key_cert_sign", "crl_sign"}
 
 
-def judge_maker(certificate: bytes, trust: Trust, made_at: datetime) -> Iterator[Finding]:
+def no_books(_certificate: bytes, _moment: datetime) -> bool:
+    """Where there are none, nothing is known by them."""
+    return False
+
+
+def judge_maker(certificate: bytes, trust: Trust, made_at: datetime, books: Books = no_books) -> Iterator[Finding]:
     """What keeps the maker's certificate (DER) from being trusted, as of the moment when it made the seal."""
     body = x509.Certificate.load(certificate)
     usage = body.key_usage_value
@@ -43,22 +52,27 @@ def judge_maker(certificate: bytes, trust: Trust, made_at: datetime) -> Iterator
         words = _("whoever made the electronic seal is not among those who are trusted to make seals")
         yield Finding("maker-not-named", words, Verdict.INDETERMINATE)
     if len(path) > 1:
-        yield from _revocation(body, x509.Certificate.load(path[1]), trust.crls, made_at)
+        yield from _revocation(certificate, path[1], trust, made_at, books)
 
 
-def _revocation(
-    certificate: x509.Certificate, issuer: x509.Certificate, lists: Sequence[bytes], made_at: datetime
-) -> Iterator[Finding]:
-    about = [one for one in map(crl.CertificateList.load, lists) if _issued(issuer, one)]
-    if not about:
+def _revocation(certificate: bytes, issuer: bytes, trust: Trust, made_at: datetime, books: Books) -> Iterator[Finding]:
+    """By lists, by responses, and by the books of the authority itself, where these are at hand."""
+    by_lists, revoked_at = revocations(certificate, issuer, trust.crls)
+    judge = CertificateJudge(tuple(trust.anchors))
+    told = judge.judge(certificate, trust.knowledge, made_at, Use.SIGNING) if trust.ocsp_responses else None
+    moments = [moment for moment in (revoked_at, told.revoked_at if told else None) if moment and moment <= made_at]
+    if moments:
+        words = _("the maker's certificate was revoked on {date:%Y-%m-%d}, before the seal was made")
+        yield Finding("maker-revoked", words.format(date=min(moments)), Verdict.INVALID)
+        return
+    try:
+        by_books = books(certificate, made_at)
+    except RefusedError as error:
+        yield Finding("maker-revoked", error.what, Verdict.INVALID)
+        return
+    if not by_lists and not by_books and (told is None or told.outcome is not Outcome.PASSED):
         words = _("whether the maker's certificate was revoked is not known; give the revocation list of its issuer")
         yield Finding("maker-status", words, Verdict.REMARKS)
-    for one in about:
-        for entry in one["tbs_cert_list"]["revoked_certificates"]:
-            revoked_at = entry["revocation_date"].native
-            if entry["user_certificate"].native == certificate.serial_number and revoked_at <= made_at:
-                words = _("the maker's certificate was revoked on {date:%Y-%m-%d}, before the seal was made")
-                yield Finding("maker-revoked", words.format(date=revoked_at), Verdict.INVALID)
 
 
 def revocations(certificate: bytes, issuer: bytes, lists: Sequence[bytes]) -> tuple[bool, datetime | None]:

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from asn1crypto import x509
 
 from core.algorithms import DIGESTS
-from core.asn1.ses import Seal
+from core.asn1.ses import Seal, parse_seal
 from core.asn1.ses_structures import CertificateListKind, Version
+from core.certificates import validity
 from core.errors import YinxinError
 from core.path import build_path
 from seals.electronic.making import check_maker_signature
@@ -58,16 +60,14 @@ def check_seal(
     about = info["property"]
     created, begin, end = (about[key].native for key in ("create_date", "valid_start", "valid_end"))
     problems = []
-    try:
-        check_maker_signature(seal)
-    except (YinxinError, ValueError):
+    if not _is_the_makers(seal.original):
         problems.append("seal-forged")
     if not names_certificate(seal, signer):
         problems.append("seal-not-the-signers")
     if at is None or not begin <= at <= end:
         problems.append("seal-not-valid")
-    maker = x509.Certificate.load(seal.maker_certificate)
-    if not maker.not_valid_before <= created <= maker.not_valid_after:
+    maker_begin, maker_end = validity(seal.maker_certificate)
+    if not maker_begin <= created <= maker_end:
         problems.append("seal-maker-not-valid")
     if maker_revoked_at is not None and maker_revoked_at <= created:
         problems.append("seal-maker-revoked")
@@ -84,6 +84,16 @@ def check_seal(
         problems=problems,
         is_visible=is_visible,
     )
+
+
+# A seal is found in document after document, and checking its signature takes as long as checking that of a document.
+@lru_cache(maxsize=64)
+def _is_the_makers(original: bytes) -> bool:
+    try:
+        check_maker_signature(parse_seal(original))
+    except (YinxinError, ValueError):
+        return False
+    return True
 
 
 def names_certificate(seal: Seal, signer: bytes) -> bool:
@@ -107,8 +117,14 @@ def _digest_fits(name: str, value: bytes, certificate: bytes) -> bool:
 
 def _leads_to(certificate: bytes, candidates: Sequence[bytes], anchors: Sequence[bytes], at: datetime) -> bool:
     try:
-        usage = x509.Certificate.load(certificate).key_usage_value
+        is_for_signing = _is_for_signing(certificate)
         build_path(certificate, candidates, anchors, at)
     except (YinxinError, ValueError):
         return False
+    return is_for_signing
+
+
+@lru_cache(maxsize=64)
+def _is_for_signing(certificate: bytes) -> bool:
+    usage = x509.Certificate.load(certificate).key_usage_value
     return usage is None or bool(usage.native & {"digital_signature", "non_repudiation"})

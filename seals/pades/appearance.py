@@ -1,69 +1,25 @@
 """The picture of a seal on pages: one object in the document, however often and in whatever parts it is shown."""
 
-import io
-import zlib
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from PIL import Image
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.layout import BoxConstraints
 from pyhanko.pdf_utils.writer import BasePdfFileWriter
 from pyhanko.stamp import BaseStampStyle
 
-from core.errors import Kind, YinxinError
-from core.i18n import _
 from seals.pades.pdfa import Archival
 from seals.pades.vector import add_form, add_samples
 from seals.pictures.drawing import POINTS_PER_MM, Drawing
 from seals.pictures.ink import Blending, Ink
+from seals.pictures.samples import Picture
 from seals.placement.placement import Mark, Part
 
-MOST_PIXELS = 16_000_000
 _SEAL, _INK = pdf_name("/Seal"), pdf_name("/Ink")
 _BLEND_MODES = {Blending.MULTIPLY: pdf_name("/Multiply"), Blending.COVER: pdf_name("/Normal")}
 _PRINT, _READ_ONLY, _LOCKED = 4, 64, 128
 """Flags of annotations (ISO 32000-2 12.5.3)."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture ready for PDF: samples compressed (FlateDecode), colour and alpha apart."""
-
-    width: int
-    height: int
-    colour: bytes
-    alpha: bytes
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        return self.width, self.height
-
-
-# A seal is used again and again, and compressing it takes longer than signing.
-@lru_cache(maxsize=32)
-def read_picture(png: bytes) -> Picture:
-    """A PNG picture; `YinxinError` if it is none or is larger than any seal needs."""
-    try:
-        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise YinxinError(
-                    Kind.INVALID, _("the picture of the seal is larger than {limit} pixels").format(limit=MOST_PIXELS)
-                )
-            pixels = image.convert("RGBA")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise YinxinError(
-            Kind.INVALID, _("the picture of the seal is not a PNG file"), remedy=_("give a PNG picture with alpha")
-        ) from error
-    return Picture(
-        pixels.width,
-        pixels.height,
-        zlib.compress(pixels.convert("RGB").tobytes()),
-        zlib.compress(pixels.getchannel("A").tobytes()),
-    )
 
 
 class Impression:

@@ -10,8 +10,7 @@ expired certificates without a look at their revocation.
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from asn1crypto import x509
-
+from core.certificates import validity
 from seals.pades.certificates import CertificateJudge, Outcome, Use
 from seals.pades.evidence import Knowledge
 from seals.pades.policy import is_strong
@@ -77,10 +76,12 @@ class Judge:
     now: datetime
     makers: tuple[bytes, ...] = ()
     """Who may make electronic seals, DER; if none is named, whoever has a certificate for signing."""
+    asked: dict[bytes, Knowledge] | None = field(default=None, compare=False, repr=False)
+    """Notes every certificate that is judged, with what was known then."""
     certificates: CertificateJudge = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "certificates", CertificateJudge(self.anchors))
+        object.__setattr__(self, "certificates", CertificateJudge(self.anchors, self.asked))
 
     def signature(self, stored: Stored, stored_knowledge: Knowledge, archive: JudgedTimestamp | None) -> Assessment:
         """Judge an ordinary signature; `archive`: the oldest trusted document timestamp after it."""
@@ -115,7 +116,7 @@ class Judge:
 
     def _is_premature(self, certificate: bytes, proof: JudgedTimestamp | None) -> bool:
         """Whether the certificate became valid only after the moment."""
-        begin: datetime = x509.Certificate.load(certificate).not_valid_before
+        begin, _end = validity(certificate)
         return begin > (proof.at if proof else self.now)
 
     def timestamp(self, token: Token, known: Knowledge, moment: datetime) -> JudgedTimestamp:
@@ -127,8 +128,8 @@ class Judge:
             return JudgedTimestamp(token.at, token.authority, (), Outcome.FAILED, order, intact=True)
         known = known + token.carried
         judged = self._timestamp(token, known, max(moment, token.at))
-        expired = moment > x509.Certificate.load(token.authority).not_valid_after
-        if judged.indication != "TRY_LATER" or expired:
+        _begin, end = validity(token.authority)
+        if judged.indication != "TRY_LATER" or moment > end:
             return judged
         # The evidence inside a document grows old. That the authority was in good standing when it stamped is what
         # an auditor without a network can know; it counts, and is told.

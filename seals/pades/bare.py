@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from asn1crypto import cms
-
 from core.algorithms import SM3, Algorithm, Digest
 from core.asn1.ses import SealSignature, parse_signature
 from core.errors import Kind, YinxinError
@@ -103,8 +101,7 @@ def examine_seal_signature(data: bytes, content: Content | None, judge: Judge) -
             problem = INTACT if content.digest(SM3) == signature.data_hash else HASH_FAILURE
         tokens = []
         if signature.timestamp is not None:
-            token = cms.ContentInfo.load(signature.timestamp)
-            tokens = [token_over(token, lambda digest: digest.of(signature.signature))]
+            tokens = [token_over(signature.timestamp, lambda digest: digest.of(signature.signature))]
         claimed = moment_of(signature)
         stored = _BareSignature(algorithm, signature.certificate, problem, NOTHING, tokens, claimed)
         return _examined(FieldFacts("", "SES_Signature", None, None, None), stored, judge, signature)
@@ -113,7 +110,7 @@ def examine_seal_signature(data: bytes, content: Content | None, judge: Judge) -
 def examine_token(data: bytes, content: Content, judge: Judge) -> JudgedTimestamp:
     """A time stamp over a file; `YinxinError` if it cannot be read."""
     with translated_errors():
-        return judge.timestamp(token_over(cms.ContentInfo.load(data), content.digest), judge.given, judge.now)
+        return judge.timestamp(token_over(data, content.digest), judge.given, judge.now)
 
 
 def _examined(facts: FieldFacts, stored: Stored, judge: Judge, sealed: SealSignature | None = None) -> Examined:

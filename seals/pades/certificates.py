@@ -27,6 +27,7 @@ from pyhanko_certvalidator.revinfo.archival import CRLContainer, OCSPContainer, 
 from seals.pades import boundary
 from seals.pades.evidence import Knowledge, in_time
 from seals.pades.policy import AllowedAlgorithms
+from seals.pades.remembered import Remembered
 from seals.pades.turning import interval
 from seals.pades.validator import RegistryValidator
 
@@ -59,9 +60,8 @@ class CertificateVerdict:
     revoked_at: datetime | None = None
 
 
-_earlier: dict[tuple[object, ...], CertificateVerdict] = {}
+_earlier: Remembered[CertificateVerdict] = Remembered(256)
 """Verdicts of this process by all that they depend on."""
-_MOST_KEPT = 256
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,17 @@ class CertificateJudge:
 
     anchors: tuple[bytes, ...]
     """DER."""
-    _answers: dict[tuple[bytes, Knowledge, datetime, Use], CertificateVerdict] = field(
+    asked: dict[bytes, Knowledge] | None = field(default=None, compare=False, repr=False)
+    """Notes every certificate that is judged, with what was known then."""
+    _answers: dict[tuple[bytes, bytes, datetime, Use], CertificateVerdict] = field(
         default_factory=dict, compare=False, repr=False
     )
 
     def judge(self, certificate: bytes, known: Knowledge, moment: datetime, use: Use) -> CertificateVerdict:
         """The verdict as of a moment, from what is known; nothing is fetched."""
-        question = (certificate, known, moment, use)
+        if self.asked is not None:
+            self.asked[certificate] = known
+        question = (certificate, known.fingerprint, moment, use)
         if question not in self._answers:
             self._answers[question] = self._judged_before(certificate, known, moment, use)
         return self._answers[question]
@@ -84,14 +88,10 @@ class CertificateJudge:
     def _judged_before(self, certificate: bytes, known: Knowledge, moment: datetime, use: Use) -> CertificateVerdict:
         """The verdict of an earlier document, if none of the dates that matter lies between the two moments."""
         between = interval(self.anchors, certificate, known, moment)
-        question = (self.anchors, certificate, known, use, moment if between is None else between)
-        verdict = _earlier.get(question)
-        if verdict is None:
-            verdict = self._by_all_status(certificate, in_time(known, certificate), moment, use)
-            if len(_earlier) >= _MOST_KEPT:
-                _earlier.clear()
-            _earlier[question] = verdict
-        return verdict
+        question = (self.anchors, certificate, known.fingerprint, use, moment if between is None else between)
+        return _earlier.result(
+            question, lambda: self._by_all_status(certificate, in_time(known, certificate), moment, use)
+        )
 
     def _by_all_status(self, certificate: bytes, known: Knowledge, moment: datetime, use: Use) -> CertificateVerdict:
         """The verdict; where an OCSP response is content, the CRLs are asked as well, which pyHanko would not do."""

@@ -1,12 +1,17 @@
 """Validation material: what a document's security store holds, and what of it may speak about which certificate."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from asn1crypto import crl, ocsp, x509
 from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.sign.validation import DocumentSecurityStore
 from pyhanko.sign.validation.errors import NoDSSFoundError
+
+from seals.pades.remembered import Remembered
 
 _LONGEST_CHAIN = 10
 
@@ -26,6 +31,17 @@ class Knowledge:
             tuple(dict.fromkeys(self.crls + other.crls)),
             tuple(dict.fromkeys(self.ocsp_responses + other.ocsp_responses)),
         )
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """SHA-256 of all of it: what results are remembered by, for lists of millions may be among it."""
+        hashing = hashlib.sha256()
+        for items in (self.certificates, self.crls, self.ocsp_responses):
+            hashing.update(len(items).to_bytes(8))
+            for one in items:
+                hashing.update(len(one).to_bytes(8))
+                hashing.update(one)
+        return hashing.digest()
 
     @property
     def says_nothing_of_status(self) -> bool:
@@ -48,13 +64,36 @@ def security_store(handler: PdfHandler) -> Knowledge:
 
 def covers(known: Knowledge, certificates: Iterable[bytes]) -> bool:
     """Whether there is a CRL of its issuer, or an OCSP response about it, for each certificate (DER)."""
-    issuers = {crl.CertificateList.load(der).issuer.dump() for der in known.crls}
-    answered = {single["cert_id"]["serial_number"].native for der in known.ocsp_responses for single in _answers(der)}
-    for der in certificates:
-        certificate = x509.Certificate.load(der)
-        if certificate.issuer.dump() not in issuers and certificate.serial_number not in answered:
-            return False
-    return True
+    spoken = _spoken_of.result(known.fingerprint, lambda: _spoken(known))
+    return all(named.issuer in spoken.issuers or named.serial in spoken.serials for named in map(_named, certificates))
+
+
+class _Spoken(NamedTuple):
+    """Of whom there is status."""
+
+    issuers: frozenset[bytes]
+    serials: frozenset[int]
+
+
+_spoken_of: Remembered[_Spoken] = Remembered(256)
+
+
+def _spoken(known: Knowledge) -> _Spoken:
+    issuers = (crl.CertificateList.load(der).issuer.dump() for der in known.crls)
+    answers = (single for der in known.ocsp_responses for single in _answers(der))
+    return _Spoken(frozenset(issuers), frozenset(single["cert_id"]["serial_number"].native for single in answers))
+
+
+class _Named(NamedTuple):
+    issuer: bytes
+    serial: int
+
+
+# The same few certificates are asked about in each document.
+@lru_cache(maxsize=512)
+def _named(certificate: bytes) -> _Named:
+    body = x509.Certificate.load(certificate)
+    return _Named(body.issuer.dump(), body.serial_number)
 
 
 def in_time(known: Knowledge, leaf: bytes) -> Knowledge:

@@ -25,9 +25,11 @@ from seals.pades.evidence import Knowledge, covers, security_store
 from seals.pades.gm import GM_SUB_FILTER
 from seals.pades.gm_reading import StoredGmSignature, read_gm_signature
 from seals.pades.limits import MOST_SIGNATURES, LimitError
+from seals.pades.moving_parts import MovingPart, moving_parts
 from seals.pades.picture_check import shows_picture
 from seals.pades.reading import FilledField
 from seals.pades.signatures import CADES_SUB_FILTER, StoredSignature, read_signature
+from seals.pades.stray import StraySignature, stray_signatures
 
 Box = tuple[float, float, float, float]
 
@@ -98,13 +100,17 @@ class ExaminedDocument:
     signatures: Sequence[Examined]
     """In the order of signing."""
     revisions: int
+    stray: Sequence[StraySignature] = ()
+    """Signatures that stand in no field."""
+    moving: Sequence[MovingPart] = ()
+    """What can make it look other although nothing was changed."""
 
 
 def examine(stream: BinaryIO, judge: Judge, password: str | None = None) -> ExaminedDocument:
     """Every signature of a document; `YinxinError` if the document as a whole cannot be read."""
     reader = reading.open_pdf(stream, password)
     with translated_errors():
-        return _Examination(reader, judge).whole()
+        return _Examination(reader, judge).whole(password)
 
 
 Stored = StoredSignature | StoredGmSignature
@@ -122,13 +128,15 @@ class _Examination:
         """The trusted document timestamps so far, with their revisions."""
         self._past_stores: dict[int, Knowledge] = {}
 
-    def whole(self) -> ExaminedDocument:
+    def whole(self, password: str | None) -> ExaminedDocument:
         # Read from the oldest to the newest, since what one covers begins with what the one before it covered.
         digests = PrefixDigests(self._reader.stream)
         stored = [(filled, _facts(filled, self._pages), self._read(filled, digests)) for filled in self._fields]
         # Judged from the newest to the oldest: a timestamp vouches for the time of the one before it.
         judged = [self._one(*one) for one in reversed(stored)]
-        return ExaminedDocument(judged[::-1], int(self._reader.xrefs.total_revisions))
+        stray = stray_signatures(self._reader, {filled.reference for filled in self._fields})
+        moving = moving_parts(self._reader.stream, password) if judged else ()
+        return ExaminedDocument(judged[::-1], int(self._reader.xrefs.total_revisions), stray, moving)
 
     @cached_property
     def _pages(self) -> dict[str, int]:

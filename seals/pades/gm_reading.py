@@ -55,8 +55,7 @@ class StoredGmSignature:
         """The time-stamp token over the signature value, if there is one."""
         if self.signature.timestamp is None:
             return []
-        message = cms.ContentInfo.load(self.signature.timestamp)
-        return [token_over(message, lambda digest: digest.of(self.signature.signature))]
+        return [token_over(self.signature.timestamp, lambda digest: digest.of(self.signature.signature))]
 
 
 def read_gm_signature(reader: PdfFileReader, filled: FilledField, digests: PrefixDigests) -> StoredGmSignature:
@@ -68,14 +67,30 @@ def read_gm_signature(reader: PdfFileReader, filled: FilledField, digests: Prefi
 
 
 def moment_of(signature: SealSignature) -> datetime | None:
-    """When the signer says that it was made: a time; in version 1 UTCTime within a bit string, or nothing we read."""
+    """When the signer says that it was made: a time; in version 1 a time or a time-stamp token within a bit string.
+
+    A token there was made before the signature, so that it proves nothing about that; it is the signer's word.
+    """
     written = signature.structure["to_sign"]["time_info"].native
-    if isinstance(written, bytes):
+    for read in (_time, _time_of_token) if isinstance(written, bytes) else ():
         try:
-            written = core.UTCTime.load(written, strict=True).native
-        except (ValueError, TypeError):
-            return None
+            written = read(written)
+            break
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue
     return written if isinstance(written, datetime) else None
+
+
+def _time(octets: bytes) -> datetime:
+    kind = core.UTCTime if octets[:1] == b"\x17" else core.GeneralizedTime
+    moment: datetime = kind.load(octets, strict=True).native
+    return moment
+
+
+def _time_of_token(octets: bytes) -> datetime:
+    info = cms.ContentInfo.load(octets, strict=True)["content"]["encap_content_info"]["content"].parsed
+    moment: datetime = info["gen_time"].native
+    return moment
 
 
 def _problem(embedded: Embedded, signature: SealSignature, algorithm: Algorithm) -> str:

@@ -8,6 +8,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from seals.pades import serial
+from seals.pades.mentions import numbers_mentioned
 from seals.pades.reading import open_pdf
 
 _TAIL = 64
@@ -19,7 +20,20 @@ class Increment(IncrementalPdfFileWriter):
 
     def __init__(self, document: BinaryIO, password: str | None = None, reader: PdfFileReader | None = None) -> None:
         """`reader`: has the document open as it is; what it read is changed by writing."""
-        super().__init__(document, prev=reader or open_pdf(document, password))
+        previous = reader or open_pdf(document, password)
+        self._mentioned = numbers_mentioned(previous)
+        super().__init__(document, prev=previous)
+
+    @property
+    def _lastobj_id(self) -> int:
+        """The number after which the next object is numbered: never by one that the document mentions already."""
+        return self._last
+
+    @_lastobj_id.setter
+    def _lastobj_id(self, number: int) -> None:
+        while number + 1 in self._mentioned:
+            number += 1
+        self._last = number
 
     def known(self) -> PdfFileReader | None:
         """What has the document open as it was written, and knows it without reading it again; None if it does not.

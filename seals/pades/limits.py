@@ -14,6 +14,7 @@ from pyhanko.pdf_utils.xref import XRefEntry
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from seals.pades import plain_objects  # noqa: F401 - what is read in haste is counted as well
 
 MOST_REVISIONS = 2000
 MOST_SIGNATURES = 1000
@@ -43,11 +44,10 @@ class Budget:
         """How many there were."""
         return self._limit - self._left
 
-    def take(self, words: str) -> None:
-        """One more; `LimitError` with these words if that is one too many."""
+    def take(self) -> bool:
+        """One more; whether that is not one too many. Asked so often that nobody translates words for it in advance."""
         self._left -= 1
-        if self._left < 0:
-            raise LimitError(words)
+        return self._left >= 0
 
 
 class BoundedResolver(HistoricalResolver):
@@ -59,7 +59,8 @@ class BoundedResolver(HistoricalResolver):
 
     def __call__(self, ref: generic.Reference) -> generic.PdfObject:
         """The object in this revision."""
-        self._budget.take(_("the objects of the PDF are too intertwined to be compared"))
+        if not self._budget.take():
+            raise LimitError(_("the objects of the PDF are too intertwined to be compared"))
         return super().__call__(ref)
 
 
@@ -69,8 +70,19 @@ def require_bearable(reader: PdfFileReader, objects: int) -> None:
     if total > MOST_REVISIONS:
         raise LimitError(_("the PDF has more than {limit} revisions").format(limit=MOST_REVISIONS))
     budget = Budget(min(MOST_LOOK_UPS, LOOK_UPS + LOOK_UPS_OF_EACH * objects * total))
-    for revision in range(total):
-        reader._historical_resolver_cache[revision] = BoundedResolver(reader, revision, budget)
+    reader._historical_resolver_cache = _Resolvers(reader, budget)
+
+
+class _Resolvers(dict[int, HistoricalResolver]):
+    """The revisions that were asked for; who only seals asks for none."""
+
+    def __init__(self, reader: PdfFileReader, budget: Budget) -> None:
+        super().__init__()
+        self._reader, self._budget = reader, budget
+
+    def __missing__(self, revision: int) -> HistoricalResolver:
+        self[revision] = BoundedResolver(self._reader, revision, self._budget)
+        return self[revision]
 
 
 _objects: ContextVar[Budget | None] = ContextVar("objects", default=None)
@@ -91,8 +103,8 @@ def _counted(parse: Callable[..., Iterator[XRefEntry]]) -> Callable[..., Iterato
     def counted(*arguments: Any, **options: Any) -> Iterator[XRefEntry]:
         budget = _objects.get()
         for one in parse(*arguments, **options):
-            if budget is not None:
-                budget.take(_("the PDF announces more than {limit} objects").format(limit=MOST_OBJECTS))
+            if budget is not None and not budget.take():
+                raise LimitError(_("the PDF announces more than {limit} objects").format(limit=MOST_OBJECTS))
             yield one
 
     return counted

@@ -13,10 +13,11 @@ from typing import Any
 from asn1crypto import cms, core, parser, pdf  # noqa: F401 - pdf teaches cms the archived certificate status
 
 from core import cms as core_cms
-from core.algorithms import Algorithm, Digest, Family, digest_by_oid
+from core.algorithms import SHA1, Algorithm, Digest, Family, digest_by_oid
 from core.asn1 import der
+from core.asn1.signed_data import GM_SIGNED_DATA, SIGNED_DATA
 from core.certificates import public_key_info
-from core.cms import ALGORITHM_PROTECTION, CONTENT_TYPE, DATA, GM_SIGNED_DATA, MESSAGE_DIGEST, SIGNED_DATA, SIGNING_TIME
+from core.cms import ALGORITHM_PROTECTION, CERTIFICATE_ATTRIBUTES, CONTENT_TYPE, DATA, MESSAGE_DIGEST, SIGNING_TIME
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
@@ -50,7 +51,7 @@ class Message:
     @property
     def names_its_certificate(self) -> bool:
         """Whether a digest of the certificate is signed too (RFC 5035)."""
-        return not self.attributes.keys().isdisjoint((core_cms.SIGNING_CERTIFICATE, core_cms.SIGNING_CERTIFICATE_V2))
+        return not self.attributes.keys().isdisjoint(CERTIFICATE_ATTRIBUTES)
 
     @property
     def claimed_time(self) -> datetime | None:
@@ -70,11 +71,11 @@ class Message:
         return value
 
     @property
-    def tokens(self) -> list[cms.ContentInfo]:
-        """Time-stamp tokens that ought to be over the signature value."""
+    def tokens(self) -> list[bytes]:
+        """Time-stamp tokens (DER) that ought to be over the signature value."""
         unsigned = self.signer_info["unsigned_attrs"]
         return [
-            token
+            token.dump()
             for item in (() if unsigned is core.VOID else unsigned)
             if item["type"].dotted == core_cms.SIGNATURE_TIME_STAMP
             for token in item["values"]
@@ -84,7 +85,9 @@ class Message:
         """The certificate (DER) that the message names; `YinxinError` (not found) if it is not at hand."""
         try:
             return core_cms.bound_certificate(
-                [*self.carried.certificates, *others], self.signer_info["sid"].chosen, self.attributes
+                [*self.carried.certificates, *others],
+                self.signer_info["sid"].chosen.dump(),
+                {kind: self.attributes[kind].dump() for kind in CERTIFICATE_ATTRIBUTES if kind in self.attributes},
             )
         except YinxinError as error:
             raise YinxinError(Kind.NOT_FOUND, error.what) from error
@@ -120,9 +123,13 @@ def without_padding(contents: bytes) -> bytes:
 
 
 def read_message(data: bytes) -> Message:
-    """The message of one signer; `YinxinError` as `read_messages`, invalid also if there are several."""
+    """The message of one signer; `YinxinError` as `read_messages`, unsupported if there are several."""
     messages = read_messages(data)
-    if len(messages) != 1:
+    if len(messages) > 1:
+        # EN 319 142-1 6.3 wants one, ISO 32000 does not say; which of them sealed the document, nobody does.
+        text = _("it holds {count} signatures in one, where a PDF has one each")
+        raise YinxinError(Kind.UNSUPPORTED, text.format(count=len(messages)))
+    if not messages:
         raise unreadable()
     return messages[0]
 
@@ -150,13 +157,16 @@ def unreadable() -> YinxinError:
 
 def _message(signed_data: cms.SignedData, signer_info: cms.SignerInfo) -> Message:
     digest = digest_by_oid(signer_info["digest_algorithm"]["algorithm"].dotted)
+    if digest is SHA1:
+        # MuPDF and old programs; the registry has no signatures with it.
+        raise YinxinError(Kind.UNSUPPORTED, _("it is signed with SHA-1, which proves nothing any more"))
     algorithm = core_cms.algorithm_of(signer_info["signature_algorithm"].dump(), digest)
     # In version 1, asn1crypto takes it for the ContentInfo of PKCS#7, whose content may be of any type.
     enclosed = cms.EncapsulatedContentInfo.load(signed_data["encap_content_info"].dump())
     content_type = enclosed["content_type"].dotted
     signed = signer_info["signed_attrs"]
     signed_octets = b"" if signed is core.VOID else signed.dump()
-    attributes = {} if signed is core.VOID else core_cms.attributes_of(signed)
+    attributes = {} if signed is core.VOID else _attributes(signed)
     _require_consistent(signer_info, attributes, content_type)
     return Message(
         signed_data,
@@ -173,6 +183,17 @@ def _message(signed_data: cms.SignedData, signer_info: cms.SignerInfo) -> Messag
         ),
         signed_octets,
     )
+
+
+def _attributes(signed: cms.CMSAttributes) -> dict[str, Any]:
+    """The one value of each attribute by its type: all that we read come once, with one value (RFC 5652 11)."""
+    attributes = {}
+    for item in signed:
+        kind = item["type"].dotted
+        if kind in attributes or len(item["values"]) != 1:
+            raise ValueError(f"attribute {kind} with several values")
+        attributes[kind] = item["values"][0]
+    return attributes
 
 
 def _require_consistent(signer_info: cms.SignerInfo, attributes: dict[str, Any], content_type: str) -> None:

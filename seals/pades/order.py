@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from seals.forms import Permission
-from seals.pades.appearance import Picture
 from seals.pades.pdfa import NOT_ARCHIVAL, Archival
 from seals.pictures.drawing import Drawing
 from seals.pictures.ink import Ink
+from seals.pictures.samples import Picture
 from seals.placement.placement import Mark
 
 PRODUCER = "Yinxin"

@@ -1,6 +1,7 @@
 """Which algorithms may vouch for anything: an allow-list, so that what is new or unknown is never taken for good."""
 
 from datetime import datetime
+from functools import lru_cache
 
 from asn1crypto import algos, keys, x509
 from pyhanko.sign.validation.utils import CMSAlgorithmUsagePolicy
@@ -50,6 +51,8 @@ class AllowedAlgorithms(CMSAlgorithmUsagePolicy):
         return _ALLOWED if known_algorithm(signature_algo, digest) else _refused(f"{digest} beside this signature")
 
 
+# Asked about the same few certificates in each document.
+@lru_cache(maxsize=256)
 def is_strong(certificate: bytes, algorithm: Algorithm) -> bool:
     """Whether a signature with this algorithm and the key of the certificate (DER) may vouch for anything."""
     return algorithm.digest.name in _DIGESTS and fits(x509.Certificate.load(certificate).public_key, algorithm.family)

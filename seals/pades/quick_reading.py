@@ -1,16 +1,20 @@
-"""Two places where pyHanko reads slowly, done quickly, with the same results.
+"""Three places where pyHanko reads slowly, done quickly, with the same results.
 
-It reads hexadecimal strings digit by digit, which takes longer than all else about a signature; and it searches the
-cross-references of all revisions for every object that it looks at, so that many signatures take their square in time.
+It reads hexadecimal strings digit by digit, which takes longer than all else about a signature; it searches the
+cross-references of all revisions for every object that it looks at, so that many signatures take their square in time;
+and it copies whatever is looked at in a revision, with a reference to its place for each part of it.
 """
 
 import binascii
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfStreamError
+from pyhanko.pdf_utils.reader import HistoricalResolver
 from pyhanko.pdf_utils.xref import XRefCache
+
+from seals.pades.plain_objects import hexadecimal
 
 _WHITESPACE = b"\x00\t\n\x0c\r "
 _FIRST_CHUNK, _LARGEST_CHUNK = 128, 1 << 16
@@ -30,7 +34,7 @@ def read_hex_string(stream: BinaryIO) -> generic.ByteStringObject | generic.Text
     stream.seek(end + 1 - len(chunk), 1)
     text = bytes(digits).translate(None, _WHITESPACE)
     try:
-        return generic.pdf_string(binascii.unhexlify(text + b"0" * (len(text) % 2)))
+        return hexadecimal(text)
     except binascii.Error as error:
         raise PdfStreamError(f"Unexpected token in hex string: {error}") from error
 
@@ -53,4 +57,33 @@ def _remembered(look_up: Callable[[generic.Reference], int]) -> Callable[[generi
     return remembered
 
 
+def in_revision(resolver: HistoricalResolver, value: generic.PdfObject) -> generic.PdfObject:
+    """The object, referring to others as they are in the revision."""
+    if isinstance(value, generic.DecryptedObjectProxy):
+        return _in_revision_bit_by_bit(resolver, value)
+    place: Any = value.get_container_ref()
+    return _copied(value, resolver, generic.Reference(place.idnum, place.generation, resolver))
+
+
+def _copied(value: Any, resolver: HistoricalResolver, place: generic.Reference) -> generic.PdfObject:
+    if isinstance(value, generic.IndirectObject):
+        return generic.IndirectObject(value.idnum, value.generation, resolver)
+    made: Any
+    if isinstance(value, generic.DictionaryObject):
+        made = generic.DictionaryObject()
+        if isinstance(value, generic.StreamObject):
+            made = generic.StreamObject(encoded_data=value.encoded_data)
+        made.update((key, _copied(part, resolver, place)) for key, part in value.items())
+    elif isinstance(value, generic.ArrayObject):
+        made = generic.ArrayObject(_copied(part, resolver, place) for part in value)
+    elif isinstance(value, generic.DecryptedObjectProxy):
+        return _in_revision_bit_by_bit(resolver, value)
+    else:
+        return value
+    made.container_ref = place
+    return made
+
+
+_in_revision_bit_by_bit = HistoricalResolver._subsume_object
+HistoricalResolver._subsume_object = in_revision  # type: ignore[method-assign]
 generic.read_hex_string_from_stream = read_hex_string

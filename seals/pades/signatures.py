@@ -1,10 +1,11 @@
 """One CMS signature of a document as it lies there: its shape, its message, and whether it is over this document."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from asn1crypto import cms
 from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from core.algorithms import SHA1, Algorithm
@@ -22,6 +23,9 @@ CADES_SUB_FILTER = "/ETSI.CAdES.detached"
 SHA1_SUB_FILTER = "/adbe.pkcs7.sha1"
 GM_CMS_SUB_FILTER = "/GM.sm2cms.detached"
 SUB_FILTERS = (CADES_SUB_FILTER, "/adbe.pkcs7.detached", SHA1_SUB_FILTER, GM_CMS_SUB_FILTER, TIMESTAMP_SUB_FILTER)
+
+
+_ZULU = re.compile(r"Z(?:00)?'?(?:00)?'?$")
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class StoredSignature:
     @property
     def document_token(self) -> Token:
         """The token that a document timestamp is."""
-        return token_over(cms.ContentInfo.load(self.embedded.value), self.embedded.digest)
+        return token_over(self.embedded.value, self.embedded.digest)
 
 
 def read_signature(
@@ -124,7 +128,9 @@ def _problem(embedded: Embedded, message: Message, sub_filter: str, signer: byte
 def _dictionary_time(embedded: Embedded) -> datetime | None:
     """The entry M, which nothing but the signature itself vouches for."""
     try:
-        moment = generic.parse_pdf_date(embedded.sig_object["/M"], strict=False)
-    except (KeyError, ValueError, TypeError):
+        # LibreOffice writes an apostrophe after Z, others an offset of nothing.
+        written = _ZULU.sub("Z", str(embedded.sig_object["/M"]))
+        moment = generic.parse_pdf_date(written, strict=False)
+    except (KeyError, ValueError, TypeError, PdfError):
         return None
     return moment if isinstance(moment, datetime) and moment.tzinfo is not None else None

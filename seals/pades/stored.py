@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from asn1crypto import cms
+from asn1crypto import cms, tsp
 
 from core import cms as core_cms
 from core.algorithms import Algorithm, Digest, digest_by_oid
@@ -73,14 +73,19 @@ class Stored(Protocol):
         ...
 
 
-def token_over(token: cms.ContentInfo, imprint_of: Callable[[Digest], bytes]) -> Token:
-    """The token; `imprint_of`: the digest that it should be over."""
-    info = token["content"]["encap_content_info"]["content"].parsed
-    at: datetime = info["gen_time"].native
+def token_over(token: bytes, imprint_of: Callable[[Digest], bytes]) -> Token:
+    """The token (DER); `imprint_of`: the digest that it should be over."""
     try:
-        signed = core_cms.check(token.dump())
+        signed = core_cms.check(token)
+        info = tsp.TSTInfo.load(signed.content)
         imprint = imprint_of(digest_by_oid(info["message_imprint"]["hash_algorithm"]["algorithm"].dotted))
     except YinxinError:
-        return Token(at, b"", intact=False, carried=NOTHING)
+        info = cms.ContentInfo.load(token)["content"]["encap_content_info"]["content"].parsed
+        return Token(info["gen_time"].native, b"", intact=False, carried=NOTHING)
     same = info["message_imprint"]["hashed_message"].native == imprint
-    return Token(at, signed.certificate, same and signed.content_type == TST_INFO, Knowledge(signed.certificates))
+    return Token(
+        info["gen_time"].native,
+        signed.certificate,
+        same and signed.content_type == TST_INFO,
+        Knowledge(signed.certificates),
+    )

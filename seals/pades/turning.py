@@ -7,11 +7,11 @@ the same certificates and lists, each as of another moment; most of the work of 
 from bisect import bisect
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from functools import lru_cache
 
 from asn1crypto import crl, ocsp, x509
 
 from seals.pades.evidence import Knowledge
+from seals.pades.remembered import Remembered
 
 TOLERANCE = timedelta(seconds=5)
 """So near a turning point nothing is taken from before: comparisons have a tolerance of their own (pyHanko: 1 s)."""
@@ -25,9 +25,12 @@ def interval(anchors: tuple[bytes, ...], certificate: bytes, known: Knowledge, m
     return None if any(abs(point - moment) <= TOLERANCE for point in near) else place
 
 
-@lru_cache(maxsize=256)
 def _turning_points(anchors: tuple[bytes, ...], certificate: bytes, known: Knowledge) -> tuple[datetime, ...]:
-    return tuple(sorted(set(_dates(anchors, certificate, known))))
+    question = anchors, certificate, known.fingerprint
+    return _known_points.result(question, lambda: tuple(sorted(set(_dates(anchors, certificate, known)))))
+
+
+_known_points: Remembered[tuple[datetime, ...]] = Remembered(256)
 
 
 def _dates(anchors: tuple[bytes, ...], certificate: bytes, known: Knowledge) -> Iterator[datetime]:

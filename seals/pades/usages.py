@@ -30,6 +30,8 @@ _ROOT: Path = ("/Root",)
 _PAGES: Path = ("/Pages",)
 _STRUCTURE: Path = ("/Root", "/StructTreeRoot", "/K")
 _REFERENCE = re.compile(rb"(\d{1,10}) (\d{1,5}) R")
+_VALUE = re.compile(rb"<[0-9a-f]{64,}+>")
+"""A long string in hexadecimal, such as the value of a signature, which is nothing but digits."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Present:
         self.users: dict[Number, list[Number]] = defaultdict(list)
         """Who refers to an object, or has text in it that looks as if."""
         for number, octets in self._octets.items():
-            for target, generation in set(_REFERENCE.findall(octets)):
+            for target, generation in set(_REFERENCE.findall(_VALUE.sub(b"", octets))):
                 self.users[int(target), int(generation)].append(number)
         self._described: dict[Number, Described] = {}
 
@@ -187,7 +189,8 @@ def _walk(value: Any, path: Path) -> Iterator[tuple[Number, Path]]:
         yield (value.idnum, value.generation), path
     elif isinstance(value, generic.DictionaryObject):
         for key in value:
-            if key != "/Parent":
+            # What a signature is about (Data, ISO 32000-2 table 256) is not shown by it: iText names the catalog there.
+            if key != "/Parent" and not (key == "/Data" and "/TransformMethod" in value):
                 yield from _walk(value.raw_get(key), (*path, str(key)))
     elif isinstance(value, generic.ArrayObject):
         for index in range(len(value)):

@@ -1,7 +1,11 @@
 """The one signature check of the house in the shape that pyHanko asks for."""
 
+from functools import partial
+
 from asn1crypto import algos, keys
+from pyhanko_certvalidator.context import ValidationContext
 from pyhanko_certvalidator.errors import AlgorithmNotSupported
+from pyhanko_certvalidator.revinfo import validate_ocsp
 from pyhanko_certvalidator.sig_validate import (
     DEFAULT_VALIDATION_CONTEXT,
     SignatureValidationContext,
@@ -43,3 +47,8 @@ def known_algorithm(identifier: algos.SignedDigestAlgorithm, digest_name: str | 
         return algorithm_by_identifier(identifier.dump())
     except (YinxinError, InvalidSignature):
         return None
+
+
+# A responder whose certificate says that nobody need ask about it (id-pkix-ocsp-nocheck) is judged in a context of its
+# own, which would know the algorithms of pyHanko only.
+validate_ocsp.ValidationContext = partial(ValidationContext, signature_validator=RegistryValidator())  # type: ignore[assignment, attr-defined]

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from core import files
-from core.api.signed_client import Server
+from core.api.address import Server
 from core.cli import Group, Output, output_option
+from core.config import FILE_NAME
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
@@ -99,6 +100,24 @@ def show(home: Home, office: RegisterOffice, name: str, picture: Path | None, ou
     if picture:
         files.write(picture, office.picture(name), replace=False)
     print_dossier(output, dossier)
+
+
+@group.command(
+    "print",
+    help=_("Print the registration of the seal NAME (印章登记表), in Chinese and English: a PDF to be filed."),
+    example="yinxin seals register print office --out office-registration.pdf",
+)
+@click.argument("name")
+@click.option("--out", type=FILE, required=True, help=_("Where to write the PDF."))
+@output_option
+@asking_register
+def print_command(home: Home, office: RegisterOffice, name: str, out: Path, output: Output) -> None:
+    """Print a registration."""
+    from seals.register.registration import registration
+
+    issuer = home.configuration.centre.organization if (home.path / FILE_NAME).exists() else ""
+    files.write(out, registration(office.show(name), issuer, home.clock.now()), replace=False)
+    output.done(_("{out}: the registration of {name}").format(out=out, name=name), {"file": str(out), "name": name})
 
 
 def _list_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from core.api.signed_client import Server
+from core.api.address import Server
 from core.home import Home
 from core.i18n import _
 from core.keys import passphrase

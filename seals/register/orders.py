@@ -17,8 +17,8 @@ from core.i18n import _
 from core.keys.store import KeyStore
 from core.refusals import RefusedError
 from seals.forms import Form
-from seals.pades.appearance import read_picture
 from seals.pictures.drawing import Drawing
+from seals.pictures.samples import read_picture
 from seals.register.applications import Application
 from seals.register.bounds import UNBOUNDED, Bounds
 from seals.register.kinds import SealKind

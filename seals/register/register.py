@@ -94,6 +94,7 @@ def make(
             if meant is None or meant.application is None:
                 raise YinxinError(Kind.CONFLICT, _("nothing waits to be made"), subject=name)
             picture = picture_of(connection, dossier, meant.application.revision)
+            people.require_maker(connection, maker.certificate, context.clock.now())
         timestamper = support.support(maker.signer.algorithm).timestamper if support else None
         info = info_of(meant.application, picture, context.clock.now())
         structure = make_seal(info, maker, context.clock, timestamper)

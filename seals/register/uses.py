@@ -7,17 +7,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from core.asn1.ses import parse_seal
 from core.audit import Event
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from core.refusals import RefusedError, refusals_recorded
+from core.refusals import refusals_recorded
 from core.words import in_words
 from seals import records
-from seals.contracts import Duty, People, Session
+from seals.contracts import People, Session
 from seals.register.bounds import Use, day_of, require_within
 from seals.register.life import State
 from seals.register.permissions import Granted, find_permission
+from seals.register.readers import seal_for_reader
 from seals.register.registered import RegisteredSeal, read_seal
 
 _USES = records.seal_uses.c
@@ -133,14 +135,7 @@ def list_uses(
         refusals_recorded(context, "seals.use.list", actor=session.name, subject=name),
         context.storage.reading() as connection,
     ):
-        official = people.admit_reader(connection, session)
-        seal = read_seal(connection, people, name)
-        custodian = Duty.USE in official.duties and session.name in seal.custodians
-        if not custodian and Duty.AUDIT not in official.duties:
-            raise RefusedError("duty", _("the uses of a seal are for auditors and its custodians to see"), subject=name)
-        if official.branch not in ("", seal.branch):
-            raise RefusedError("other-branch", _("this is another branch's"), subject=name)
-        return list(_records(connection, seal, limit, before))
+        return list(_records(connection, seal_for_reader(connection, people, session, name), limit, before))
 
 
 def list_own_uses(
@@ -162,10 +157,26 @@ def _require(
             Kind.CONFLICT, _("the seal is no longer valid"), subject=seal.name, remedy=_("have it renewed")
         )
     people.require_standing(connection, seal.certificate)
+    _require_made_rightly(connection, people, seal)
     in_all = _count(connection, seal.id)
     today = in_all - _count(connection, seal.id, before=day_of(now)) if seal.bounds.per_day else 0
     require_within(seal.bounds, use, now, today=today, in_all=in_all, seal=seal.name)
     return find_permission(connection, people, seal, use, document_sha256, now) if seal.bounds.approval else None
+
+
+def _require_made_rightly(connection: sa.Connection, people: People, seal: RegisteredSeal) -> None:
+    """Return unless the maker's certificate was held or revoked when the seal was made: nothing changes that later."""
+    made = seal.digest, seal.made_at
+    if made in _made_rightly:
+        return
+    people.require_maker(connection, parse_seal(seal.structure).maker_certificate, seal.made_at)
+    if len(_made_rightly) >= _KEPT:
+        _made_rightly.clear()
+    _made_rightly.add(made)
+
+
+_made_rightly: set[tuple[str, datetime]] = set()
+_KEPT = 1024
 
 
 def _count(connection: sa.Connection, seal_id: int, before: datetime | None = None) -> int:

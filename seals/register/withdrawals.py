@@ -19,6 +19,7 @@ from seals import records
 from seals.contracts import Duty, People, Session
 from seals.register.dossiers import other_branch
 from seals.register.permissions import parse_permission
+from seals.register.readers import seal_for_reader
 from seals.register.registered import RegisteredSeal, read_seal
 from seals.register.statements import Act, SignedStatement, Statement, verify_statement
 from seals.register.submissions import admitted
@@ -98,13 +99,7 @@ def list_permissions(
         refusals_recorded(context, "seals.permission.list", actor=session.name, subject=name),
         context.storage.reading() as connection,
     ):
-        official = people.admit_reader(connection, session)
-        seal = read_seal(connection, people, name)
-        custodian = Duty.USE in official.duties and session.name in seal.custodians
-        if not custodian and Duty.AUDIT not in official.duties:
-            raise _not_a_custodian(session.name, seal)
-        if official.branch not in ("", seal.branch):
-            raise other_branch(name)
+        seal = seal_for_reader(connection, people, session, name)
         return list(_listed(connection, seal, limit, before, context.clock.now()))
 
 

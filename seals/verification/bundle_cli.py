@@ -25,7 +25,6 @@ from seals.verification.bundle import (
     self_named,
     write_bundle,
 )
-from seals.verification.bundle_contents import contents_of
 from seals.verification.trust import Trust, load_trust, with_crls
 
 
@@ -44,6 +43,8 @@ from seals.verification.trust import Trust, load_trust, with_crls
 @click.pass_obj
 def bundle(home: Home, key: str, out: Path, output: Output) -> None:
     """Write a bundle."""
+    from seals.verification.bundle_contents import contents_of  # whoever reads one needs no database
+
     newest = newest_of(home, "seals", key)
     signer, support = home.key_store("seals").signer(newest.key_name), support_of(home)
     timestamper = support.support(signer.algorithm).timestamper

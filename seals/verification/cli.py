@@ -3,24 +3,29 @@
 import os
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
 from core import files
 from core.cli import Command, Output, output_option
+from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
 from seals.cli_options import FILE, password_option
+from seals.verification.beside import verify_path
 from seals.verification.bundle_cli import grounds
-from seals.verification.etsi_report import unnamed_algorithms
 from seals.verification.files import verify_file
 from seals.verification.folder import FolderWork, Ledger, Row, documents_in, grounds_of, verify_folder
+from seals.verification.online import Online
+from seals.verification.online import save_evidence as write_evidence
+from seals.verification.online_cli import online_options
 from seals.verification.printing import print_report, print_rows, print_summary
 from seals.verification.report import Report, Verdict
 from seals.verification.report_files import Drawable, ReportForm, form_of, written_report
-from seals.verification.report_seal import report_sealing
+from seals.verification.trust import Trust
 
 
 @click.command(
@@ -33,6 +38,7 @@ from seals.verification.report_seal import report_sealing
     example="yinxin seals verify notice-sealed.pdf\n"
     "yinxin seals verify *.pdf --trust demo/trust --json\n"
     "yinxin seals verify notice.p7s --content notice.txt\n"
+    "yinxin seals verify notice-sealed.pdf --online --save-evidence trust\n"
     "yinxin seals verify notice-sealed.pdf --report notice-report.html\n"
     "yinxin seals verify notice-sealed.pdf --bundle evidence-2026.zip --trust trust\n"
     "yinxin seals verify archive --results archive.csv --workers 2",
@@ -56,7 +62,11 @@ from seals.verification.report_seal import report_sealing
     multiple=True,
     help=_("For --bundle, instead of --trust: the SHA-256 of an anchor in it that you trust."),
 )
-@click.option("--content", type=FILE, help=_("For one FILE: what a detached signature or a time stamp is about."))
+@click.option(
+    "--content",
+    type=FILE,
+    help=_("For one FILE: what a detached signature or a time stamp is about; else the file beside it of that name."),
+)
 @click.option(
     "--results",
     type=FILE,
@@ -72,6 +82,7 @@ from seals.verification.report_seal import report_sealing
     help=_("For a report in .pdf: the seal of the register that it is sealed with; else report_seal of [seals]."),
 )
 @click.option("--workers", type=click.IntRange(1, 256), help=_("For a FOLDER: processes; else one for each core."))
+@online_options
 @password_option
 @output_option
 @click.pass_obj
@@ -88,6 +99,8 @@ def verify(
     seal: str | None,
     workers: int | None,
     password: str | None,
+    online: Online | None,
+    save_evidence: Path | None,
     output: Output,
 ) -> int:
     """Verify documents."""
@@ -99,14 +112,21 @@ def verify(
             raise YinxinError(Kind.INVALID, _("a report is about one document"), remedy=_("name one file"))
     trusted = grounds(home, trust, crls, bundle_file, fingerprints, output)
     if any(document.is_dir() for document in documents):
+        if online:
+            raise YinxinError(
+                Kind.INVALID,
+                _("a folder is verified with what is at hand"),
+                remedy=_("verify one file with --online --save-evidence, then the folder with --trust"),
+            )
         work = FolderWork(_only(documents), trusted, home.clock, grounds_of(trusted), password)
         return _verify_folder(work, results, workers or os.cpu_count() or 1, output)
     if results:
         raise YinxinError(Kind.INVALID, _("--results is for a folder"), remedy=_("name a folder"))
-    reports = [
-        verify_file(document, trusted, home.clock, name=document.name, content=content, password=password)
-        for document in output.track(documents, _("Verifying"))
-    ]
+    asked = _Asked(trusted, home.clock, content, password, online)
+    reports = [asked.report(document) for document in output.track(documents, _("Verifying"))]
+    if online and save_evidence:
+        saved = write_evidence(online.knowledge, save_evidence)
+        output.note(_("{count} files of evidence are in {folder}.").format(count=len(saved), folder=save_evidence))
     if report:
         _write_report(home, report, reports[0], Drawable(files.read(documents[0]), password), seal, output)
     if len(reports) == 1:
@@ -116,7 +136,32 @@ def verify(
     return max(report.verdict for report in reports).exit_code
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """How each file is to be judged."""
+
+    trust: Trust
+    clock: Clock
+    content: Path | None
+    password: str | None
+    online: Online | None
+
+    def report(self, document: Path) -> Report:
+        verify = self._with_content if self.content else self._with_neighbours
+        return self.online.report(verify, document, self.trust) if self.online else verify(document, self.trust)
+
+    def _with_content(self, document: Path, trust: Trust) -> Report:
+        report = verify_file(document, trust, self.clock, name=document.name, content=self.content)
+        return replace(report, content=self.content.name if self.content else "")
+
+    def _with_neighbours(self, document: Path, trust: Trust) -> Report:
+        return verify_path(document, trust, self.clock, name=document.name, password=self.password)
+
+
 def _write_report(home: Home, path: Path, report: Report, document: Drawable, seal: str | None, output: Output) -> None:
+    from seals.verification.etsi_report import unnamed_algorithms  # most who verify want no file
+    from seals.verification.report_seal import report_sealing
+
     form = form_of(path)
     sealing = report_sealing(home, seal) if form is ReportForm.PDF else None
     files.write(path, written_report(form, report, document, sealing))

@@ -81,6 +81,23 @@ class ChangeFacts:
 
 
 @dataclass(frozen=True)
+class FetchedFacts:
+    """Something that was asked for online."""
+
+    what: str
+    """`issuer`, `ocsp` or `crl`."""
+    url: str
+    about: str
+    """The subject of the certificate that names the address."""
+    sha256: str = ""
+    """Of what came, hexadecimal; empty if nothing came that can be used."""
+    size: int = 0
+    """Octets."""
+    problem: str = ""
+    """Why there is nothing, in words."""
+
+
+@dataclass(frozen=True)
 class Place:
     """Where a signature is seen."""
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import BinaryIO
 
 from core.algorithms import Digest
+from core.asn1.ses import parse_seal
 from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -25,6 +26,8 @@ from seals.verification.verification import verify_pdf
 
 LARGEST = MOST_OCTETS
 """Octets of what is not a PDF: a CMS message may enclose what it signs."""
+PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+"""How JPEG and PNG begin."""
 _CHUNK = 1 << 20
 
 
@@ -56,7 +59,7 @@ def verify_file(
     try:
         signatures = _Bare(trust, now, content).signatures(kind, octets)
         if not signatures:
-            findings.append(_nothing(kind))
+            findings.append(_nothing(kind, data, size))
     except YinxinError as error:
         verdict = Verdict.INDETERMINATE if error.kind is Kind.UNSUPPORTED else Verdict.INVALID
         findings.append(Finding("unreadable-document", error.what, verdict))
@@ -64,15 +67,25 @@ def verify_file(
     return Report(name, sha256, size, now, verdict, findings, signatures, kind)
 
 
-def _nothing(kind: FileKind) -> Finding:
+def _nothing(kind: FileKind, data: bytes, size: int) -> Finding:
     """Why there is nothing to judge in a file."""
     if kind is FileKind.CMS:
-        return Finding("no-signature", _("the message holds certificates, but no signature"), Verdict.INVALID)
+        return Finding("no-signature", _("the message holds certificates, but no signature"), Verdict.INDETERMINATE)
     if kind is FileKind.EVIDENCE_RECORD:
         text = _("an evidence record (RFC 4998); verify it together with its file: yinxin tsa verify")
         return Finding("unsupported", text, Verdict.INDETERMINATE)
-    text = _("neither a PDF nor an electronic seal, a signature (CMS, SES_Signature) or a time stamp")
-    return Finding("unknown-kind", text, Verdict.INDETERMINATE)
+    return Finding("unknown-kind", _unknown(data, size), Verdict.INDETERMINATE)
+
+
+def _unknown(data: bytes, size: int) -> str:
+    """What can be said of a file that is nothing of what is verified."""
+    if not data:
+        return _("more than {limit} MiB, and not a PDF").format(limit=LARGEST >> 20) if size else _("the file is empty")
+    if data.startswith(PICTURES):
+        return _("a picture: nothing but a QR code in it can be verified (yinxin seals verify-code)")
+    if data.startswith(b"PK\x03\x04"):
+        return _("a ZIP file, such as an office document or OFD, which is not read here")
+    return _("neither a PDF nor an electronic seal, a signature (CMS, SES_Signature) or a time stamp")
 
 
 @dataclass(frozen=True)
@@ -84,7 +97,7 @@ class _Bare:
     beside: Document | None
 
     def signatures(self, kind: FileKind, data: bytes) -> list[SignatureReport]:
-        judge = Judge(tuple(self.trust.anchors), self.trust.knowledge, self.now, tuple(self.trust.makers))
+        judge = self.trust.judge(self.now)
         match kind:
             case FileKind.CMS:
                 found = bare.examine_cms(data, self._content, judge)
@@ -92,7 +105,7 @@ class _Bare:
             case FileKind.SEAL_SIGNATURE:
                 return [report_of(bare.examine_seal_signature(data, self._content, judge), self.now)]
             case FileKind.SEAL:
-                return [self._seal(data)]
+                return [self._seal(data, judge)]
             case FileKind.TIMESTAMP:
                 return [self._timestamp(data, judge)]
             case _:
@@ -118,10 +131,14 @@ class _Bare:
     @property
     def _given(self) -> Document:
         if self.beside is None:
-            raise YinxinError(Kind.UNSUPPORTED, _("what it is about is another file; name that with --content"))
+            raise YinxinError(
+                Kind.UNSUPPORTED, _("what it is about is another file, which is not at hand; name it with --content")
+            )
         return self.beside
 
-    def _seal(self, data: bytes) -> SignatureReport:
+    def _seal(self, data: bytes, judge: Judge) -> SignatureReport:
+        if judge.asked is not None:
+            judge.asked[parse_seal(data).maker_certificate] = self.trust.knowledge
         found = inspect(data, self.trust, self.now)
         codes = {finding.code for finding in found.findings}
         facts = ElectronicSealFacts(
@@ -164,7 +181,7 @@ class _Bare:
 
     def _timestamp(self, data: bytes, judge: Judge) -> SignatureReport:
         if self.beside is None:
-            text = _("what it is about is another file; name that with --content")
+            text = _("what it is about is another file, which is not at hand; name it with --content")
             missing = Finding("content-missing", text, Verdict.INDETERMINATE)
             return SignatureReport("", "timestamp", missing.verdict, [missing], sub_filter="RFC3161")
         stamp = bare.examine_token(data, bare.Content(self._digest, self._octets), judge)

@@ -19,11 +19,11 @@ from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.processes import Died, in_processes
-from seals.verification.files import verify_file
+from seals.verification.beside import SIGNATURES, Neighbours, verify_path
 from seals.verification.report import Report, Verdict
 from seals.verification.trust import Trust
 
-SUFFIXES = frozenset({".pdf", ".esl"})
+SUFFIXES = frozenset({".pdf", ".esl"}) | SIGNATURES
 LONGEST_SECONDS = 120
 """For one document; a document that takes longer is made to."""
 MEMORY_MIB = 1024
@@ -50,7 +50,7 @@ class Row:
     size: str = ""
     """Octets."""
     modified: str = ""
-    """When the file was last written: nanoseconds since 1970."""
+    """When the file was last written, and those beside it that belong to it: nanoseconds since 1970."""
     checked_at: str = ""
     grounds: str = ""
     """On which anchors and lists it was judged: a digest of them."""
@@ -87,14 +87,17 @@ class FolderWork:
 
     def begin(self) -> Callable[[str], Row]:
         """Judges one document after the other."""
-        return self.row
+        neighbours = Neighbours()
+        return lambda document: self.row(document, neighbours)
 
-    def row(self, document: str) -> Row:
+    def row(self, document: str, neighbours: Neighbours) -> Row:
         """The document's line."""
         path = self.folder / document
         try:
-            size, modified = _as_it_lies(path)
-            report = verify_file(path, self.trust, self.clock, name=document, password=self.password)
+            size, modified = _as_it_lies(path, neighbours)
+            report = verify_path(
+                path, self.trust, self.clock, name=document, password=self.password, neighbours=neighbours
+            )
         except YinxinError as error:
             return Row(document, Verdict.INDETERMINATE.value, codes="unreadable-file", reasons=error.what)
         except OSError as error:
@@ -140,9 +143,9 @@ def _row(document: str, report: Report, size: str, modified: str, grounds: str) 
     )
 
 
-def _as_it_lies(path: Path) -> tuple[str, str]:
-    status = path.stat()
-    return str(status.st_size), str(status.st_mtime_ns)
+def _as_it_lies(path: Path, neighbours: Neighbours) -> tuple[str, str]:
+    written = [path.stat(), *(one.stat() for one in neighbours.related(path))]
+    return str(written[0].st_size), " ".join(str(status.st_mtime_ns) for status in written)
 
 
 class Ledger:
@@ -168,7 +171,8 @@ class Ledger:
                 remedy=_("choose another name or remove it"),
             )
         rows = [_read(line) for line in reader if None not in line.values() and None not in line]
-        return {row.document: row for row in rows if row.grounds == grounds and _lies_there(folder, row)}
+        beside = Neighbours()
+        return {row.document: row for row in rows if row.grounds == grounds and _lies_there(folder, row, beside)}
 
     @contextmanager
     def writing(self, rows: Sequence[Row]) -> Iterator[Callable[[Row], None]]:
@@ -179,9 +183,9 @@ class Ledger:
             yield lambda row: _add(file, row)
 
 
-def _lies_there(folder: Path, row: Row) -> bool:
+def _lies_there(folder: Path, row: Row, neighbours: Neighbours) -> bool:
     try:
-        return _as_it_lies(folder / row.document) == (row.size, row.modified)
+        return _as_it_lies(folder / row.document, neighbours) == (row.size, row.modified)
     except OSError:
         return False
 

@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader
 
 from core.i18n import _, current_language
 from core.output import for_people
+from seals.verification.kinds import FileKind
 from seals.verification.pages import Pictures
 from seals.verification.presentation import mark_of, told
 from seals.verification.report import Report
@@ -28,6 +29,7 @@ def page_words(report: Report, pictures: Pictures | None) -> dict[str, object]:
         "told": told(report),
         "mark_of": mark_of,
         "pictures": pictures,
+        "has_pages": report.kind is FileKind.PDF,
         "words": for_people,
         "verdicts": [signature.verdict for signature in report.signatures],
     }

@@ -27,11 +27,12 @@ from seals.codes.picture import read_codes
 from seals.codes.statement import is_code
 from seals.codes.told import code_facts, code_meaning
 from seals.contracts import People, SupportSource
+from seals.verification.files import PICTURES
 from seals.verification.html_report import html_report, page_words
 from seals.verification.keepsake import Keepsakes
 from seals.verification.pages import Pictures
 from seals.verification.pdf_report import pdf_words, typeset
-from seals.verification.presentation import mark_of, meaning
+from seals.verification.presentation import mark_of
 from seals.verification.rate import Rate, client_of
 from seals.verification.report import Report
 from seals.verification.report_files import Drawable, ReportForm, pictures_of, written_report
@@ -47,8 +48,6 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
-"""How PNG and JPEG begin."""
 _FORM_OCTETS = 1 << 20
 """What a form holds beside its document, and the whole of the form that asks for a report."""
 
@@ -83,7 +82,7 @@ def add_page(app: Flask, home: Home, support: SupportSource, people: People) -> 
             fields, files = _form(longest)
             name, document = _uploaded(files)
             password = fields.get("password") or None
-            if document.startswith(_PICTURES):
+            if document.startswith(PICTURES):
                 with rate.one_of_few():
                     return _code_page(read_codes(document), home)
             with rate.one_of_few():
@@ -134,7 +133,6 @@ def _page(
         keepsake=keepsake,
         codes=codes,
         downloads=_downloads(report, pictures) if report else [],
-        sentence=meaning(report.verdict) if report else "",
         **words,
     )
     return Response(page, status, _HEADERS)

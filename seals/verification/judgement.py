@@ -211,7 +211,7 @@ def _failure(examined: ExaminedSignature) -> Finding:
         ),
         "SIGNED_DATA_NOT_FOUND": (
             "content-missing",
-            _("what it signs is another file; name that with --content"),
+            _("what it signs is another file, which is not at hand; name it with --content"),
             Verdict.INDETERMINATE,
         ),
         "FORMAT_FAILURE": ("malformed-signature", _("the signature is malformed"), Verdict.INVALID),

@@ -35,7 +35,7 @@ def pdf_words(report: Report, pictures: Pictures | None) -> dict[str, Any]:
         "language": current_language()[:2],
         "verdict": {"kind": words.verdict.name.lower(), "text": f"{mark_of(words.verdict)} {words.verdict.words}"},
         "sentence": words.sentence,
-        "facts": _plain(words.facts),
+        "facts": [*_plain(words.facts), *([(_("Fetched online"), "\n".join(words.fetched))] if words.fetched else [])],
         "signatures": [
             {
                 "kind": one.verdict.name.lower(),

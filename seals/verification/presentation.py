@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.i18n import _
-from seals.verification.facts import ElectronicSealFacts
+from seals.verification.facts import ElectronicSealFacts, FetchedFacts
+from seals.verification.kinds import FileKind
 from seals.verification.questions import Answer
 from seals.verification.report import Report, SignatureReport, Verdict
 
@@ -47,6 +48,8 @@ class Told:
     sentence: str
     """What the verdict means for whoever holds the document."""
     facts: Facts
+    fetched: Sequence[str]
+    """What was asked for online, and what came of it."""
     signatures: Sequence[ToldSignature]
 
 
@@ -55,20 +58,33 @@ def told(report: Report) -> Told:
     return Told(
         _("Verification report"),
         report.verdict,
-        meaning(report.verdict),
+        meaning(report),
         document_facts(report),
+        [_fetched(one) for one in report.fetched],
         [_told_signature(number, one) for number, one in enumerate(report.signatures, 1)],
     )
 
 
-def meaning(verdict: Verdict) -> str:
-    """What a verdict means for whoever holds the document."""
-    return {
-        Verdict.VALID: _("Every seal is genuine, and the document is as it was sealed."),
-        Verdict.REMARKS: _("Every seal is genuine; mind the remarks."),
-        Verdict.INDETERMINATE: _("Whether it is genuine cannot be told from what is at hand."),
-        Verdict.INVALID: _("Do not rely on this document."),
-    }[verdict]
+def meaning(report: Report) -> str:
+    """What the verdict means for whoever holds the document."""
+    if report.verdict is Verdict.INVALID:
+        return _("Do not rely on this document.")
+    if report.verdict is Verdict.INDETERMINATE:
+        return _("Whether it is genuine cannot be told from what is at hand.")
+    remarks = report.verdict is Verdict.REMARKS
+    kinds = {_of_what(one) for one in report.signatures}
+    if kinds == {"timestamp"}:
+        good = _("The time stamp is genuine, and the file is as it was time-stamped.")
+        return _("The time stamp is genuine; mind the remarks.") if remarks else good
+    if "seal" not in kinds:
+        good = _("Every signature is genuine, and what was signed is as it was.")
+        return _("Every signature is genuine; mind the remarks.") if remarks else good
+    if report.kind is FileKind.SEAL:
+        return (
+            _("The electronic seal is genuine; mind the remarks.") if remarks else _("The electronic seal is genuine.")
+        )
+    good = _("Every seal is genuine, and the document is as it was sealed.")
+    return _("Every seal is genuine; mind the remarks.") if remarks else good
 
 
 def document_facts(report: Report) -> Facts:
@@ -78,6 +94,7 @@ def document_facts(report: Report) -> Facts:
         (_("Verdict"), report.verdict.words),
         (_("Because"), "; ".join(dict.fromkeys(finding.text for finding in report.all_findings()))),
         (_("SHA-256"), report.sha256),
+        (_("About the file"), report.content),
         (_("As of"), report.checked_at),
     )
 
@@ -127,8 +144,32 @@ def mark_of(verdict: Verdict) -> str:
     return {Verdict.VALID: "✓", Verdict.REMARKS: "✓", Verdict.INDETERMINATE: "?", Verdict.INVALID: "✗"}[verdict]
 
 
+def _of_what(signature: SignatureReport) -> str:
+    """What a signature is; one in a PDF that nobody sees, and no electronic seal belongs to, is just that."""
+    if signature.kind == "seal":
+        return "seal" if signature.electronic_seal or signature.places else "signature"
+    return {"electronic-seal": "seal", "document-timestamp": "timestamp"}.get(signature.kind, signature.kind)
+
+
 def _kind(signature: SignatureReport) -> str:
-    return _("Document timestamp") if signature.kind == "document-timestamp" else _("Seal")
+    named = {
+        "document-timestamp": _("Document timestamp"),
+        "timestamp": _("Time stamp"),
+        "electronic-seal": _("Electronic seal"),
+    }
+    return named.get(signature.kind) or {"seal": _("Seal"), "signature": _("Signature")}[_of_what(signature)]
+
+
+def _fetched(one: FetchedFacts) -> str:
+    what = {
+        "issuer": _("issuer of {name}"),
+        "ocsp": _("status of {name} (OCSP)"),
+        "crl": _("revocation list for {name}"),
+    }
+    asked = what[one.what].format(name=one.about)
+    if one.problem:
+        return _("{what}: not had from {url}: {problem}").format(what=asked, url=one.url, problem=one.problem)
+    return _("{what}: {size} octets from {url}").format(what=asked, size=one.size, url=one.url)
 
 
 def _electronic_seal(seal: ElectronicSealFacts) -> str:

@@ -17,6 +17,11 @@ def print_report(output: Output, report: Report) -> None:
         return
     words = told(report)
     _print_facts(output, [*words.facts, (_("Meaning"), words.sentence)])
+    if words.fetched:
+        output.done("")
+        output.done(_("Fetched online"))
+        for line in words.fetched:
+            output.done(f"- {line}")
     for signature in words.signatures:
         output.done("")
         checks: Facts = [(f"{check.mark} {check.question}", check.text) for check in signature.checks]

@@ -15,6 +15,7 @@ from seals.verification.facts import (
     ChangeFacts,
     Claims,
     ElectronicSealFacts,
+    FetchedFacts,
     Place,
     TimestampFacts,
 )
@@ -120,6 +121,10 @@ class Report:
     kind: FileKind = FileKind.PDF
     revisions: int | None = None
     """How many revisions a PDF has."""
+    content: str = ""
+    """The name of the file that a detached signature or a time stamp was judged with."""
+    fetched: Sequence[FetchedFacts] = ()
+    """What was asked for online; nothing, unless somebody chose that."""
 
     def as_json(self) -> dict[str, Any]:
         """The report for programs, in the schema `yinxin-seal-report/1`: JSON values only."""

@@ -9,11 +9,10 @@ from pydantic_core import to_json
 
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from seals.verification.etsi_report import etsi_report
-from seals.verification.html_report import html_report
 from seals.verification.pages import Pictures, draw_pages
-from seals.verification.pdf_report import pdf_report
 from seals.verification.report import Report
+
+# Each form is written by a library of its own, imported when it is asked for: most who verify ask for none.
 
 
 class ReportForm(StrEnum):
@@ -63,9 +62,15 @@ def written_report(form: ReportForm, report: Report, document: Drawable, seal: S
         case ReportForm.JSON:
             return to_json(report.as_json(), indent=2) + b"\n"
         case ReportForm.XML:
+            from seals.verification.etsi_report import etsi_report
+
             return etsi_report(report)
         case ReportForm.HTML:
+            from seals.verification.html_report import html_report
+
             return html_report(report, pictures_of(report, document))
         case ReportForm.PDF:
+            from seals.verification.pdf_report import pdf_report
+
             made = pdf_report(report, pictures_of(report, document), to_be_sealed=seal is not None)
             return seal(made) if seal else made

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from asn1crypto import crl, ocsp, pem, x509
@@ -10,6 +11,7 @@ from core import files
 from core.certificates import SUFFIXES
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from seals.pades.assessment import Judge
 from seals.pades.evidence import Knowledge
 
 ISSUERS = "issuers"
@@ -41,6 +43,10 @@ class Trust:
     def knowledge(self) -> Knowledge:
         """What is known, without the anchors."""
         return Knowledge(tuple(self.certificates), tuple(self.crls), tuple(self.ocsp_responses))
+
+    def judge(self, now: datetime) -> Judge:
+        """A judge as of that moment, who rests on this."""
+        return Judge(tuple(self.anchors), self.knowledge, now, tuple(self.makers))
 
     def knowing(self, more: Knowledge) -> "Trust":
         """The same anchors, and more known; nothing of that is trusted for being known."""
@@ -123,7 +129,9 @@ def _is(kind: type[x509.Certificate] | type[crl.CertificateList] | type[ocsp.OCS
         # Parsing is lazy: what makes it one is looked at.
         value = kind.load(data, strict=True)
         if isinstance(value, x509.Certificate):
-            value.public_key.dump()
+            # A revocation list is so much alike that all but its dates could be read as a certificate.
+            value.not_valid_before  # noqa: B018
+            value.public_key.algorithm  # noqa: B018
         elif isinstance(value, crl.CertificateList):
             value["tbs_cert_list"]["this_update"].native  # noqa: B018
         else:

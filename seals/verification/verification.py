@@ -5,10 +5,10 @@ from typing import BinaryIO
 
 from core.clock import Clock
 from core.errors import Kind, YinxinError
-from core.i18n import _
+from core.i18n import current_language, speaking
 from seals.documents import Document, opened, size_and_sha256
-from seals.pades.assessment import Judge
-from seals.pades.examination import ExaminedSignature, Unreadable, examine
+from seals.pades.examination import examine
+from seals.verification.document_findings import about_document
 from seals.verification.judgement import report_of
 from seals.verification.kinds import FileKind
 from seals.verification.report import Finding, Report, SignatureReport, Verdict
@@ -22,7 +22,8 @@ def verify_pdf(
 
     `password`: that opens it, if it is encrypted.
     """
-    with opened(document) as stream:
+    # The language is looked up once, and not for each word.
+    with opened(document) as stream, speaking(current_language()):
         return _report(stream, trust, clock.now(), name, password)
 
 
@@ -32,15 +33,9 @@ def _report(stream: BinaryIO, trust: Trust, now: datetime, name: str, password: 
     signatures: list[SignatureReport] = []
     revisions = None
     try:
-        judge = Judge(tuple(trust.anchors), trust.knowledge, now, tuple(trust.makers))
-        document = examine(stream, judge, password)
+        document = examine(stream, trust.judge(now), password)
         examined, revisions = document.signatures, document.revisions
-        if not examined:
-            findings.append(Finding("no-signature", _("the document is not sealed: no signature"), Verdict.INVALID))
-        elif not any(isinstance(one, ExaminedSignature | Unreadable) for one in examined):
-            findings.append(
-                Finding("no-seal", _("the document is timestamped, but nobody sealed it"), Verdict.INDETERMINATE)
-            )
+        findings += about_document(document)
         signatures = [report_of(one, now) for one in examined]
     except YinxinError as error:
         # What cannot be opened may be sealed well: another kind of document, or another password.

@@ -154,7 +154,7 @@ def test_a_statement_that_was_forged_or_left_out(house: tuple[Log, Evidence]) ->
 def test_without_objects_it_says_what_it_did_not_check(house: tuple[Log, Evidence]) -> None:
     findings = judged(house[0])
     assert {one.gravity for one in findings} == {Gravity.REMARK}
-    assert {one.rule for one in findings} == {"signature", "intent"}
+    assert {one.rule for one in findings} == {"signature", "intent", "seal"}
 
 
 def test_what_came_before_the_log_is_not_judged(house: tuple[Log, Evidence]) -> None:

@@ -88,8 +88,8 @@ def test_a_pair_by_a_centre_elsewhere(served: Served) -> None:
 
 def test_what_is_no_message_is_told_so(served: Served) -> None:
     url = served.url
-    assert status(f"{url}/health") == 200
-    assert status(f"{url}/health", b"x") == 405
+    assert status(f"{url}/healthz") == 200
+    assert status(f"{url}/healthz", b"x") == 405
     assert status(f"{url}/kmc") == 405
     assert status(f"{url}/", b"x") == 404
     assert status(f"{url}/kmc", b"x", "text/plain") == 415

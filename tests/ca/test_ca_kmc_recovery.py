@@ -317,7 +317,7 @@ def test_no_private_number_is_anywhere_in_clear(
         (tmp_path / "recovered").write_bytes(centre.desk.deliver(centre.session("甲"), approved(centre, allotted)))
         with pytest.raises(YinxinError) as caught:
             open_envelope(allotted.envelope, sm2_key("李四"))
-    own = [centre.custodian._keys._key(name) for name in ("wrapping", "signing")]
+    own = [centre.custodian._keys._sm2(name) for name in ("wrapping", "signing")]
     secrets = [secret_octets(key) for key in [*made, *own]]
     assert len(secrets) == 4
     assert any(path.name.startswith("yinxin.db") for path in tmp_path.iterdir())

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from core import cms
 from core.algorithms import SHA256, SHA384, SM3, KeyKind
 from core.asn1 import der
+from core.asn1.elements import read_elements
+from core.asn1.signed_data import octets_of, read_signed_data
 from core.errors import Kind, YinxinError
 from core.sm2 import curve
 from core.sm2.fallback import GmsslEngine
@@ -118,6 +120,53 @@ def test_we_read_those_of_openssl(kind: KeyKind, options: tuple[str, ...], tmp_p
     assert signed.signed_at is not None
     with pytest.raises(YinxinError):
         cms.check(made.replace(b"approve", b"refuse!"))
+
+
+@OPENSSL_KINDS
+def test_we_read_what_openssl_writes_as_a_stream(kind: KeyKind, tmp_path: Path) -> None:
+    """BER: lengths are indefinite, and the content comes in parts (RFC 5652 5.1, X.690 8.7)."""
+    operator = party(kind)
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    certificate.write_bytes(pem.armor("CERTIFICATE", operator.certificate))
+    key.write_bytes(pem.armor("PRIVATE KEY", operator.key.pkcs8()))
+    sign = ("cms", "-sign", "-binary", "-nodetach", "-stream", "-outform", "DER", "-signer", certificate)
+    content = CONTENT * 1000
+    made = openssl(*sign, "-inkey", key, data=content)
+    assert made.startswith(b"\x30\x80")
+    signed = cms.check(made)
+    assert (signed.content, signed.certificate) == (content, operator.certificate)
+    with pytest.raises(YinxinError):
+        cms.check(made.replace(b"approve", b"refuse!", 1))
+
+
+@EACH_KIND
+def test_the_parts_are_those_that_another_reader_finds(kind: KeyKind) -> None:
+    parts = read_signed_data(message(kind))
+    body = asn1_cms.ContentInfo.load(message(kind), strict=True)["content"]
+    (info,) = body["signer_infos"]
+    assert parts.content == bytes(body["encap_content_info"]["content"])
+    assert parts.certificates == tuple(one.chosen.dump() for one in body["certificates"])
+    assert parts.signer == info["sid"].chosen.dump()
+    assert parts.digest == info["digest_algorithm"]["algorithm"].dotted
+    assert parts.signature_algorithm == info["signature_algorithm"].dump()
+    assert parts.signed == b"\x31" + info["signed_attrs"].dump()[1:]
+    assert {name: value.raw for name, value in parts.attributes.items()} == {
+        item["type"].dotted: item["values"][0].dump() for item in info["signed_attrs"]
+    }
+    assert parts.signature == info["signature"].native
+
+
+@pytest.mark.parametrize(("times", "is_read"), [(1, True), (3, True), (2000, False)])
+def test_content_in_parts_that_have_parts(times: int, is_read: bool) -> None:
+    octets = der.octet_string(CONTENT)
+    for _time in range(times):
+        octets = der.tlv(0x24, octets)
+    (element,) = read_elements(octets, is_ber=True)
+    if is_read:
+        assert octets_of(element) == CONTENT
+    else:
+        with pytest.raises(ValueError, match="deeply"):
+            octets_of(element)
 
 
 def test_gmssl_verifies_sm2_over_the_signed_attributes() -> None:

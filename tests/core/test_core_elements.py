@@ -62,3 +62,49 @@ def test_junk_is_read_as_another_reader_reads_it_or_refused(data: bytes) -> None
 def test_what_is_not_der_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"minimal|short"):
         read_elements(data)
+
+
+BER = st.recursive(
+    st.builds(der.octet_string, st.binary(max_size=300)) | st.just(der.NULL),
+    lambda inner: st.tuples(st.sampled_from(["definite", "indefinite", "long"]), st.lists(inner, max_size=4)).map(
+        lambda one: in_ber(one[0], b"".join(one[1]))
+    ),
+    max_leaves=8,
+)
+
+
+def in_ber(form: str, content: bytes) -> bytes:
+    """A SEQUENCE whose length is written in one of the forms of BER."""
+    if form == "indefinite":
+        return b"\x30\x80" + content + b"\x00\x00"
+    if form == "long":
+        return b"\x30\x84" + len(content).to_bytes(4) + content
+    return der.sequence(content)
+
+
+@settings(deadline=None)
+@given(st.lists(BER, max_size=3))
+def test_ber_is_read_as_another_reader_reads_it(elements: list[bytes]) -> None:
+    def compare(read: list[Element], data: bytes) -> None:
+        at = 0
+        for element in read:
+            _class, _method, _tag, header, content, trailer = parser.parse(data[at:])
+            assert (element.raw, element.content) == (header + content + trailer, content)
+            if element.tag == der.SEQUENCE:
+                compare(element.children(), element.content)
+            at += len(element.raw)
+        assert at == len(data)
+
+    read = read_elements(b"".join(elements), is_ber=True)
+    assert [one.raw for one in read] == elements
+    compare(read, b"".join(elements))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\x30\x80", b"\x30\x80\x04\x01", b"\x30\x80\x04\x01\x00", b"\x30\x80\x00", b"\x30\x80" * 5000, b"\x30\x82\x01"],
+    ids=lambda data: data[:4].hex(),
+)
+def test_ber_without_an_end_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"cut short|end|minimal"):
+        read_elements(data, is_ber=True)

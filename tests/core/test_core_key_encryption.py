@@ -16,6 +16,7 @@ from core.keys import encryption
 from core.keys.encryption import decrypt_private_key, encrypt_private_key
 from core.keys.private_key import PrivateKey, PycaKey, Sm2Key, from_pkcs8
 from core.keys.verification import verify
+from tests.support import thrift
 from tests.support.keys import KINDS, key_of
 from tests.support.openssl import RefusalError, openssl
 
@@ -28,16 +29,16 @@ def same(one: PrivateKey, other: PrivateKey) -> bool:
     return one.pkcs8() == other.pkcs8() and one.public_key_info == other.public_key_info
 
 
-def cheaply_encrypted(key: PrivateKey) -> bytes:
-    """With a derivation that costs nothing, for tests that decrypt a hundred times."""
-    with mock.patch.object(encryption, "COST", 2):
-        return encrypt_private_key(key, PASSPHRASE)
+def dearly_encrypted(key: PrivateKey, passphrase: bytes = PASSPHRASE) -> bytes:
+    """With the derivation that everybody has but tests."""
+    with mock.patch.object(encryption, "COST", thrift.COST):
+        return encrypt_private_key(key, passphrase)
 
 
 @EACH_KIND
 def test_what_is_encrypted_is_decrypted(kind: KeyKind) -> None:
     key = key_of(kind)
-    armoured = encrypt_private_key(key, PASSPHRASE)
+    armoured = dearly_encrypted(key)
     again = decrypt_private_key(armoured, PASSPHRASE)
     assert same(key, again)
     assert again.algorithm is key.algorithm
@@ -49,13 +50,15 @@ def test_what_is_encrypted_is_decrypted(kind: KeyKind) -> None:
 def test_openssl_reads_ours(kind: KeyKind, tmp_path: Path) -> None:
     key = key_of(kind)
     file = tmp_path / "key.pem"
-    file.write_bytes(encrypt_private_key(key, b"right"))
+    file.write_bytes(dearly_encrypted(key, b"right"))
     assert openssl("pkey", "-in", file, "-passin", "pass:right", "-pubout", "-outform", "DER") == key.public_key_info
     with pytest.raises(RefusalError):
         openssl("pkey", "-in", file, "-passin", "pass:wrong", "-noout")
     structure = openssl("asn1parse", "-in", file).decode()
     assert "scrypt" in structure
     assert "aes-256-cbc" in structure
+    # N, r and p as `openssl pkcs8 -scrypt` has them.
+    assert [line.rsplit(":")[-1] for line in structure.splitlines() if "INTEGER" in line] == ["4000", "08", "01"]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +99,7 @@ def test_old_encryption_is_not_read() -> None:
 
 @pytest.mark.parametrize("passphrase", [b"", b"wrong", PASSPHRASE + b" ", PASSPHRASE[:-1]])
 def test_a_wrong_passphrase_says_so(passphrase: bytes) -> None:
-    armoured = cheaply_encrypted(key_of(KeyKind.SM2))
+    armoured = encrypt_private_key(key_of(KeyKind.SM2), PASSPHRASE)
     with pytest.raises(YinxinError, match="wrong passphrase") as caught:
         decrypt_private_key(armoured, passphrase)
     assert caught.value.kind is Kind.INVALID
@@ -167,7 +170,7 @@ def test_absurd_costs_are_refused_before_the_work(armoured: bytes) -> None:
         decrypt_private_key(armoured, PASSPHRASE)
 
 
-ENCRYPTED = {kind: cheaply_encrypted(key_of(kind)) for kind in (KeyKind.SM2, KeyKind.P256)}
+ENCRYPTED = {kind: encrypt_private_key(key_of(kind), PASSPHRASE) for kind in (KeyKind.SM2, KeyKind.P256)}
 DAMAGE = st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=4))
 
 

@@ -12,19 +12,12 @@ from core import files
 from core.algorithms import KeyKind
 from core.errors import Kind, YinxinError
 from core.home import Home
-from core.keys import encryption
 from core.keys.passphrase import create_file
 from core.keys.private_key import PycaKey, Sm2Key
 from core.keys.store import KeyStore
 from core.keys.verification import verify
 
 PASSPHRASE = b"correct horse"
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A derivation that costs nothing; test_core_key_encryption has the real one."""
-    monkeypatch.setattr(encryption, "COST", 2)
 
 
 @pytest.fixture
@@ -181,6 +174,7 @@ def test_no_private_key_lies_in_clear_anywhere_in_a_home(
     monkeypatch.setattr(files, "write", recorded)
     caplog.set_level(0)
     home = Home(tmp_path)
+    (tmp_path / "yinxin.toml").write_text("")
     create_file(home.passphrase_file("ca"))
     store = home.key_store("ca")
     keys = [store.create(kind, kind) for kind in (KeyKind.SM2, KeyKind.RSA_2048, KeyKind.P256)]
@@ -190,7 +184,7 @@ def test_no_private_key_lies_in_clear_anywhere_in_a_home(
     for kind in (KeyKind.SM2, KeyKind.RSA_2048, KeyKind.P256):
         reopened.signer(kind).sign(b"data")
     lying = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
-    assert len(lying) == 4
+    assert len(lying) == 5  # and the empty configuration
     for secret in (secret for key in keys for secret in secrets_of(key)):
         assert not any(secret in data for data in (*lying, *written, caplog.text.encode()))
 
@@ -199,6 +193,7 @@ def test_each_authority_has_a_store_and_a_passphrase_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = Home(tmp_path)
+    (tmp_path / "yinxin.toml").write_text("")
     create_file(home.passphrase_file("ca"))
     monkeypatch.setenv("YINXIN_OCSP_PASSPHRASE", "another")
     home.key_store("ca").create("root", KeyKind.SM2)

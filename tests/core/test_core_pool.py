@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.server.exchange import Deliver, Exchange
-from core.server.pool import TOGETHER, SigningPool
+from core.server.pool import TOGETHER, TOGETHER_HERE, SigningPool
 
 Asked = Sequence[tuple[Exchange, Deliver[Any]]]
 
@@ -32,8 +32,8 @@ class Bench:
         self.batches.append([exchange.target for exchange, _deliver in asked])
         self._answer(asked)
 
-    def submit(self, name: bytes) -> bool:
-        return self.pool.submit(Exchange(b"POST", name), self.told.append)
+    def submit(self, name: bytes, *, here: bool = False) -> bool:
+        return self.pool.submit(Exchange(b"POST", name), self.told.append, here=here)
 
     def run_until_told(self, count: int) -> None:
         """Whatever is handed over reaches the loop without anybody's asking for it."""
@@ -72,6 +72,38 @@ def test_what_waits_is_handed_in_together() -> None:
         made.run_until_told(1 + len(NAMES))
         assert made.told == [b"/first", *NAMES]
         assert [len(batch) for batch in made.batches] == [1, TOGETHER, TOGETHER, 5]
+
+
+def test_what_the_loop_has_read_in_one_turn_is_answered_there_together() -> None:
+    names = [b"/%d" % number for number in range(2 * TOGETHER_HERE + 5)]
+    where: set[threading.Thread] = set()
+
+    def answer(asked: Asked) -> None:
+        where.add(threading.current_thread())
+        echo(asked)
+
+    with bench(answer) as made:
+        made.let.set()
+        assert all(made.submit(name, here=True) for name in names)
+        assert not made.begun.is_set()
+        made.run_until_told(len(names))
+        assert made.told == names
+        assert [len(batch) for batch in made.batches] == [TOGETHER_HERE, TOGETHER_HERE, 5]
+    assert where == {threading.current_thread()}
+
+
+def test_a_failure_in_the_loop_leaves_room_for_others(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_asked: Asked) -> None:
+        raise OSError("broken")
+
+    with bench(fail, limit=2) as made:
+        made.let.set()
+        for _time in range(3):
+            assert made.submit(b"/a", here=True) and made.submit(b"/b", here=True)
+            assert not made.submit(b"/too-many", here=True)
+            made.loop.run_until_complete(asyncio.sleep(0.01))
+        assert made.told == []
+    assert [record.message for record in caplog.records] == ["the signing pool failed"] * 3
 
 
 def test_threads_share_what_waits() -> None:

@@ -24,6 +24,7 @@ RECORDS = (
     "tsa.records",
     "seals.batches.records",
     "seals.records",
+    "yinxin.backup.records",
 )
 
 

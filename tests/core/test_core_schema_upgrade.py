@@ -1,8 +1,11 @@
 """A filled database of every earlier revision comes to the newest one with all that is in it, on both databases."""
 
+import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,28 +31,50 @@ LEFT_BEHIND = {"ra_http_outcomes"}
 ONE_ROW = {"tsa_ledger", "audit_log"}
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
-    """A database without any schema."""
+DatabaseOf = Callable[[str], AbstractContextManager[Storage]]
+
+
+@contextmanager
+def sqlite_database(folder: Path, template: str = "") -> Iterator[Storage]:
+    """A database of its own: empty, or a copy of another."""
+    file = folder / f"{len(list(folder.iterdir()))}.db"
+    if template:
+        shutil.copy(template, file)
+    storage = Storage(f"sqlite:///{file}")
+    yield storage
+    storage.close()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_of(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseOf]:
+    """A new database of any revision, with no rows: a copy of one that was made from that of the revision before."""
     if request.param == "postgresql":
-        with postgresql_database(request.getfixturevalue("postgresql_url")) as storage:
-            yield storage
+        another = partial(postgresql_database, request.getfixturevalue("postgresql_url"))
     else:
-        storage = Storage(f"sqlite:///{tmp_path / 'yinxin.db'}")
-        yield storage
-        storage.close()
+        another = partial(sqlite_database, tmp_path_factory.mktemp("revisions"))
+    with ExitStack() as templates:
+
+        @cache
+        def template(revision: str) -> str:
+            earlier = REVISIONS[: REVISIONS.index(revision)]
+            storage = templates.enter_context(another(*map(template, earlier[-1:])))
+            schema.upgrade(storage.engine, revision)
+            storage.close()
+            return str(storage.engine.url.database)
+
+        yield lambda revision: another(template(revision))
 
 
 @pytest.mark.parametrize("revision", REVISIONS[:-1])
-def test_what_is_in_a_database_of_an_earlier_revision_stays(empty: Storage, revision: str) -> None:
-    schema.upgrade(empty.engine, revision)
-    before = content(empty, fill(empty))
-    assert all(before.values())
+def test_what_is_in_a_database_of_an_earlier_revision_stays(database_of: DatabaseOf, revision: str) -> None:
+    with database_of(revision) as storage:
+        before = content(storage, fill(storage, revision))
+        assert all(before.values())
 
-    empty.migrate()
-    empty.require_current_schema()
+        storage.migrate()
+        storage.require_current_schema()
 
-    after = content(empty)
+        after = content(storage, tables_of(storage, REVISIONS[-1]))
     for table, rows in before.items():
         if table in LEFT_BEHIND:
             continue
@@ -67,38 +92,38 @@ def test_what_is_in_a_database_of_an_earlier_revision_stays(empty: Storage, revi
     [(True, "revoked", "intended_at"), (False, "valid", "not_after"), (False, "revoked", None)],
 )
 def test_keys_of_pairs_are_due_when_they_were_or_at_the_end(
-    empty: Storage, waiting: bool, state: str, due: str | None
+    database_of: DatabaseOf, waiting: bool, state: str, due: str | None
 ) -> None:
     """Revoked and not told: at once. Valid: at the end. Revoked and told: never again."""
-    schema.upgrade(empty.engine, "0014")
-    fill(empty)
-    with empty.transaction() as connection:
-        connection.execute(sa.text("UPDATE certificate_events SET state = :state"), {"state": state})
-        connection.execute(
-            sa.text(
-                "UPDATE ca_certificate_pairs SET key_is_due = :waiting, encryption_serial ="
-                " (SELECT serial FROM ca_certificates AS c WHERE c.authority_id = ca_certificate_pairs.authority_id)"
-            ),
-            {"waiting": waiting},
-        )
-    empty.migrate()
-    after = content(empty)
+    with database_of("0014") as storage:
+        fill(storage, "0014")
+        with storage.transaction() as connection:
+            connection.execute(sa.text("UPDATE certificate_events SET state = :state"), {"state": state})
+            connection.execute(
+                sa.text(
+                    "UPDATE ca_certificate_pairs SET key_is_due = :waiting, encryption_serial = (SELECT serial"
+                    " FROM ca_certificates AS c WHERE c.authority_id = ca_certificate_pairs.authority_id)"
+                ),
+                {"waiting": waiting},
+            )
+        storage.migrate()
+        after = content(storage, tables_of(storage, REVISIONS[-1]))
     ends = [row[due] if due else None for row in after["ca_certificates"]]
     assert [row["key_due_at"] for row in after["ca_certificate_pairs"]] == ends
 
 
-def test_references_are_kept_again_after_the_upgrade(empty: Storage) -> None:
-    schema.upgrade(empty.engine, REVISIONS[0])
-    empty.migrate()
-    with pytest.raises(sa.exc.IntegrityError), empty.transaction() as connection:
-        statement = "INSERT INTO ra_request_versions (request_id, revision, content) VALUES (7, 1, '')"
-        connection.exec_driver_sql(statement)
+def test_references_are_kept_again_after_the_upgrade(database_of: DatabaseOf) -> None:
+    with database_of(REVISIONS[0]) as storage:
+        storage.migrate()
+        with pytest.raises(sa.exc.IntegrityError), storage.transaction() as connection:
+            statement = "INSERT INTO ra_request_versions (request_id, revision, content) VALUES (7, 1, '')"
+            connection.exec_driver_sql(statement)
 
 
 def test_a_reference_to_nothing_stops_the_upgrade_and_nothing_is_changed(tmp_path: Path) -> None:
     storage = Storage(f"sqlite:///{tmp_path / 'yinxin.db'}")
     schema.upgrade(storage.engine, "0003")
-    fill(storage)
+    fill(storage, "0003")
     with sqlite3.connect(tmp_path / "yinxin.db") as somebody:  # who does not ask for the references to be kept
         somebody.execute("DELETE FROM ra_requests WHERE id = 1")
     before, tables = content(storage), definitions(storage)
@@ -116,7 +141,7 @@ def test_a_reference_to_nothing_stops_the_upgrade_and_nothing_is_changed(tmp_pat
 def test_an_upgrade_that_is_broken_off_changes_nothing(tmp_path: Path) -> None:
     storage = Storage(f"sqlite:///{tmp_path / 'yinxin.db'}")
     schema.upgrade(storage.engine, "0001")
-    fill(storage)
+    fill(storage, "0001")
     with storage.transaction() as connection:
         connection.exec_driver_sql("CREATE TABLE ra_notices (id INTEGER)")  # in the way of a later revision
     before, tables = content(storage), definitions(storage)
@@ -140,8 +165,20 @@ def reflected(connection: sa.Connection) -> list[sa.Table]:
     return [table for table in found.sorted_tables if table.name != "alembic_version"]
 
 
+_TABLES: dict[tuple[str, str], list[sa.Table]] = {}
+
+
+def tables_of(storage: Storage, revision: str) -> list[sa.Table]:
+    """What the database has at this revision, as it was found the first time: to look takes long."""
+    key = (storage.engine.dialect.name, revision)
+    if key not in _TABLES:
+        with storage.reading() as connection:
+            _TABLES[key] = reflected(connection)
+    return _TABLES[key]
+
+
 def content(storage: Storage, tables: Sequence[sa.Table] = ()) -> Rows:
-    """The rows of the tables; without them, of those that are found, which takes long."""
+    """The rows of the tables; without them, of those that are found now."""
     with storage.reading() as connection:
         return {
             table.name: [
@@ -152,11 +189,11 @@ def content(storage: Storage, tables: Sequence[sa.Table] = ()) -> Rows:
         }
 
 
-def fill(storage: Storage) -> list[sa.Table]:
+def fill(storage: Storage, revision: str) -> list[sa.Table]:
     """Two rows in every table that takes them, the second of which refers to the second of whatever it refers to."""
+    tables = tables_of(storage, revision)
     with storage.transaction() as connection:
         made: Rows = {}
-        tables = reflected(connection)
         for table in tables:
             made[table.name] = []
             for number in (1,) if table.name in ONE_ROW else (1, 2):

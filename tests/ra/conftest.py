@@ -3,13 +3,11 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from unittest import mock
 
 import pytest
 import sqlalchemy as sa
 
 from core.clock import FixedClock
-from core.keys import encryption
 from core.storage import Storage, metadata
 from tests.support.office import NOW, Office
 
@@ -22,8 +20,7 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Office:
     storage.migrate()
     metadata.create_all(storage.engine)
     office = Office(folder, storage, FixedClock(NOW))
-    with mock.patch.object(encryption, "COST", 2):  # of opening the key files, in every test
-        office.found()
+    office.found()
     storage.close()
     return office
 

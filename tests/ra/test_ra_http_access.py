@@ -12,10 +12,10 @@ import pytest
 from asn1crypto import pem
 from werkzeug.test import Client, TestResponse
 
+from core.api.address import TAG
 from core.api.edge import EDGE_HEADER
 from core.api.outcomes import ABANDONED, HEADER
 from core.api.outcomes import table as http_outcomes
-from core.api.signed_client import TAG
 from core.http_signatures import Message, sign_request
 from ra import http_models as wire
 from ra import personnel

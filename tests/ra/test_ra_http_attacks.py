@@ -10,8 +10,8 @@ from werkzeug.test import Client, TestResponse
 
 from ca.state import Reason
 from core import http_signatures
+from core.api.address import TAG
 from core.api.edge import EDGE_HEADER
-from core.api.signed_client import TAG
 from core.http_signatures import Message, sign_request
 from ra import http_models as wire
 from ra import http_revocation_models

@@ -191,11 +191,13 @@ def test_an_operator_whose_certificate_has_expired_can_do_nothing(office: Office
 
 
 def test_another_key_file_or_a_wrong_pin_opens_no_session(office: Office) -> None:
-    with pytest.raises(YinxinError) as error:
-        open_session(office.context, "shen.review", office.key_file("shen.review"), b"000000")
-    assert error.value.kind is Kind.INVALID
+    key_file = office.key_file("shen.review")
+    refused("pin", lambda: open_session(office.context, "shen.review", key_file, b"000000"))
     refused("other-key", lambda: open_session(office.context, "shen.review", office.key_file("lu.enter"), PIN))
-    assert refusals_in_audit(office) == [("ra.session.open.refused", "unverified", "other-key")]
+    assert refusals_in_audit(office) == [
+        ("ra.session.open.refused", "unverified", "pin"),
+        ("ra.session.open.refused", "unverified", "other-key"),
+    ]
 
 
 def test_nobody_signs_in_the_name_of_another(office: Office) -> None:

@@ -14,7 +14,6 @@ from typing import Any
 
 import base45
 import cbor2
-import click
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -26,18 +25,15 @@ from PIL import Image, ImageChops, ImageFilter
 
 from core.algorithms import KeyKind
 from core.certificates import armour
-from core.cli import run
 from core.clock import FixedClock
 from core.errors import YinxinError
 from core.sm2 import curve
 from core.sm2.fallback import GmsslEngine
 from core.storage import Storage
-from seals.cli import group
 from seals.codes.judgement import verify_code
 from seals.codes.on_page import with_code
 from seals.codes.picture import LARGEST_VERSION, code_file, qr_code, read_codes
 from seals.codes.statement import PREFIX, read_code, sign_code
-from seals.contracts import PEOPLE, SUPPORT
 from seals.http import create_app
 from seals.placement.placement import Origin
 from seals.verification.report import Verdict
@@ -323,22 +319,6 @@ def service(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, sm2
         (service.home.trust / f"{number}.crl").write_bytes(one)
     yield service
     storage.close()
-
-
-@pytest.fixture
-def seals(service: Service) -> Callable[..., int]:
-    def call(*arguments: str | Path) -> int:
-        @click.group()
-        @click.pass_context
-        def front_door(context: click.Context) -> None:
-            context.obj = service.home
-            context.meta[SUPPORT] = lambda _home: service.support
-            context.meta[PEOPLE] = lambda _home: service.bureau.crew
-
-        front_door.add_command(group, "seals")
-        return run(front_door, ["seals", *map(str, arguments)])
-
-    return call
 
 
 def test_a_receipt_with_a_code_from_the_desk_to_the_page(

@@ -2,32 +2,25 @@
 
 import logging
 import secrets
-import shutil
-from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import click
 import pikepdf
 import pytest
 import sqlalchemy as sa
 
-from core.cli import run
 from core.errors import Kind, YinxinError
-from core.storage import Storage
 from seals.api.passwords import HEADER, as_header
 from seals.batches.records import batch_documents
-from seals.cli import group
-from seals.contracts import PEOPLE, SUPPORT
 from seals.http import PREFIX
 from seals.levels import Level
 from seals.terms import SealingTerms
 from seals.verification.report import Verdict
 from seals.verification.verification import verify_pdf
 from tests.support.office_server import serving
-from tests.support.seal_service import Overheard, Service, service_of
-from tests.support.sealing import Office, blank_pdf
+from tests.support.seal_service import Overheard, Seals, Service
+from tests.support.sealing import blank_pdf
 
 PASSWORD = "机密 2026"
 HERE = SealingTerms(page=1, x_mm=100, y_mm=100, level=Level.B_LTA)
@@ -39,15 +32,6 @@ def locked() -> bytes:
     with pikepdf.open(BytesIO(blank_pdf(2))) as document:
         document.save(output, encryption=pikepdf.Encryption(user=PASSWORD, owner="owner"))
     return output.getvalue()
-
-
-@pytest.fixture(scope="module")
-def service(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, sm2_office: Office) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("passwords")
-    shutil.copy(migrated_sqlite, folder / "yinxin.db")
-    storage = Storage(f"sqlite:///{folder / 'yinxin.db'}")
-    yield service_of(storage, folder / "home", sm2_office)
-    storage.close()
 
 
 @pytest.fixture
@@ -134,25 +118,6 @@ def test_the_page_for_people(service: Service, locked: bytes, key: str) -> None:
         )
         assert words in page
         assert PASSWORD not in page
-
-
-Seals = Callable[..., int]
-
-
-@pytest.fixture
-def seals(service: Service) -> Seals:
-    def call(*arguments: str | Path) -> int:
-        @click.group()
-        @click.pass_context
-        def front_door(context: click.Context) -> None:
-            context.obj = service.home
-            context.meta[SUPPORT] = lambda _home: service.support
-            context.meta[PEOPLE] = lambda _home: service.bureau.crew
-
-        front_door.add_command(group, "seals")
-        return run(front_door, ["seals", *map(str, arguments)])
-
-    return call
 
 
 def test_by_command(

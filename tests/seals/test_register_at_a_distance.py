@@ -1,8 +1,7 @@
 """The register over HTTP: the life of a seal with every key at home, and what is refused on the way."""
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,11 @@ import pytest
 from asn1crypto import x509
 
 from core.algorithms import SM3
-from core.api.signed_client import Server, SignedClient
+from core.api.address import Server
+from core.api.signed_client import SignedClient
 from core.cli import run
 from core.errors import Kind, YinxinError
 from core.home import Home
-from core.storage import Storage
 from seals.cli import group
 from seals.client import PREFIX as CALLERS
 from seals.contracts import PEOPLE
@@ -29,19 +28,10 @@ from seals.register.remote import PREFIX, RemoteRegister
 from seals.register.statements import Act
 from tests.support.office_server import serving
 from tests.support.seal_people import AUDITOR, CUSTODIAN, MANAGERS, STRANGER, order_of
-from tests.support.seal_service import URL, Service, service_of
+from tests.support.seal_service import URL, Service
 from tests.support.sealing import Office
 
 At = Callable[[str], RemoteRegister]
-
-
-@pytest.fixture(scope="module")
-def service(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, sm2_office: Office) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("distance")
-    shutil.copy(migrated_sqlite, folder / "yinxin.db")
-    storage = Storage(f"sqlite:///{folder / 'yinxin.db'}")
-    yield service_of(storage, folder / "home", sm2_office)
-    storage.close()
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +170,7 @@ def test_by_command_from_a_seeded_home(home_copy: Path, tmp_path: Path, capsys: 
     with serving(app) as address:
         assert call(address, "song.lin", "list", "--state", "active", "--json") == 0
         names = [one["name"] for one in json.loads(capsys.readouterr().out)]
-        assert names == ["rsa-office", "sm2-office"]
+        assert names == ["gm-office", "rsa-office", "sm2-office"]
         assert call(address, "song.lin", "freeze", "sm2-office", "--reason", "lost") == 0
         assert call(address, "song.lin", "show", "sm2-office", "--picture", str(tmp_path / "seal.png")) == 0
         assert "lost" in capsys.readouterr().out

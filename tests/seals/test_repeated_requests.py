@@ -2,9 +2,7 @@
 
 import multiprocessing
 import os
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,22 +10,11 @@ import sqlalchemy as sa
 
 from core.algorithms import SM3
 from core.api import service as api_service
-from core.storage import Storage
 from seals import records
 from seals.http import PREFIX
-from tests.support.seal_service import Service, service_of
-from tests.support.sealing import Office
+from tests.support.seal_service import Service
 
 Ask = Callable[[], Any]
-
-
-@pytest.fixture(scope="module")
-def service(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, sm2_office: Office) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("repeats")
-    shutil.copy(migrated_sqlite, folder / "yinxin.db")
-    storage = Storage(f"sqlite:///{folder / 'yinxin.db'}")
-    yield service_of(storage, folder / "home", sm2_office)
-    storage.close()
 
 
 def uses(service: Service) -> int:

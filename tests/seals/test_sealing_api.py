@@ -1,6 +1,5 @@
 """What calling systems do over HTTP: who may come in, seals over digests, what they are told of their uses."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -27,29 +26,10 @@ from seals.levels import Level
 from seals.terms import SealingTerms
 from seals.verification.report import Verdict
 from tests.support.pdf import contents, signed_octets
-from tests.support.seal_people import Crew
 from tests.support.seal_service import Overheard, Service, service_of
 from tests.support.sealing import Office
 
 HERE = SealingTerms(page=1, x_mm=100, y_mm=100, level=Level.B_B, purpose="a notice", person="张三")
-
-
-@pytest.fixture(scope="module")
-def crew(sm2_office: Office) -> Crew:
-    return Crew(sm2_office)
-
-
-@pytest.fixture(scope="module")
-def service(
-    migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, sm2_office: Office, crew: Crew
-) -> Iterator[Service]:
-    import shutil
-
-    folder = tmp_path_factory.mktemp("service")
-    shutil.copy(migrated_sqlite, folder / "yinxin.db")
-    storage = Storage(f"sqlite:///{folder / 'yinxin.db'}")
-    yield service_of(storage, folder / "home", sm2_office, crew)
-    storage.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,5 @@
 """The served description is true: schemathesis asks everything that it describes, and much that it does not."""
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,19 +10,8 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from core.api.operation import Operation
-from core.storage import Storage
 from seals.http import PREFIX, operations
-from tests.support.seal_service import Service, service_of
-from tests.support.sealing import Office
-
-
-@pytest.fixture(scope="module")
-def service(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, sm2_office: Office) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("described")
-    shutil.copy(migrated_sqlite, folder / "yinxin.db")
-    storage = Storage(f"sqlite:///{folder / 'yinxin.db'}")
-    yield service_of(storage, folder / "home", sm2_office)
-    storage.close()
+from tests.support.seal_service import Service
 
 
 def table() -> list[Operation]:

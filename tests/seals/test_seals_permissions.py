@@ -31,13 +31,8 @@ from seals.register.registered import find
 from seals.register.statements import Act, Statement
 from seals.register.uses import Sealed, list_uses, record, usable
 from seals.register.withdrawals import list_permissions, submit_withdrawal, withdraw_permission
-from tests.support.seal_people import AUDITOR, CUSTODIAN, MANAGERS, Bureau, Crew, bureau_of, order_of
+from tests.support.seal_people import AUDITOR, CUSTODIAN, MANAGERS, Bureau, Crew, bureau_of, order_of, refused
 from tests.support.sealing import Office
-
-
-@pytest.fixture(scope="module")
-def crew(sm2_office: Office) -> Crew:
-    return Crew(sm2_office)
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +47,9 @@ def filled(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, sm2_
 
 
 @pytest.fixture
-def seals(storage: Storage, filled: Path, tmp_path: Path, sm2_office: Office, crew: Crew) -> Bureau:
-    storage.close()
-    shutil.copy(filled, tmp_path / "yinxin.db")
-    return bureau_of(Context(storage, sm2_office.clock), sm2_office, crew)
+def seals(with_seal: Bureau) -> Bureau:
+    """The register with that seal."""
+    return with_seal
 
 
 def order_for(plain: bytes, level: Level = Level.B_LTA, **more: Any) -> use.UseOrder:
@@ -72,12 +66,6 @@ def enter(seals: Bureau, name: str, *, at: datetime | None = None, document: str
     seal = find(context, seals.crew, name)
     sealed = Sealed(document, "1" * 64, "B-B", 1, "100, 100 mm")
     return record(context, seals.crew, name, Use("oa"), sealed, digest=seal.digest)
-
-
-def refused(rule: str, attempt: Callable[[], object]) -> None:
-    with pytest.raises(RefusedError) as caught:
-        attempt()
-    assert caught.value.rule == rule, caught.value
 
 
 def test_each_use_is_permitted_for_that_document_and_once(seals: Bureau, plain: bytes) -> None:
@@ -261,7 +249,7 @@ def test_permissions_are_listed_for_those_who_answer_for_the_seal(seals: Bureau)
     (newest, *_others) = list_permissions(later, seals.crew, seals.crew[AUDITOR], "strict")
     assert newest.standing.value == "expired"
     for who in (MANAGERS[0], "ma.hao"):
-        refused("custodian", partial(standings, seals, who))
+        refused("duty", partial(standings, seals, who))
 
 
 def test_of_a_use_and_a_withdrawal_at_once_one_happens(each_storage: Storage, sm2_office: Office, crew: Crew) -> None:

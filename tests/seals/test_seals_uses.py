@@ -41,16 +41,12 @@ from tests.support.seal_people import (
     OfficeSupport,
     bureau_of,
     order_of,
+    refused,
 )
 from tests.support.sealing import Office
 
 MORNING = datetime(2026, 11, 2, 9, 30, tzinfo=BEIJING)
 """A Monday."""
-
-
-@pytest.fixture(scope="module")
-def crew(sm2_office: Office) -> Crew:
-    return Crew(sm2_office)
 
 
 @pytest.fixture
@@ -73,10 +69,9 @@ def filled(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, sm2_
 
 
 @pytest.fixture
-def seals(storage: Storage, filled: Path, tmp_path: Path, sm2_office: Office, crew: Crew) -> Bureau:
-    storage.close()
-    shutil.copy(filled, tmp_path / "yinxin.db")
-    return bureau_of(Context(storage, sm2_office.clock), sm2_office, crew)
+def seals(with_seal: Bureau) -> Bureau:
+    """The register with those seals."""
+    return with_seal
 
 
 def order_for(plain: bytes, level: Level = Level.B_LTA, **more: Any) -> use.UseOrder:
@@ -99,12 +94,6 @@ def enter(seals: Bureau, name: str = "few", *, at: datetime | None = None, docum
     seal = find(context, seals.crew, name)
     sealed = Sealed(document, "1" * 64, "B-B", 1, "100, 100 mm")
     return record(context, seals.crew, name, Use("oa"), sealed, digest=seal.digest)
-
-
-def refused(rule: str, attempt: Callable[[], object]) -> None:
-    with pytest.raises(RefusedError) as caught:
-        attempt()
-    assert caught.value.rule == rule, caught.value
 
 
 def test_every_use_is_recorded(seals: Bureau, plain: bytes) -> None:

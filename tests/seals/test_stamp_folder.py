@@ -2,8 +2,6 @@
 
 import csv
 import json
-import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -12,41 +10,12 @@ import sqlalchemy as sa
 
 from core.cli import run
 from core.home import Home
-from core.storage import Storage
 from seals import records
 from seals.cli import group
-from seals.contracts import PEOPLE, SUPPORT
 from seals.verification.report import Verdict
 from tests.support.office_server import serving
-from tests.support.seal_service import Service, service_of
+from tests.support.seal_service import Seals, Service
 from tests.support.sealing import Office
-
-Seals = Callable[..., int]
-
-
-@pytest.fixture(scope="module")
-def service(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, sm2_office: Office) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("folders")
-    shutil.copy(migrated_sqlite, folder / "yinxin.db")
-    storage = Storage(f"sqlite:///{folder / 'yinxin.db'}")
-    yield service_of(storage, folder / "home", sm2_office)
-    storage.close()
-
-
-@pytest.fixture
-def seals(service: Service) -> Seals:
-    def call(*arguments: str | Path) -> int:
-        @click.group()
-        @click.pass_context
-        def front_door(context: click.Context) -> None:
-            context.obj = service.home
-            context.meta[SUPPORT] = lambda _home: service.support
-            context.meta[PEOPLE] = lambda _home: service.bureau.crew
-
-        front_door.add_command(group, "seals")
-        return run(front_door, ["seals", *map(str, arguments)])
-
-    return call
 
 
 def uses(service: Service) -> int:

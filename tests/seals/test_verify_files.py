@@ -4,10 +4,14 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from asn1crypto import cms as asn1_cms
 from asn1crypto import pem, x509
+from asn1crypto.core import OctetBitString
 
 from core import cms
 from core.algorithms import SM3
@@ -18,6 +22,7 @@ from seals.documents.pdf import seal_pdf
 from seals.electronic.making import Maker
 from seals.forms import Form
 from seals.levels import Level
+from seals.pades.gm_reading import moment_of
 from seals.verification.files import verify_file
 from seals.verification.kinds import FileKind
 from seals.verification.questions import Answer, Question
@@ -125,6 +130,13 @@ def test_a_time_stamp_beside_its_file(sm2_office: Office) -> None:
     assert (unknown.verdict, codes(unknown)) == (Verdict.INDETERMINATE, {"timestamp-not-trusted"})
 
 
+def test_a_bag_of_certificates_is_no_forgery(sm2_office: Office) -> None:
+    message = asn1_cms.ContentInfo.load(signed_note(sm2_office, detached=True))
+    message["content"]["signer_infos"] = []
+    report = judged(sm2_office, message.dump(force=True))
+    assert (report.verdict, codes(report)) == (Verdict.INDETERMINATE, {"no-signature"})
+
+
 def test_an_electronic_seal_by_itself(sm2_office: Office) -> None:
     report = judged(sm2_office, sm2_office.electronic_seal)
     assert report.verdict is Verdict.VALID
@@ -166,6 +178,35 @@ def test_pdf_at_every_level_without_a_network(sm2_office: Office, sealed_at: Cal
         assert all(check.text for check in seal.checks)
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"\xff\xd8\xff\xe0JFIF", "a picture"),
+        (b"\x89PNG\r\n\x1a\n", "a picture"),
+        (b"PK\x03\x04OFD.xml", "ZIP"),
+        (b"Dear Sir,", "neither a PDF"),
+    ],
+)
+def test_what_cannot_be_verified_is_named(sm2_office: Office, content: bytes, words: str) -> None:
+    report = judged(sm2_office, content)
+    assert report.verdict is Verdict.INDETERMINATE
+    assert words in report.findings[0].text
+
+
+def test_the_time_in_a_signature_of_version_1(sm2_office: Office) -> None:
+    """GM/T 0031-2014: a time, or a token that was made before the signature."""
+    at = sm2_office.clock.now()
+    written = {"utc": der.time(at), "generalized": der.generalized_time(at), "token": token(sm2_office)}
+
+    def moment(octets: bytes) -> object:
+        return moment_of(SimpleNamespace(structure={"to_sign": {"time_info": OctetBitString(octets)}}))  # type: ignore[arg-type]
+
+    assert {name: moment(octets) for name, octets in written.items()} == dict.fromkeys(written, at)
+    for wrong in (b"", b"\x30\x00", b"\x17\x01x", sm2_office.electronic_seal, signed_note(sm2_office, detached=False)):
+        assert moment(wrong) is None
+
+
 # The folder of trust
 
 
@@ -190,6 +231,26 @@ def test_trust_from_a_folder(sm2_office: Office, tmp_path: Path, sealed_at: Call
     assert list(trust.certificates) == [sm2_office.issuing.certificate]
     assert (len(trust.crls), list(trust.ocsp_responses)) == (2, [response])
     assert verify_file(sealed_at(Level.B_T), trust, sm2_office.clock).verdict is Verdict.VALID
+
+
+@pytest.mark.parametrize("suffix", [".crl", ".pem"])
+def test_a_list_with_entries_is_a_list(
+    sm2_office: Office, tmp_path: Path, sealed_at: Callable[[Level], bytes], suffix: str
+) -> None:
+    """Whoever is revoked is in it, so that it must never be taken for a certificate."""
+    at = sm2_office.clock.now()
+    serials = (7, x509.Certificate.load(sm2_office.unit.certificate).serial_number)
+    revoking = sm2_office.issuing.crl(at, {serial: at - timedelta(days=1) for serial in serials})
+    folder = folder_of(sm2_office, tmp_path / "trust")
+    (folder / "issuing.crl").unlink()
+    (folder / f"issuing{suffix}").write_bytes(revoking if suffix == ".crl" else pem.armor("X509 CRL", revoking))
+    trust = load_trust(folder)
+    assert list(trust.anchors) == [sm2_office.root.certificate]
+    assert revoking in trust.crls
+    assert verify_file(sealed_at(Level.B_T), trust, sm2_office.clock).verdict is Verdict.INVALID
+    (folder / f"issuing{suffix}").unlink()
+    (tmp_path / "given.crl").write_bytes(revoking)
+    assert revoking in load_trust(folder, [tmp_path / "given.crl"]).crls
 
 
 def test_an_issuer_is_not_trusted_for_being_known(

@@ -16,8 +16,8 @@ from core.cli import run
 from core.home import Home
 from seals.processes import Died, in_processes
 from seals.verification import folder as verification
+from seals.verification.beside import verify_path
 from seals.verification.cli import verify
-from seals.verification.files import verify_file
 from seals.verification.folder import FolderWork, Ledger, Row, documents_in, grounds_of, verify_folder
 from tests.support.pdf import add_text, updated
 from tests.support.sealing import Office
@@ -144,14 +144,14 @@ def rows_of(office: Office, folder: Path, workers: int = 2) -> dict[str, Row]:
 def test_a_document_that_ends_its_process_is_indeterminate_and_the_others_go_on(
     sm2_office: Office, archive: Path, monkeypatch: pytest.MonkeyPatch, fate: Callable[[], object], code: str
 ) -> None:
-    whole = verify_file
+    whole = verify_path
 
     def fatal(path: Path, *arguments: object, **named: object) -> object:
         if path.name == "=plain.pdf":
             fate()
         return whole(path, *arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(verification, "verify_file", fatal)
+    monkeypatch.setattr(verification, "verify_path", fatal)
     # Everybody else must be done well within it, on a machine that is busy.
     monkeypatch.setattr(verification, "LONGEST_SECONDS", 6 if code == "too-long" else 300)
     found = rows_of(sm2_office, archive)

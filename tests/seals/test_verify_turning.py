@@ -11,6 +11,7 @@ from seals.levels import Level
 from seals.pades import certificates
 from seals.pades.certificates import CertificateJudge, Outcome, Use
 from seals.pades.evidence import Knowledge
+from seals.pades.remembered import Remembered
 from seals.pades.turning import TOLERANCE, _turning_points, interval
 from seals.verification.report import Verdict
 from seals.verification.trust import Trust
@@ -28,7 +29,9 @@ def knowledge(office: Office) -> Knowledge:
 
 
 @pytest.mark.parametrize("is_revoked", [False, True])
-def test_whatever_the_moment_the_verdict_is_that_of_a_fresh_judge(office: Office, is_revoked: bool) -> None:
+def test_whatever_the_moment_the_verdict_is_that_of_a_fresh_judge(
+    office: Office, is_revoked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = Office(office.kind, FixedClock(office.clock.now()), unit_days=60)
     if is_revoked:
         one.revoke_unit()
@@ -43,11 +46,9 @@ def test_whatever_the_moment_the_verdict_is_that_of_a_fresh_judge(office: Office
     outcomes = set()
     for moment in [*moments, *reversed(moments)]:
         earlier = CertificateJudge(anchors).judge(one.unit.certificate, known, moment, Use.SIGNING)
-        kept = dict(certificates._earlier)
-        certificates._earlier.clear()
-        fresh = CertificateJudge(anchors).judge(one.unit.certificate, known, moment, Use.SIGNING)
-        certificates._earlier.clear()
-        certificates._earlier.update(kept)
+        with monkeypatch.context() as patch:
+            patch.setattr(certificates, "_earlier", Remembered(256))
+            fresh = CertificateJudge(anchors).judge(one.unit.certificate, known, moment, Use.SIGNING)
         assert earlier == fresh, moment
         outcomes.add(fresh.outcome)
     assert Outcome.INDETERMINATE in outcomes

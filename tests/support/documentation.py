@@ -53,7 +53,7 @@ def play(page: str, folder: Path, replacements: Mapping[str, str] | None = None,
     """Run the commands of a page in one shell; pytest's skip, after all others ran, if programs are not installed."""
     (folder / "bin").mkdir()
     yinxin = folder / "bin" / "yinxin"
-    yinxin.write_text(f'#!/bin/sh\nexec {sys.executable} -m yinxin "$@"\n')
+    yinxin.write_text(f'#!/bin/sh\nexec {sys.executable} -m tests.support.thrift "$@"\n')
     yinxin.chmod(0o755)
     path = f"{yinxin.parent}{os.pathsep}{os.environ['PATH']}"
     commands = commands_of(page)

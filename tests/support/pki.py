@@ -40,6 +40,8 @@ class Party:
         kind: KeyKind = KeyKind.SM2,
         key: PrivateKey | None = None,
         ocsp_url: str = "",
+        issuer_url: str = "",
+        crl_url: str = "",
         nocheck: bool = False,
         not_before: datetime,
         days: int = 3650,
@@ -49,7 +51,17 @@ class Party:
         self.issued += 1
         serial = 1000 + self.issued
         return _certify(
-            common_name, key, self, serial, authority, usages, extended, not_before, days, ocsp_url, nocheck
+            common_name,
+            key,
+            self,
+            serial,
+            authority,
+            usages,
+            extended,
+            not_before,
+            days,
+            (ocsp_url, issuer_url, crl_url),
+            nocheck,
         )
 
     def crl(self, this_update: datetime, revoked: dict[int, datetime] | None = None, days: int = 30) -> bytes:
@@ -120,7 +132,7 @@ def _certify(
     extended: tuple[str, ...],
     not_before: datetime,
     days: int,
-    ocsp_url: str = "",
+    urls: tuple[str, str, str] = ("", "", ""),
     nocheck: bool = False,
 ) -> Party:
     name = encode_name((("C", "CN"), ("O", "Test"), ("CN", common_name)))
@@ -134,9 +146,14 @@ def _certify(
     if extended:
         purposes = der.sequence(*(der.oid(purpose) for purpose in extended))
         extensions.append(_extension("2.5.29.37", purposes, critical=TIME_STAMPING in extended))
-    if ocsp_url:
-        location = der.sequence(der.oid("1.3.6.1.5.5.7.48.1"), der.implicit(6, der.ia5(ocsp_url)))
-        extensions.append(_extension("1.3.6.1.5.5.7.1.1", der.sequence(location)))
+    access = [(f"1.3.6.1.5.5.7.48.{method}", url) for method, url in zip((1, 2), urls, strict=False) if url]
+    if access:
+        locations = [der.sequence(der.oid(method), der.implicit(6, der.ia5(url))) for method, url in access]
+        extensions.append(_extension("1.3.6.1.5.5.7.1.1", der.sequence(*locations)))
+    if urls[2]:
+        names = der.implicit(6, der.ia5(urls[2]))
+        point = der.sequence(der.tlv(0xA0, der.tlv(0xA0, names)))
+        extensions.append(_extension("2.5.29.31", der.sequence(point)))
     if nocheck:
         extensions.append(_extension("1.3.6.1.5.5.7.48.1.5", der.NULL))
     tbs = der.sequence(

@@ -22,7 +22,7 @@ def environment(**changes: str) -> dict[str, str]:
 
 def command(*arguments: str | Path) -> list[str]:
     """How to start `yinxin ARGUMENTS`."""
-    return [sys.executable, "-m", "yinxin", *map(str, arguments)]
+    return [sys.executable, "-m", "tests.support.thrift", *map(str, arguments)]
 
 
 def run(

@@ -1,16 +1,19 @@
 """People with seals who are known by their keys alone, and a seal that they have made."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from werkzeug.wrappers import Request
 
 from core.algorithms import KeyKind
-from core.api.signed_client import TAG
+from core.api.address import TAG
+from core.audit import read_entries
 from core.context import Context
 from core.http_signatures import Message, claimed_key_id, verify_request
 from core.keys.signer import Signer
@@ -19,7 +22,7 @@ from core.refusals import RefusedError
 from core.statements import SignedStatement
 from seals.contracts import Duty, Official, SealingSupport, Session
 from seals.electronic.making import Maker
-from seals.register import register
+from seals.register import register, registered
 from seals.register.kinds import SealKind
 from seals.register.life import State
 from seals.register.orders import SealOrder
@@ -53,6 +56,7 @@ class Crew:
     office: Office
     suspended: set[str] = field(default_factory=set)
     revoked: set[bytes] = field(default_factory=set)
+    revoked_makers: dict[bytes, datetime] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     asked: int = 0
     """How often it was asked what somebody was."""
@@ -103,6 +107,12 @@ class Crew:
     def require_standing(self, _connection: sa.Connection, certificate: bytes) -> None:
         if certificate in self.revoked:
             raise RefusedError("certificate", "the certificate is revoked")
+
+    def require_maker(self, _connection: sa.Connection, certificate: bytes, moment: datetime) -> bool:
+        revoked_at = self.revoked_makers.get(certificate)
+        if revoked_at is not None and revoked_at <= moment:
+            raise RefusedError("maker", "the seal maker's certificate was revoked")
+        return certificate in self.revoked_makers
 
     def duties_when_signing(
         self, connection: sa.Connection, signed: SignedStatement[Any], branch: str
@@ -197,3 +207,23 @@ class Bureau:
 def bureau_of(context: Context, office: Office, crew: Crew | None = None) -> Bureau:
     party = office.issuing.issue("Seal Maker", kind=KeyKind.SM2, not_before=office.start)
     return Bureau(context, crew or Crew(office), OfficeKeys(office), Maker(party.key, party.certificate))
+
+
+def read(bureau: Bureau, name: str = "office") -> registered.RegisteredSeal:
+    return registered.find(bureau.context, bureau.crew, name)
+
+
+def rows(bureau: Bureau, table: sa.Table) -> list[Any]:
+    with bureau.context.storage.reading() as connection:
+        return list(connection.execute(sa.select(table).order_by(table.c.id)).all())
+
+
+def acts(bureau: Bureau) -> list[str]:
+    with bureau.context.storage.reading() as connection:
+        return [entry["act"] for entry in read_entries(connection, limit=100)][::-1]
+
+
+def refused(rule: str, attempt: Callable[..., object]) -> None:
+    with pytest.raises(RefusedError) as caught:
+        attempt()
+    assert caught.value.rule == rule, caught.value

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx
 
 from core import files
 from core.certificates import armour
+from core.cli import run
 from core.config import FILE_NAME
 from core.context import Context
 from core.home import Home
@@ -19,11 +21,14 @@ from seals.api import api_keys
 from seals.api.api_keys import Scope, Terms
 from seals.batches.webhooks import Webhooks
 from seals.batches.work import Worker
+from seals.cli import group
 from seals.client import SealServer
-from seals.contracts import SupportSource
+from seals.contracts import PEOPLE, SUPPORT, SupportSource
 from seals.http import create_app
 from tests.support.seal_people import Bureau, Crew, OfficeSupport, bureau_of
 from tests.support.sealing import Office
+
+Seals = Callable[..., int]
 
 EVERYTHING = tuple(Scope)
 URL = "http://localhost"
@@ -106,6 +111,20 @@ def service_of(storage: Storage, folder: Path, office: Office, crew: Crew | None
     bureau = bureau_of(Context(storage, office.clock), office, crew)
     bureau.seal()
     return Service(bureau, folder, OfficeSupport(office))
+
+
+def front_door(home: Home, support: Callable[[], SupportSource], crew: Crew) -> Seals:
+    """`yinxin seals ARGUMENTS` in that home, as the front door runs it; the exit code."""
+
+    @click.group()
+    @click.pass_context
+    def door(context: click.Context) -> None:
+        context.obj = home
+        context.meta[SUPPORT] = lambda _home: support()
+        context.meta[PEOPLE] = lambda _home: crew
+
+    door.add_command(group, "seals")
+    return lambda *arguments: run(door, ["seals", *map(str, arguments)])
 
 
 @dataclass

@@ -11,9 +11,11 @@ from http.client import HTTPConnection
 
 import uvloop
 
+from core.health import Checks, Health
 from core.server.connection import Clockwork
 from core.server.door import Door
 from core.server.pool import SigningPool
+from tsa import health
 from tsa.authority import TimeStampAuthority
 from tsa.counters import Counters
 from tsa.http import TimeStampService
@@ -64,7 +66,8 @@ def served(
 ) -> Iterator[Server]:
     """A server on a port of its own."""
     loop = uvloop.new_event_loop()
-    service = TimeStampService(authority, watch, counters)
+    checks: Checks = {"clock": lambda: health.clock(authority, watch), "units": lambda: health.units(authority)}
+    service = TimeStampService(authority, Health(checks, seconds=0), counters)
     pool = SigningPool(loop, service.answer, threads, waiting)
     clockwork = Clockwork(service, pool, 100)
     clockwork.tick(0)

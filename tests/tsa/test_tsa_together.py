@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,10 @@ from core.keys.signer import Signer
 from core.server.exchange import Exchange
 from core.storage import Storage
 from tests.support.tsa import Stamps, read_response
-from tsa.authority import Asked, TimeStampAuthority
+from tsa.authority import Asked, Outcome, TimeStampAuthority, answer_of
 from tsa.http import TimeStampService
 from tsa.request import QUERY, MessageImprint, TimeStampRequest
-from tsa.response import Answer, PKIFailureInfo
+from tsa.response import Answer, PKIFailureInfo, token_of
 from tsa.verification import read_token
 
 
@@ -49,10 +50,10 @@ class Broken:
 
 def answers(authority: TimeStampAuthority, requests: list[bytes]) -> list[Answer]:
     """What each is told; those with tokens once the recorder has them."""
-    told: dict[int, Answer] = {}
+    told: dict[int, Outcome] = {}
     authority.answer([Asked(one, None, partial(told.__setitem__, place)) for place, one in enumerate(requests)])
     authority.respond(request(99))  # is recorded after them
-    return [told[place] for place in range(len(requests))]
+    return [answer_of(told[place]) for place in range(len(requests))]
 
 
 @pytest.mark.parametrize("ordering", [False, True])
@@ -87,15 +88,29 @@ def test_all_who_come_too_late_are_told(storage: Storage, clock: FixedClock, sta
 
 def test_each_is_told_in_their_own_language(context: Context, stamps: Stamps) -> None:
     service = TimeStampService(TimeStampAuthority(context, stamps.units))
-    told: dict[bytes, bytes] = {}
-
-    def deliver_to(language: bytes):  # type: ignore[no-untyped-def]
-        return lambda answer: told.setdefault(language, answer.response)
-
-    asked = [
-        (Exchange(b"POST", b"/tsa", b"no request", QUERY.encode(), accept_language=language), deliver_to(language))
+    outcomes: dict[bytes, Any] = {}
+    exchanges = {
+        language: Exchange(b"POST", b"/tsa", b"no request", QUERY.encode(), accept_language=language)
         for language in (b"", b"zh-CN", b"en")
-    ]
-    service.answer(asked)
+    }
+    service.answer([(exchange, partial(outcomes.__setitem__, language)) for language, exchange in exchanges.items()])
+    told = {language: service.finish(exchange, outcomes[language]).body for language, exchange in exchanges.items()}
     assert told[b""] == told[b"en"] != told[b"zh-CN"]
     assert "不是" in told[b"zh-CN"].decode(errors="replace")
+
+
+def test_a_failure_is_told_in_the_clients_language(context: Context, stamps: Stamps) -> None:
+    service = TimeStampService(TimeStampAuthority(context, stamps.units))
+    exchange = Exchange(b"POST", b"/tsa", b"", QUERY.encode(), accept_language=b"zh-CN")
+    status, failures, token = read_response(service.finish(exchange, OSError("no disk")).body)
+    assert (status, failures, token) == (2, {"system_failure"}, None)
+    assert "故障" in service.finish(exchange, OSError("no disk")).body.decode(errors="replace")
+
+
+def test_those_who_are_served_together_have_serial_numbers_of_their_own(context: Context, stamps: Stamps) -> None:
+    """Several policies at a time, and as many of each."""
+    policies = [unit.policy for unit in stamps.units]
+    authority = TimeStampAuthority(context, stamps.units)
+    told = answers(authority, [request(place, policies[place % len(policies)]) for place in range(30)])
+    serials = [read_token(token_of(answer.response)).serial for answer in told]
+    assert len(set(serials)) == 30

@@ -136,7 +136,7 @@ def test_an_authority_below_that_has_signed_only_its_name(stamps: Stamps, clock:
 
 
 FAULTS: dict[str, tuple[Callable[[FixedClock], bytes], str, str]] = {
-    "no TSTInfo": (lambda _clock: b"hello", TST_INFO, "can be read"),
+    "no TSTInfo": (lambda _clock: b"hello", TST_INFO, "not a TSTInfo"),
     "another content": (lambda clock: info_at(clock), cms.DATA, "not a time-stamp token"),
     "version 2": (lambda clock: info_at(clock, version=2), TST_INFO, "not a TSTInfo"),
     "a digest of 31 octets": (lambda clock: info_at(clock, value=bytes(31)), TST_INFO, "not a TSTInfo"),

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,15 @@ from core.clock import FixedClock
 from core.config import TsaSettings
 from core.context import Context
 from core.errors import YinxinError
+from core.health import Finding, Level, examine
 from core.home import Home
+from core.i18n import speaking
 from core.storage import Storage
 from tests.support.tsa import Stamps, read_response, write_home, write_pem
 from tests.support.tsa_server import served
 from tsa import sources
 from tsa.authority import TimeStampAuthority
+from tsa.health import clock, units
 from tsa.installation import clock_watch
 from tsa.request import MessageImprint, TimeStampRequest
 from tsa.sources import Source
@@ -178,22 +182,24 @@ def test_the_service_says_why(context: Context, stamps: Stamps, machine: Machine
     authority = TimeStampAuthority(context, stamps.units, watch=machine.watch)
     with served(authority, machine.watch) as server:
 
-        def health() -> tuple[int, dict[str, list[dict[str, str]]]]:
+        def health() -> tuple[int, Any]:
             answer = server.ask("GET", "/healthz", Accept_Language="en")
             return answer.status, json.loads(answer.data)
 
+        def said() -> list[Finding]:
+            checks = {"clock": lambda: clock(authority, machine.watch), "units": lambda: units(authority)}
+            with speaking("en"):
+                return [one for one in examine(checks) if one.level is Level.CRITICAL]
+
         assert read_response(server.post("/", REQUEST).data)[0] == 0
-        status, facts = health()
-        assert (status, facts["problems"]) == (200, [])
-        assert [unit["name"] for unit in facts["units"]] == ["sm2", "rsa", "p256"]
+        assert health() == (200, {"status": "ok", "findings": []})
         machine.off["two"] = SECOND * 3
         machine.watch.look()
         for path in ("/", "/tsa/rsa"):
             assert read_response(server.post(path, REQUEST).data) == (2, {"time_not_available"}, None)
-        status, facts = health()
-        assert status == 503
-        (problem,) = facts["problems"]
-        assert problem["subject"] == "two" and "3.000 s" in problem["what"] and "clock" in problem["remedy"]
+        assert health() == (503, {"status": "critical", "findings": [{"check": "clock", "level": "critical"}]})
+        (problem,) = said()
+        assert problem.subject == "two" and "3.000 s" in problem.what and "clock" in problem.remedy
         machine.off["two"] = timedelta()
         machine.watch.look()
         assert health()[0] == 200
@@ -201,11 +207,11 @@ def test_the_service_says_why(context: Context, stamps: Stamps, machine: Machine
         machine.clock.advance(-10 * SECOND)
         machine.watch.look()
         assert read_response(server.post("/", REQUEST).data) == (2, {"time_not_available"}, None)
-        assert "behind the latest token" in health()[1]["problems"][0]["what"]
+        assert health()[0] == 503 and "behind the latest token" in said()[0].what
         machine.clock.moment += timedelta(days=2000)
         machine.watch.look()
-        status, facts = health()
-        assert status == 503 and {problem["subject"] for problem in facts["problems"]} == {"sm2", "rsa", "p256"}
+        assert health() == (503, {"status": "critical", "findings": [{"check": "units", "level": "critical"}]})
+        assert {problem.subject for problem in said()} == {"sm2", "rsa", "p256"}
 
 
 @pytest.fixture

@@ -1,15 +1,15 @@
 """The command in this process, and ways to found an installation quickly."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from ca import activation
-from core.audit import entries
 from core.cli import run
 from yinxin.cli import front_door
 
@@ -60,6 +60,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("YINXIN_CENTRE__KEY_KINDS", '["sm2"]')
 
 
+SIGN_IN = "ra.session.open"
+
+
 def everything(home: Path) -> dict[str, Any]:
     """An installation as it is: its files, and the rows of its SQLite database, but for entries that somebody came."""
     content: dict[str, Any] = {
@@ -68,13 +71,10 @@ def everything(home: Path) -> dict[str, Any]:
         if file.is_file() and not file.name.startswith("yinxin.db")
     }
     if (home / "yinxin.db").exists():
-        engine = sa.create_engine(f"sqlite:///{home / 'yinxin.db'}")
-        with engine.connect() as connection:
+        with closing(sqlite3.connect(home / "yinxin.db")) as database:
             # By what the database has: of our modules, some are imported only by the command that is tried.
-            made = sa.MetaData()
-            made.reflect(connection)
-            for table in made.sorted_tables:
-                content[table.name] = connection.execute(sa.select(table)).fetchall()
-        content[entries.name] = [row for row in content[entries.name] if row.act != "ra.session.open"]
-        engine.dispose()
+            ours = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+            for (table,) in database.execute(ours).fetchall():
+                rows = database.execute(f'SELECT * FROM "{table}"')
+                content[table] = [row for row in rows if SIGN_IN not in row]
     return content

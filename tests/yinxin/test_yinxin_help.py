@@ -31,7 +31,7 @@ by_path = pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 
 def test_all_rooms_have_a_door() -> None:
     assert {path[0] for path in COMMANDS if len(path) == 1} == {
-        *("init", "migrate", "demo", "serve", "renew", "audit"),
+        *("init", "migrate", "demo", "serve", "renew", "audit", "keys", "backup", "restore", "health"),
         *("ca", "ra", "ocsp", "tsa", "seals"),
     }
     assert len(LEAVES) > 40

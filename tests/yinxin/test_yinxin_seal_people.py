@@ -9,6 +9,7 @@ from asn1crypto import x509
 from ca import revocation
 from ca.state import Reason
 from core.algorithms import KeyKind
+from core.asn1.ses import parse_seal
 from core.clock import FixedClock
 from core.context import Context
 from core.errors import YinxinError
@@ -121,6 +122,22 @@ def test_what_somebody_was_is_looked_up_once(house: House, monkeypatch: pytest.M
     registered.find(house.context, house.people, SEAL)
     monkeypatch.setattr("yinxin.seal_people.Roster", None)
     assert registered.find(house.context, house.people, SEAL).state is State.ACTIVE
+
+
+def test_a_maker_counts_by_what_it_was_when_it_made_the_seal(house: House) -> None:
+    seal = registered.find(house.context, house.people, SEAL)
+    maker = parse_seal(seal.structure).maker_certificate
+    serial = x509.Certificate.load(maker).serial_number
+    moment = house.context.clock.now()
+    revocation.revoke(house.context, "sm2-issuing", serial, Reason.SUPERSEDED, actor="test")
+    with house.context.storage.reading() as connection:
+        for before in (seal.made_at, moment):
+            assert house.people.require_maker(connection, maker, before)
+        with pytest.raises(RefusedError, match="was revoked when the seal was made"):
+            house.people.require_maker(connection, maker, house.context.clock.now())
+        # Another authority's: these books say nothing of it.
+        assert not house.people.require_maker(connection, make_hierarchy(KeyKind.SM2).tsa.certificate, moment)
+    assert usable(house.context, house.people, SEAL, Use("oa"), "0" * 64)
 
 
 def test_a_held_or_revoked_certificate_seals_nothing_whatever_the_level(house: House) -> None:

@@ -90,6 +90,15 @@ def test_ocsp_by_get_may_be_cached_and_asked_anew(serving: Serving, rsa: dict[st
     assert fetch(url, If_None_Match=headers["ETag"])[0] == 304
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_service_says_whether_it_is_well_and_nothing_else(serving: Serving, service: str) -> None:
+    status, headers, body = fetch(f"{serving.url(service)}/healthz")
+    told = json.loads(body)
+    assert (status, headers["Content-Type"], headers["Cache-Control"]) == (200, "application/json", "no-store")
+    assert set(told) == {"status", "findings"} and told["status"] in ("ok", "warning")
+    assert all(set(one) == {"check", "level"} for one in told["findings"])
+
+
 def test_crls_and_certificates_over_http(serving: Serving, house: Path) -> None:
     for authority in ("sm2-root", "sm2-issuing", "rsa-root", "rsa-issuing"):
         url = f"{serving.url('ca')}/crl/{authority}.crl"

@@ -29,6 +29,7 @@ from ra.operators import OperatorSession, open_session
 from ra.roles import Role
 from ra.statements import Act as RequestAct
 from seals.electronic.making import Maker
+from seals.forms import Form
 from seals.pictures.designs import Inscription, design_of
 from seals.register import register
 from seals.register.kinds import SealKind
@@ -169,17 +170,23 @@ class Seeding:
         files.write(staff / f"{label}-{cast.ROLE_HOLDER}-role.pem", pem.armor(LABEL, issued.certificate))
         return name
 
-    def make_seals(self) -> Iterator[str]:
-        """A seal of the unit in each hierarchy: applied for, approved, made, taken into custody. Its name."""
+    def make_seals(self, *, with_gm: bool = False) -> Iterator[str]:
+        """A seal of the unit in each hierarchy: applied for, approved, made, taken into custody. Its name.
+
+        `with_gm`: also one that signs in the form of GB/T 38540.
+        """
         drawing = design_of(SealKind.OFFICIAL, Inscription(cast.OFFICE)).drawing()
         picture = drawing.png()
         keys, people = self.home.key_store("seals"), SealPeople(self.home.context)
         applicant, *approvers = (self.sessions[name] for name in cast.SEAL_ADMINISTRATORS)
-        for label in self.kinds:
+        wanted = [(seal_name(label), label, Form.PADES) for label in self.kinds]
+        if with_gm and GM_LABEL in self.kinds:
+            wanted.append((GM_SEAL, GM_LABEL, Form.GM))
+        for name, label, form in wanted:
             maker_name = f"{label}-seal-maker"
             maker_certificate, *_issuers = read_certificates(self.home.certificates("seals") / f"{maker_name}.pem")
             order = SealOrder(
-                name=seal_name(label),
+                name=name,
                 owner=cast.OFFICE,
                 kind=SealKind.OFFICIAL,
                 key_name=f"{label}-unit",
@@ -189,6 +196,7 @@ class Seeding:
                 width_mm=round(drawing.width_mm),
                 custodians=[cast.SEAL_CUSTODIAN],
                 drawing=drawing,
+                form=form if form is Form.GM else None,
             )
             register.apply(self.home.context, people, applicant, keys, order)
             for approver in approvers:
@@ -198,6 +206,9 @@ class Seeding:
             custodian = self.sessions[cast.SEAL_CUSTODIAN]
             register.decide(self.home.context, people, custodian, order.name, Act.ACTIVATE)
             yield order.name
+
+
+GM_LABEL, GM_SEAL = "sm2", "gm-office"
 
 
 def seal_name(label: str) -> str:
@@ -218,6 +229,6 @@ def seed_home(path: Path, tell: Callable[[str], None]) -> Home:
     tell(_("certificates of the unit and its staff"))
     name = seeding.certify_role()
     tell(_("attribute authority {name}, a role of {holder}").format(name=name, holder=cast.ROLE_HOLDER))
-    for name in seeding.make_seals():
+    for name in seeding.make_seals(with_gm=True):
         tell(_("seal {name}").format(name=name))
     return home
