@@ -72,7 +72,7 @@ def disk(home: Home, folder: Path) -> Iterator[Finding]:
     """There is room left where it is written to."""
     settings, usage = home.configuration.health, shutil.disk_usage(folder)
     percent = 100 * usage.free / usage.total
-    what = _("{percent:.0f} % free, {gib:.1f} GiB").format(percent=percent, gib=usage.free / 2**30)
+    what = _("{gib:.1f} GiB free: {percent:.0f} %").format(percent=percent, gib=usage.free / 2**30)
     remedy = _("make room: without it nothing can be recorded, and so nothing done")
     for level, least in (
         (Level.CRITICAL, settings.disk_critical_percent),
