@@ -176,7 +176,7 @@ def verify(file: Path, trust: Path | None, output: Output) -> int:
     standings = {
         "signed": _("signed"),
         "missing": _("missing"),
-        "by-hand": _("by hand"),
+        "by-hand": _("by-hand"),
         "wrong": _("wrong"),
     }
     output.table(
