@@ -4,11 +4,10 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 
-import sqlalchemy as sa
 from asn1crypto import x509
 
 from audit.checkpoints import Notary
@@ -22,12 +21,12 @@ from core.certificates import read_certificates
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
-from core.keys import content_key
+from core.keys.sealed import seal
 from core.keys.stream import CipherName, new_key
 from core.words import in_words
 from yinxin.backup import archive, container, snapshot
 from yinxin.backup.container import Custodian, Header
-from yinxin.backup.records import backups
+from yinxin.backup.records import enter
 
 LEFT_OVER = timedelta(days=1)
 """What a backup that was killed has left half written is removed after so long."""
@@ -75,7 +74,7 @@ def make(home: Home, destination: Path, custodians: Sequence[bytes], *, keep: in
             checkpoint=(taken.checkpoint or b"").decode(),
             audit_key=signer.public_key_info,
             cipher=cipher,
-            custodians=tuple(Custodian(certificate=one, envelope=content_key.wrap(key, one)) for one in custodians),
+            custodians=tuple(Custodian(certificate=one, envelope=seal(key, one).decode()) for one in custodians),
         )
         with files.writing(file, mode=0o600, replace=False) as written:
             with container.writing(written, header, key, signer) as stream:
@@ -93,9 +92,8 @@ def _record(home: Home, file: Path, header: Header, octets: int, actor: str) -> 
         "custodians": [one.name for one in header.custodians],
         "octets": octets,
     }
-    row = {"made_at": header.made_at, "place": str(file.absolute()), "octets": octets, "entries": header.size}
     with home.storage.transaction() as connection:
-        connection.execute(sa.insert(backups).values(row))
+        enter(connection, header.made_at, file, octets, header.size)
         home.context.audit.append(connection, Event("backup.make", actor, file.name, details))
 
 
@@ -131,12 +129,6 @@ def _require_custodians(home: Home, custodians: Sequence[bytes]) -> None:
                     subject=name,
                     remedy=_("name the custodian's encryption certificate, or one without key usage"),
                 )
-
-
-def newest(connection: sa.Connection) -> datetime | None:
-    """When the newest backup was made; None if there was none."""
-    found: datetime | None = connection.scalar(sa.select(sa.func.max(backups.c.made_at)))
-    return found
 
 
 def _remove_older(file: Path, origin: str, keep: int) -> tuple[Path, ...]:
