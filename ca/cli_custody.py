@@ -60,7 +60,7 @@ def show(home: Home, store: Authority, output: Output) -> None:
         "Check one share, from FILE or as it is typed or scanned: whether it is undamaged and opens this key store"
         " together with others. Nobody else is needed."
     ),
-    example="yinxin --home root-home ca custody check",
+    example="yinxin ca custody check",
 )
 @click.argument("file", required=False, type=_FILE)
 @click.option("--key", "key_file", type=_FILE, help=_("The custodian's key file, where the share is encrypted to it."))
@@ -95,7 +95,7 @@ def check(home: Home, file: Path | None, key_file: Path | None, store: Authority
 
 @group.command(
     help=_("A rehearsal: enough custodians enter their shares, and every key of the store is opened."),
-    example="yinxin --home root-home ca custody combine",
+    example="yinxin ca custody combine",
 )
 @_store_option
 @output_option
@@ -116,7 +116,7 @@ def combine(home: Home, store: Authority, output: Output) -> None:
         " count until enough of the new ones are entered with: yinxin ca custody confirm."
     ),
     example=(
-        "yinxin --home root-home ca custody renew --needed 3 --custodian 赵敏 --custodian 钱进 --custodian 孙立"
+        "yinxin ca custody renew --needed 3 --custodian 赵敏 --custodian 钱进 --custodian 孙立"
         " --custodian 李娜 --custodian 周强 --sheets /dev/shm/sheets"
     ),
 )
@@ -164,7 +164,7 @@ def _custodian(kind: Callable[..., Any], given: str) -> Any:
 
 @group.command(
     help=_("Put the new shares in force: enough of their custodians enter them. The old ones open nothing any more."),
-    example="yinxin --home root-home ca custody confirm",
+    example="yinxin ca custody confirm",
 )
 @_store_option
 @output_option

@@ -124,7 +124,7 @@ def list_(home: Home, output: Output) -> None:
 
 @group.command(
     help=_("At the parent's home: examine the request in FILE and show what signing it would certify."),
-    example="yinxin --home root-home ca subordinate review sm2-issuing.csr --issuer sm2-root",
+    example="yinxin ca subordinate review sm2-issuing.csr --issuer sm2-root",
 )
 @click.argument("file", type=_FILE)
 @_issuer_option
@@ -152,10 +152,7 @@ def review(home: Home, file: Path, issuer: str, profile: str, output: Output) ->
 
 @group.command(
     help=_("At the parent's home: sign the reviewed request in FILE; custodians enter their shares."),
-    example=(
-        "yinxin --home root-home ca subordinate sign sm2-issuing.csr --issuer sm2-root --digest 4f1c…"
-        " --out sm2-issuing.pem"
-    ),
+    example=("yinxin ca subordinate sign sm2-issuing.csr --issuer sm2-root --digest 4f1c… --out sm2-issuing.pem"),
 )
 @click.argument("file", type=_FILE)
 @_issuer_option

@@ -19,7 +19,7 @@ from core.i18n import _
 from core.keys.custodians import collect
 from core.keys.custody import Custody, FormerSet, entrust, is_entrusted, read_custody
 from core.keys.handover import prepare, prepared_for, put_in_place
-from core.keys.key_file import open_key_file
+from core.keys.key_file import open_kept_key
 from core.keys.sealed import seal
 from core.keys.shares import Share
 from core.memory import require_memory
@@ -116,7 +116,7 @@ def confirm(home: Home, store: Authority, *, actor: str) -> Custody:
     shares = collect(custody, _("the new set {set}").format(set=custody.set_id), f"YINXIN_{store.upper()}_SHARES")
     passphrase = custody.combine(shares)
     for name in key_names(prepared):
-        open_key_file(prepared / f"{name}.pem", passphrase)
+        open_kept_key(prepared / f"{name}.pem", passphrase)
     details = {"set": custody.set_id, "shares": [share.number for share in shares]}
     with home.storage.transaction() as connection:
         home.context.audit.append(connection, Event("core.custody.confirm", actor, f"keys/{store}", details))

@@ -10,7 +10,7 @@ from core import schema
 from core.audit import entries
 from core.errors import YinxinError
 from core.health import Finding, Level, by_end, ok
-from core.home import Authority, Home
+from core.home import CUSTODY, Authority, Home
 from core.i18n import _
 from core.keys import passphrase
 from core.service.installed import newest
@@ -36,13 +36,19 @@ def database(home: Home) -> Iterator[Finding]:
 
 def keys(home: Home, authority: Authority) -> Iterator[Finding]:
     """The key store opens with the passphrase that the service finds by itself."""
-    folder = home.path / "keys" / authority
-    names = sorted(file.stem for file in folder.glob("*.pem"))
+    store = home.key_store(authority)
+    names = store.names()
     if not names:
         return
+    if (home.path / "keys" / authority / CUSTODY).exists():
+        yield ok(f"keys/{authority}", _("the custodians open these keys"))
+        return
+    # One of each place: a file shows that the passphrase fits, a token that it is there.
+    tried = {store.uri(name) is not None: name for name in names}
     try:
         with passphrase.without_asking():
-            home.key_store(authority).signer(names[0])
+            for name in tried.values():
+                store.signer(name)
     except (YinxinError, OSError) as error:
         what = error.what if isinstance(error, YinxinError) else str(error)
         yield Finding(
@@ -72,7 +78,7 @@ def disk(home: Home, folder: Path) -> Iterator[Finding]:
     """There is room left where it is written to."""
     settings, usage = home.configuration.health, shutil.disk_usage(folder)
     percent = 100 * usage.free / usage.total
-    what = _("{percent:.0f} % free, {gib:.1f} GiB").format(percent=percent, gib=usage.free / 2**30)
+    what = _("{gib:.1f} GiB free: {percent:.0f} %").format(percent=percent, gib=usage.free / 2**30)
     remedy = _("make room: without it nothing can be recorded, and so nothing done")
     for level, least in (
         (Level.CRITICAL, settings.disk_critical_percent),

@@ -56,9 +56,6 @@ WORDS = frozenset(
         N_("waiting"),
         N_("sealed"),
         N_("failed"),
-        N_("signed"),
-        N_("by-hand"),
-        N_("wrong"),
         # Acts.
         N_("enter"),
         N_("amend"),

@@ -17,6 +17,7 @@ from core.clock import FixedClock
 from core.context import Context
 from core.storage import Storage
 from tests.support import demonstration as demonstrations
+from tests.support import processes
 from tests.support import thrift as thrift  # whatever makes key files in this process pays little for it
 
 gc.set_threshold(50_000, 20, 100)
@@ -81,12 +82,14 @@ def migrated_postgresql(postgresql_url: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with the newest schema, to be copied."""
-    file = tmp_path_factory.mktemp("migrated") / "yinxin.db"
-    storage = Storage(f"sqlite:///{file}")
-    storage.migrate()
-    storage.close()
+def migrated_sqlite(shared: Path) -> Path:
+    """A file with the newest schema, to be copied; made once for all processes of this session."""
+    file = shared / "migrated.db"
+    with processes.once(file) as missing:
+        if missing:
+            storage = Storage(f"sqlite:///{file}")
+            storage.migrate()
+            storage.close()
     return file
 
 

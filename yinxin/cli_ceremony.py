@@ -14,7 +14,6 @@ from core.home import Home
 from core.i18n import _
 from core.keys import passphrase
 from core.keys.key_file import open_key_file
-from core.words import in_words
 
 if TYPE_CHECKING:
     from ca.ceremony.transcript import Transcript
@@ -174,8 +173,14 @@ def verify(file: Path, trust: Path | None, output: Output) -> int:
         return 0 if verdict.is_whole else 1
     with suppress(YinxinError, *UNREADABLE):  # what cannot be read is among the findings
         click.echo(text_of(sections_of(verdict.transcript)))
+    standings = {
+        "signed": _("signed"),
+        "missing": _("missing"),
+        "by-hand": _("by-hand"),
+        "wrong": _("wrong"),
+    }
     output.table(
-        [row | {"standing": in_words(str(row["standing"]))} for row in people],
+        [row | {"standing": standings[str(row["standing"])]} for row in people],
         {"name": _("Name"), "roles": _("Roles"), "standing": _("Signature")},
     )
     for finding in verdict.findings:

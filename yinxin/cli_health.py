@@ -29,7 +29,7 @@ def health(home: Home, amiss: bool, output: Output) -> int:
         "level": _("Level"),
         "check": _("Check"),
         "subject": _("About"),
-        "what": _("What"),
+        "what": _("Outcome"),
         "remedy": _("What to do"),
     }
     if output.json:

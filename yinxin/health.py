@@ -20,7 +20,7 @@ from core.health_checks import disk, keys, service_certificates
 from core.home import Authority, Home
 from core.i18n import _
 from tsa.installation import clock_watch, open_authority
-from yinxin.backup.making import newest
+from yinxin.backup.records import newest
 from yinxin.backup.snapshot import kind_of, sqlite_file
 from yinxin.installation import AUTHORITIES
 

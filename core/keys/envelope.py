@@ -74,16 +74,11 @@ def wrap_for(key: PrivateKey, certificate: bytes) -> bytes:
 
 def open_cms(data: bytes, certificate: bytes, recipient: PycaKey) -> PrivateKey:
     """The key in a CMS EnvelopedData for this RSA certificate; `YinxinError` if it is none, or for another."""
-    return from_pkcs8(open_cms_octets(data, certificate, recipient))
-
-
-def open_cms_octets(data: bytes, certificate: bytes, recipient: PycaKey) -> bytes:
-    """What is in a CMS EnvelopedData; errors as of `open_cms`."""
     if not isinstance(recipient.key, rsa.RSAPrivateKey):
         raise YinxinError(Kind.UNSUPPORTED, _("CMS envelopes are opened with RSA keys only"))
     try:
         holder = x509.load_der_x509_certificate(certificate)
-        return pkcs7.pkcs7_decrypt_der(data, holder, recipient.key, [])
+        clear = pkcs7.pkcs7_decrypt_der(data, holder, recipient.key, [])
     except (ValueError, TypeError):
         # Not chained: the message of the cause may speak of the decrypted bytes.
         raise YinxinError(
@@ -91,3 +86,4 @@ def open_cms_octets(data: bytes, certificate: bytes, recipient: PycaKey) -> byte
             _("not a CMS EnvelopedData for this certificate, or it was changed"),
             remedy=_("give the certificate and key of the recipient"),
         ) from None
+    return from_pkcs8(clear)

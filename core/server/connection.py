@@ -150,6 +150,7 @@ class Connection(asyncio.Protocol):
         if not self._begun:
             exchange = self._clockwork.recognise(data)
             if exchange:
+                self.deadline = self._clockwork.now + REQUEST_SECONDS
                 self._enter(exchange, not self._clockwork.stopping)
                 return
         self._whole = b"" if self._begun else data

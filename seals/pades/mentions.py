@@ -39,9 +39,13 @@ def _in_file(reader: PdfFileReader) -> set[int]:
 
 
 def _in_object_streams(reader: PdfFileReader) -> set[int]:
-    xrefs = reader.xrefs
-    streams = set[Reference]().union(*map(xrefs.object_streams_used_in, range(xrefs.total_revisions)))
-    return set[int]().union(*(_in(_content(one)) for one in streams))
+    found = set[int]()
+    for revision in range(reader.xrefs.total_revisions):
+        listed = reader.xrefs.get_xref_data(revision)
+        beside = listed.hybrid.xref_data.obj_streams_used if listed.hybrid else set()
+        for number in listed.obj_streams_used | beside:
+            found |= _in(_content(Reference(number, pdf=reader)))
+    return found
 
 
 def _content(reference: Reference) -> bytes:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 
 from audit import bundle as bundles
 from audit.checkpoints import Notary
-from audit.export import export
+from audit.export import export, ordered_entries
 from audit.findings import Finding, Gravity
-from audit.meaning.evidence import BookedSeal, Evidence
+from audit.meaning.evidence import BookedSeal, Evidence, _booked
 from audit.meaning.judge import Judge
 from audit.meaning.seals_in_books import LoggedSeal, missing_in_books
+from audit.sequencer import read_log
 from core.algorithms import KeyKind
 from core.home import Home
 from core.keys import passphrase
@@ -24,6 +26,7 @@ from core.keys.private_key import generate
 from ra.operators import open_session
 from seals import records
 from seals.register import register
+from seals.register.books import seals_in_books
 from seals.register.bounds import Use
 from seals.register.registered import find
 from seals.register.statements import Act
@@ -56,26 +59,44 @@ def lived_in(seeded_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
-@pytest.fixture
-def home(lived_in: Path, tmp_path: Path) -> Home:
-    shutil.copytree(lived_in, tmp_path / "home")
-    return Home(tmp_path / "home")
-
-
-def found(home: Home, file: Path, *, alone: bool = False) -> list[Finding]:
-    """What an auditor finds in an export of this moment; `alone`: without objects but the books of the seals."""
-    notary = Notary(home.context, generate(KeyKind.P256))
-    export(home.context, file, notary.signer.public_key_info, {"seals": OBJECTS["seals"]} if alone else OBJECTS)
+@pytest.fixture(scope="module")
+def log(lived_in: Path) -> list[bytes]:
+    """Its entries."""
+    home = Home(lived_in)
+    with home.storage.reading() as connection:
+        entries = list(ordered_entries(connection, read_log(connection).size))
     home.storage.close()
-    with bundles.opened(file) as bundle:
-        judge = Judge(Evidence.of(bundle))
-        for position, octets in enumerate(bundle.entries()):
-            judge.take(position, octets)
-        return [one for one in judge.finish() if one.gravity is Gravity.BROKEN]
+    return entries
 
 
-def test_books_that_tell_everything(home: Home, tmp_path: Path) -> None:
-    assert found(home, tmp_path / "audit.zip") == []
+class UndoneError(Exception):
+    """So that the next test finds the books as they were."""
+
+
+def judged(log: list[bytes], evidence: Evidence) -> list[Finding]:
+    judge = Judge(evidence)
+    for position, octets in enumerate(log):
+        judge.take(position, octets)
+    return [one for one in judge.finish() if one.gravity is Gravity.BROKEN]
+
+
+def found(lived_in: Path, log: list[bytes], alter: Callable[[sa.Connection], None]) -> list[Finding]:
+    """What an auditor finds who has the log, and what the altered books say of the seals."""
+    home, told = Home(lived_in), list[bytes]()
+    with suppress(UndoneError), home.storage.transaction() as connection:
+        alter(connection)
+        told += seals_in_books(connection)
+        raise UndoneError
+    home.storage.close()
+    return judged(log, Evidence(seals=dict(filter(None, map(_booked, told)))))
+
+
+def nothing(_connection: sa.Connection) -> None:
+    """The books as they are."""
+
+
+def test_books_that_tell_everything(lived_in: Path, log: list[bytes]) -> None:
+    assert found(lived_in, log, nothing) == []
 
 
 def cut_last_statement(connection: sa.Connection) -> None:
@@ -110,30 +131,36 @@ def swap_statements(connection: sa.Connection) -> None:
     ],
 )
 def test_what_was_cut_off_the_books_is_found(
-    home: Home, tmp_path: Path, alter: Callable[[sa.Connection], None], words: str
+    lived_in: Path, log: list[bytes], alter: Callable[[sa.Connection], None], words: str
 ) -> None:
-    with home.storage.transaction() as connection:
-        alter(connection)
-    findings = found(home, tmp_path / "audit.zip", alone=True)
+    findings = found(lived_in, log, alter)
     assert [one.subject for one in findings if words in one.what and one.rule == "seal"] == [SEAL]
 
 
-def test_a_seal_that_was_used_after_its_freezing_was_cut_off(home: Home, tmp_path: Path) -> None:
+def test_a_seal_that_was_removed(lived_in: Path, log: list[bytes]) -> None:
+    def remove(connection: sa.Connection) -> None:
+        connection.execute(sa.update(records.seals).where(records.seals.c.name == SEAL).values(name="another"))
+
+    assert [(one.rule, one.subject) for one in found(lived_in, log, remove)] == [("seal", SEAL)]
+
+
+def test_an_export_tells_of_a_seal_that_was_used_after_its_freezing_was_cut_off(lived_in: Path, tmp_path: Path) -> None:
+    shutil.copytree(lived_in, tmp_path / "home")
+    home = Home(tmp_path / "home")
     with home.storage.transaction() as connection:
         cut_last_statement(connection)
     people = SealPeople(home.context)
     record(home.context, people, SEAL, Use("oa"), USE, digest=find(home.context, people, SEAL).digest)
-    Notary(home.context, generate(KeyKind.P256)).checkpoint()
-    words = " ".join(one.what for one in found(home, tmp_path / "audit.zip"))
+    notary = Notary(home.context, generate(KeyKind.P256))
+    notary.checkpoint()
+    export(home.context, tmp_path / "audit.zip", notary.signer.public_key_info, OBJECTS)
+    home.storage.close()
+    with bundles.opened(tmp_path / "audit.zip") as bundle:
+        findings = judged(list(bundle.entries()), Evidence.of(bundle))
+    words = " ".join(one.what for one in findings)
     assert "used while it was not active: frozen" in words
     assert "cut off the books" in words
-
-
-def test_a_seal_that_was_removed(home: Home, tmp_path: Path) -> None:
-    with home.storage.transaction() as connection:
-        connection.execute(sa.update(records.seals).where(records.seals.c.name == SEAL).values(name="another"))
-    findings = found(home, tmp_path / "audit.zip", alone=True)
-    assert [(one.rule, one.subject) for one in findings] == [("seal", SEAL)]
+    assert "the signed statement is missing" in words
 
 
 DIGESTS = [f"{number:02x}" * 32 for number in range(8)]
@@ -149,8 +176,6 @@ def test_books_may_tell_more_and_never_less(logged: int, booked: int, older: int
 
 
 def test_what_the_file_says_of_seals_can_be_anything() -> None:
-    from audit.meaning.evidence import _booked
-
     good = {"name": "s", "statements": ["00"], "state": "active", "uses": 1}
     assert _booked(json.dumps(good).encode()) == ("s", BookedSeal(("00",), "active", 1))
     for bad in (b"", b"[]", b"1", b"[" * 100_000, *(json.dumps(good | {key: None}).encode() for key in ("uses",))):

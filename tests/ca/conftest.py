@@ -18,9 +18,8 @@ from tests.support.ca import NOW, MemoryKeyStore, TestCentre
 
 
 def make_books(url: str) -> None:
-    """The profiles and the SM2 hierarchy in a new database."""
+    """The profiles and the SM2 hierarchy in an empty database."""
     storage = Storage(url)
-    storage.migrate()
     TestCentre(Context(storage, FixedClock(NOW))).activate().build()
     storage.close()  # the last connection to SQLite takes the write-ahead log into the file
 
@@ -37,17 +36,18 @@ def centre_on(url: str, clock: FixedClock) -> Iterator[TestCentre]:
 
 
 @pytest.fixture(scope="session")
-def sqlite_books(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sqlite_books(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("books") / "yinxin.db"
+    shutil.copy(migrated_sqlite, path)
     make_books(f"sqlite:///{path}")
     return path
 
 
 @pytest.fixture(scope="session")
-def postgresql_books(postgresql_url: str) -> str:
+def postgresql_books(postgresql_url: str, migrated_postgresql: str) -> str:
     """The name of a database to copy."""
     name = f"books{uuid.uuid4().hex}"
-    _on_server(postgresql_url, f"CREATE DATABASE {name}")
+    _on_server(postgresql_url, f"CREATE DATABASE {name} TEMPLATE {migrated_postgresql}")
     make_books(_database(postgresql_url, name))
     return name
 

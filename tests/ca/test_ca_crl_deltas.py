@@ -1,7 +1,9 @@
 """Shards and deltas: base + delta = full, whatever happened; and lists that refuse to be anything else."""
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -139,11 +141,11 @@ ACTS = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], TestCentre]:
+def prepared(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], TestCentre]:
     """A centre with a divided authority and five certificates of a year, the database put back each time."""
     folder = tmp_path_factory.mktemp("deltas")
+    shutil.copy(migrated_sqlite, folder / "first.db")
     storage = Storage(f"sqlite:///{folder}/first.db")
-    storage.migrate()
     centre = TestCentre(Context(storage, FixedClock(NOW))).activate().build()
     divide(centre, 2)
     key = pooled_key  # keys of holders are made once

@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -39,10 +40,11 @@ def name_of(kind: KeyKind) -> str:
 
 
 @pytest.fixture(scope="module")
-def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCentre]:
+def centre(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCentre]:
     """Two authorities of two shards each; a certificate of each was held, listed, and resumed."""
-    storage = Storage(f"sqlite:///{tmp_path_factory.mktemp('readers')}/yinxin.db")
-    storage.migrate()
+    file = tmp_path_factory.mktemp("readers") / "yinxin.db"
+    shutil.copy(migrated_sqlite, file)
+    storage = Storage(f"sqlite:///{file}")
     made = TestCentre(Context(storage, FixedClock(NOW))).activate().build(*KINDS)
     for kind in KINDS:
         hierarchy.create_issuing(

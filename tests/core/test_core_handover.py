@@ -12,7 +12,7 @@ from core.errors import YinxinError
 from core.home import Home
 from core.keys.custody import Custody, entrust
 from core.keys.handover import prepare, prepared_for, put_in_place, settle
-from core.keys.key_file import create_key_file, open_key_file
+from core.keys.key_file import create_key_file, open_kept_key
 
 AT = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
 BEFORE = b"the passphrase before"
@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 def opens(folder: Path, passphrase: bytes) -> bool:
     try:
-        return all(open_key_file(folder / f"{name}.pem", passphrase) for name in ("one", "two"))
+        return all(open_kept_key(folder / f"{name}.pem", passphrase) for name in ("one", "two"))
     except YinxinError:
         return False
 
@@ -39,13 +39,13 @@ def new_set() -> tuple[Custody, bytes]:
 
 
 def test_the_keys_stay_and_their_passphrase_changes(folder: Path) -> None:
-    public = open_key_file(folder / "one.pem", BEFORE).public_key_info
+    public = open_kept_key(folder / "one.pem", BEFORE).public_key_info
     custody, after = new_set()
     prepared = prepare(folder, BEFORE, custody, after)
     assert opens(folder, BEFORE) and opens(prepared, after)
     put_in_place(folder, custody)
     assert opens(folder, after) and not opens(folder, BEFORE)
-    assert open_key_file(folder / "one.pem", after).public_key_info == public
+    assert open_kept_key(folder / "one.pem", after).public_key_info == public
     assert (folder / "two.toml").read_text() == "beside\n"
     assert [path.name for path in folder.parent.iterdir()] == ["ca"]
     assert all(file.stat().st_mode & 0o077 == 0 for file in folder.glob("*.pem"))

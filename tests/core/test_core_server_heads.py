@@ -43,6 +43,9 @@ class Wire(asyncio.Transport):
     def close(self) -> None:
         self.closed = True
 
+    def abort(self) -> None:
+        self.closed = True
+
     def is_closing(self) -> bool:
         return self.closed
 
@@ -193,3 +196,49 @@ def test_the_end_of_a_head_is_none() -> None:
     asked, said, closed = client.say(end)
     assert len(asked) == 1 and closed
     assert b"HTTP/1.1 400 Bad Request" in said
+
+
+class Slow(Echo):
+    """Has everything signed elsewhere."""
+
+    def at_once(self, exchange: Exchange) -> Reply | None:  # type: ignore[override]
+        self.asked.append(exchange)
+        return None
+
+    def is_quick(self, _exchange: Exchange) -> bool:
+        return False
+
+    def finish(self, exchange: Exchange, answer: bytes) -> Reply:
+        return Reply(OK, exchange.body + answer)
+
+
+class Signing:
+    """A pool that signs when it is told to."""
+
+    def __init__(self) -> None:
+        self.finish: Any = None
+
+    def submit(self, _exchange: Exchange, finish: Any, *, here: bool) -> bool:
+        self.finish = finish
+        return not here
+
+
+def test_who_is_known_after_a_long_silence_has_as_much_time_as_others() -> None:
+    service: Any = Slow()
+    pool: Any = Signing()
+    client = Client(Clockwork(service, pool, 100))
+    other = Client(client.clockwork)
+    client.say(post(b"one"))
+    pool.finish(b"!")
+    now = server.IDLE_SECONDS - 1.0
+    client.clockwork.tick(now)
+    other.connection.data_received(post(b"parsed"))  # what was known has been forgotten
+    client.say(post(b"known!"))
+    assert client.service.asked[-1].body == b"known!"
+    client.clockwork.tick(now + 2)
+    assert not client.wire.closed
+    pool.finish(b"!")
+    assert client.wire.said.endswith(b"known!!")
+    client.say(post(b"late!!"))
+    client.clockwork.tick(now + 2 + server.REQUEST_SECONDS + 1)
+    assert client.wire.closed

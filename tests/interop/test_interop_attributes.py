@@ -1,6 +1,7 @@
 """Attribute certificates before software that we did not write: pyHanko's validator, BouncyCastle, OpenSSL."""
 
 import asyncio
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -86,10 +87,12 @@ class World:
 
 
 @pytest.fixture(scope="module", params=list(KINDS))
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(
+    request: pytest.FixtureRequest, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("office")
+    shutil.copy(migrated_sqlite, folder / "yinxin.db")
     storage = Storage(f"sqlite:///{folder / 'yinxin.db'}")
-    storage.migrate()
     office = Office(folder, storage, FixedClock(NOW))
     kind = KINDS[request.param]
     office.found((KeyKind.SM2,) if kind is KeyKind.SM2 else (KeyKind.SM2, KeyKind.RSA_3072))

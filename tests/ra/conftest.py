@@ -13,12 +13,11 @@ from tests.support.office import NOW, Office
 
 
 @pytest.fixture(scope="session")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Office:
+def founded(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Office:
     """The office as it was founded, on SQLite, to be copied."""
     folder = tmp_path_factory.mktemp("office")
+    shutil.copy(migrated_sqlite, folder / "yinxin.db")
     storage = Storage(f"sqlite:///{folder / 'yinxin.db'}")
-    storage.migrate()
-    metadata.create_all(storage.engine)
     office = Office(folder, storage, FixedClock(NOW))
     office.found()
     storage.close()

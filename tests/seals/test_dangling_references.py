@@ -14,6 +14,7 @@ from seals.pades import mentions, reading
 from seals.pades.reading import open_pdf
 from seals.placement.placement import Placement
 from seals.verification.report import Verdict
+from tests.seals.test_real_documents import hybrid
 from tests.support.sealing import Office
 
 NOBODYS = 1_000_000
@@ -70,6 +71,11 @@ def test_mentions_in_object_streams_and_encrypted_documents(plain: bytes) -> Non
         hidden = page.get_object()["/PieceInfo"].raw_get("/Hidden").idnum
         assert hidden not in mentions._in_file(reader)
         assert hidden in mentions.numbers_mentioned(reader)
+
+
+def test_mentions_in_what_is_hidden_from_old_programs() -> None:
+    document = hybrid().replace(b"(hidden)", b"88 0 R  ")
+    assert 88 in mentions._in_object_streams(open_pdf(BytesIO(document)))
 
 
 SPACE = st.text("\0\t\n\f\r ", min_size=1, max_size=2)

@@ -2,14 +2,14 @@
 
 import hashlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ca import activation, hierarchy
 from ca.issuance import Approval, ApprovedRequest, CertificateAuthority, IssuedCertificate
-from ca.profiles import load_profiles
+from ca.profiles import Profile, load_profiles
 from core.algorithms import KeyKind
 from core.config import UrlSettings
 from core.context import Context
@@ -49,6 +49,13 @@ class MemoryKeyStore(KeyStore):
         return name in self.made
 
 
+def activate_untried(context: Context, profiles: Iterable[Profile], *, actor: str) -> None:
+    """Without the specimens that are issued and linted to try profiles: activation has tests of its own."""
+    with context.storage.transaction() as connection:
+        for profile in profiles:
+            activation._activate(connection, context, profile, actor)
+
+
 def pooled_key(name: str, kind: KeyKind) -> PrivateKey:
     """A key for a holder, the same in the whole session."""
     if (name, kind) not in _pool:
@@ -72,11 +79,10 @@ class TestCentre:
         self.ca = CertificateAuthority(self.context, self.keys, URLS)
 
     def activate(self) -> "TestCentre":
-        """All the profiles of the house, without the specimens: activation has tests of its own."""
-        with self.context.storage.transaction() as connection:
-            for profile in load_profiles(PROFILES):
-                single = profile if self.double else profile.model_copy(update={"encryption": ""})
-                activation._activate(connection, self.context, single, "test")
+        """All the profiles of the house."""
+        profiles = load_profiles(PROFILES)
+        singles = [profile.model_copy(update={"encryption": ""}) for profile in profiles]
+        activate_untried(self.context, profiles if self.double else singles, actor="test")
         return self
 
     def build(self, *kinds: KeyKind) -> "TestCentre":

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ca.activation import activate
 from ca.hierarchy import create_issuing, create_root
 from ca.issuance import Approval, CertificateAuthority
 from ca.profiles import load_profiles
@@ -27,6 +26,7 @@ from ra import personnel, requests
 from ra.moves import State
 from ra.operators import OperatorSession, open_session
 from ra.roles import OPERATORS, Role
+from tests.support.ca import activate_untried
 
 NOW = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
 PROFILES = Path(__file__).parents[2] / "conf" / "profiles"
@@ -79,7 +79,7 @@ class Office:
 
     def found(self, kinds: tuple[KeyKind, ...] = (KeyKind.SM2,)) -> None:
         single = [profile.model_copy(update={"encryption": ""}) for profile in load_profiles(PROFILES)]
-        activate(self.context, single, actor="ceremony")
+        activate_untried(self.context, single, actor="ceremony")
         authority = self.authority
         approval = Approval("ceremony", b"\0" * 32, ("ceremony",))
         for kind in kinds:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ca import activation
 from core.cli import run
+from tests.support.ca import activate_untried
 from yinxin.cli import front_door
 
 
@@ -50,13 +50,7 @@ def yinxin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """One hierarchy, and profiles activated without specimens: both have tests of their own."""
-
-    def activate(context: Any, profiles: Any, *, actor: str) -> None:
-        with context.storage.transaction() as connection:
-            for profile in profiles:
-                activation._activate(connection, context, profile, actor)
-
-    monkeypatch.setattr("yinxin.installation.activate", activate)
+    monkeypatch.setattr("yinxin.installation.activate", activate_untried)
     monkeypatch.setenv("YINXIN_CENTRE__KEY_KINDS", '["sm2"]')
 
 

@@ -85,7 +85,8 @@ def house(
 def _worked(folder: Path, path: Path, empty_url: str) -> House:
     home = Home(path)
     custodians = [custodian(folder, KeyKind.SM2, "zhang"), custodian(folder, KeyKind.RSA_2048, "li")]
-    sealed = sealing.seal_notice(home, "sm2", typeset_notice())
+    # Once: no database has a part in how it looks.
+    sealed = b"" if empty_url else sealing.seal_notice(home, "sm2", typeset_notice())
     before, meanwhile = Work(home), Work(Home(path))
     before.once()
     (folder / "backups").mkdir()
@@ -93,7 +94,7 @@ def _worked(folder: Path, path: Path, empty_url: str) -> House:
     stop = threading.Event()
 
     def work() -> None:
-        while not stop.is_set():
+        while not stop.wait(0.05):
             meanwhile.once()
 
     thread = threading.Thread(target=work)
@@ -139,7 +140,7 @@ def test_nothing_that_was_acknowledged_before_the_backup_is_missing(house: House
         row.number for row in rows(home.storage, sa.select(crls.c.number).where(crls.c.published_at.is_not(None)))
     }
     assert house.before.lists[0] in numbers
-    assert len(rows(home.storage, sa.select(seal_uses))) == 1
+    assert len(rows(home.storage, sa.select(seal_uses))) == bool(house.sealed)
     home.storage.close()
 
 
@@ -190,14 +191,16 @@ def _published(path: Path) -> list[sa.Row[Any]]:
 
 
 def test_ocsp_answers_and_the_sealed_document_verifies(house: House, restored: Path) -> None:
+    """As long as the trust that was restored is that of the seal."""
     home = Home(restored)
     file = home.certificates("seals") / "sm2-seal-maker.pem"
     certificate, issuer, *_roots = read_certificates(file)
     serial, authority = _serial(certificate), Certificate.load(issuer)
     answer = responder_of(home).respond(build_request([cert_id(authority, serial, SHA256)]))
     assert judge(answer, serial, authority, home.clock.now(), None).standing is Standing.GOOD
-    report = sealing.verify(_written(restored.parent / "sealed.pdf", house.sealed), home.trust, home.clock)
-    assert report.verdict.value != "invalid"
+    if house.sealed:
+        report = sealing.verify(_written(restored.parent / "sealed.pdf", house.sealed), home.trust, home.clock)
+        assert report.verdict.value != "invalid"
     with home.storage.reading() as connection:
         assert state_of(connection, certificate) is not None
     home.storage.close()

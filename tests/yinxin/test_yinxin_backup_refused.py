@@ -2,11 +2,11 @@
 
 import io
 import json
+import multiprocessing
 import os
 import resource
 import shutil
 import signal
-import subprocess
 import tarfile
 import time
 import zipfile
@@ -24,18 +24,19 @@ from ca.kmc.pools import generate, statistics
 from ca.kmc.state import Pool
 from core.algorithms import DIGESTS, KeyKind
 from core.audit import entries
+from core.cli import run
 from core.errors import YinxinError
 from core.home import Home
 from core.keys.key_file import open_key_file
 from core.keys.signer import Signer
 from core.storage import Storage
 from tests.conftest import postgresql_database
-from tests.support import processes
 from tests.support.backups import PIN, TestCustodian, custodian, postgresql_programs
 from tests.support.secrets_in_clear import found_in
-from tests.yinxin.conftest import Yinxin, everything
+from tests.yinxin.conftest import Yinxin
 from yinxin.backup import archive, container, making, snapshot
-from yinxin.backup.records import backups
+from yinxin.backup.records import backups, newest
+from yinxin.cli import front_door
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +191,7 @@ def test_a_link_and_a_missing_manifest_are_refused(tmp_path: Path) -> None:
 def test_a_home_or_records_that_are_there_stay(
     yinxin: Yinxin, home: Path, backup: Path, options: tuple[str, ...], tmp_path: Path
 ) -> None:
-    before = everything(home)
+    before = (home / "yinxin.db").read_bytes()
     there = yinxin("--home", home, "restore", backup, *options)
     assert "there is something here already" in there.refusal
     place = f"sqlite:///{home / 'yinxin.db'}"
@@ -198,7 +199,7 @@ def test_a_home_or_records_that_are_there_stay(
     assert "there are records here already" in records.err
     kind = yinxin("--home", tmp_path / "new", "restore", backup, *options, "--storage", "postgresql+psycopg://x@/y")
     assert "of another kind" in kind.err
-    assert everything(home) == before
+    assert (home / "yinxin.db").read_bytes() == before
     assert not list(tmp_path.iterdir())
 
 
@@ -212,6 +213,8 @@ def test_records_go_where_they_are_asked_to(
     facts = json.loads(done.out)
     assert (facts["lost"], facts["presumed"], facts["discarded"]) == (0, [], 3)
     restored = Home(tmp_path / "new")
+    with restored.storage.reading() as connection:
+        assert newest(connection) == container.read_header(backup).made_at
     assert restored.configuration.storage.url == url and elsewhere.exists()
     assert "# Who runs the centre" in (tmp_path / "new/yinxin.toml").read_text()
     assert not [count for count in statistics(restored.context) if count.pool is Pool.SPARE]
@@ -318,32 +321,42 @@ def test_a_full_disk_leaves_nothing_restored(
 
 
 def test_killed_in_the_middle_nothing_is_there(
-    yinxin: Yinxin, home: Path, backup: Path, zhang: TestCustodian, options: tuple[str, ...], tmp_path: Path
+    yinxin: Yinxin,
+    home: Path,
+    backup: Path,
+    zhang: TestCustodian,
+    options: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Neither a backup nor a home has its name before it is whole; begun again, both come to be."""
-    (tmp_path / "backups").mkdir()
-    making_one: tuple[str | Path, ...] = (
-        "--home",
-        home,
-        "backup",
-        "--to",
-        tmp_path / "backups",
-        "--custodian",
-        zhang.certificate,
-    )
-    restoring: tuple[str | Path, ...] = ("--home", tmp_path / "new", "restore", backup, *options, "--storage", "")
-    for arguments, watched in ((making_one, tmp_path / "backups"), (restoring, tmp_path)):
+    """Neither a backup nor a home has its name before it is whole; begun again, it comes to be."""
+    scratch = tmp_path / "scratch"
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    for folder in (scratch, tmp_path / "backups"):
+        folder.mkdir()
+    certificates = making.custodians_of([zhang.certificate])
+    restoring = ("--home", str(tmp_path / "new"), "restore", str(backup), *options, "--storage", "")
+
+    def make() -> None:
+        making.make(Home(home), tmp_path / "backups", certificates, actor="test")
+
+    for act, watched in ((make, tmp_path / "backups"), (lambda: run(front_door, restoring), tmp_path)):
         began = {file.name for file in watched.iterdir()}
-        with subprocess.Popen(
-            processes.command(*arguments), env=processes.environment(), stderr=subprocess.DEVNULL
-        ) as child:
-            while child.poll() is None and {file.name for file in watched.iterdir()} == began:
-                time.sleep(0.001)
-            child.kill()
+        child = multiprocessing.get_context("fork").Process(target=act)
+        child.start()
+        while child.is_alive() and {file.name for file in watched.iterdir()} == began:
+            time.sleep(0.001)
+        child.kill()
+        child.join()
         left = {file.name for file in watched.iterdir()} - began
         assert left and all(name.startswith(".") for name in left)
-    assert yinxin(*making_one).code == 0
+        assert child.exitcode == -signal.SIGKILL
     assert yinxin(*restoring).code == 0
+    # The copy of the records that was left behind goes with the first backup a day later.
+    (copy,) = scratch.iterdir()
+    os.utime(copy, (0, 0))
+    make()
+    assert not list(scratch.iterdir())
 
 
 def test_older_ones_are_removed_and_nobody_elses(

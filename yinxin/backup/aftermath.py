@@ -25,7 +25,8 @@ from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from tsa.records import pass_over
-from yinxin.backup.container import Header
+from yinxin.backup.container import Backup, Header
+from yinxin.backup.records import enter
 
 ACT = "backup.restore"
 
@@ -40,11 +41,12 @@ class Aftermath:
     presumed: list[Presumed]
 
 
-def settle(context: Context, header: Header, continuity: Continuity, *, actor: str) -> Aftermath:
+def settle(context: Context, backup: Backup, continuity: Continuity, *, actor: str) -> Aftermath:
     """Pass over whatever may have been given since the backup, and enter the restoration in the audit log."""
-    now = context.clock.now()
+    header, now = backup.header, context.clock.now()
     elapsed = _elapsed(now, header, continuity)
     with context.storage.transaction() as connection:
+        enter(connection, header.made_at, backup.file, backup.file.stat().st_size, header.size)
         skipped = skip_numbers(connection, elapsed, now)
         pass_over(connection, now)
         reference = f"restored {header.made_at.isoformat()}"

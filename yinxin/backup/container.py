@@ -1,6 +1,6 @@
 """The file of a backup: a ZIP archive (stored, schema `yinxin-backup/1`) that says whose it is before it is opened.
 
-header.json     what it is, in clear, and the content's key to each custodian (`core.keys.content_key`)
+header.json     what it is, in clear, and the content's key to each custodian (`core.keys.sealed`)
 content.enc     a gzipped tar (`yinxin.backup.archive`), encrypted (`core.keys.stream`)
 manifest.txt    digests of both, as a signed note of the audit key, written last
 """
@@ -25,8 +25,8 @@ from core.algorithms import DIGESTS, Digest, Hash
 from core.asn1.names import describe_name
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from core.keys import content_key
 from core.keys.private_key import PrivateKey
+from core.keys.sealed import unseal
 from core.keys.signer import Signer
 from core.keys.stream import CipherName, DecryptingReader, EncryptingWriter
 
@@ -50,7 +50,8 @@ class Custodian(_Model):
     """Somebody who can open the backup."""
 
     certificate: Octets
-    envelope: Octets
+    envelope: str
+    """The content's key (`core.keys.sealed`)."""
 
     @property
     def name(self) -> str:
@@ -121,6 +122,7 @@ class _Hashing(io.RawIOBase):
 class Backup:
     """A backup file that is open, its signature verified."""
 
+    file: Path
     header: Header
     _archive: zipfile.ZipFile
 
@@ -129,7 +131,7 @@ class Backup:
         """What is in it, for one of its custodians; `YinxinError` (forbidden) for anybody else."""
         key = next(
             (
-                content_key.unwrap(one.envelope, one.certificate, recipient)
+                unseal(one.envelope.encode(), recipient)
                 for one in self.header.custodians
                 if x509.Certificate.load(one.certificate).public_key.dump() == recipient.public_key_info
             ),
@@ -167,7 +169,7 @@ def opened(path: Path, fingerprint_of_key: str = "", audit_key: bytes | None = N
             text = b""
         if text != wanted:
             raise _unusable(path, _("the signature of the backup is not good: it was altered"))
-        yield Backup(header, archive)
+        yield Backup(path, header, archive)
 
 
 def read_header(path: Path) -> Header:

@@ -1,14 +1,15 @@
 """Making a backup: whole and signed before it has its name, recorded before it leaves."""
 
+import shutil
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 
-import sqlalchemy as sa
 from asn1crypto import x509
 
 from audit.checkpoints import Notary
@@ -22,13 +23,14 @@ from core.certificates import read_certificates
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
-from core.keys import content_key
+from core.keys.sealed import seal
 from core.keys.stream import CipherName, new_key
 from core.words import in_words
 from yinxin.backup import archive, container, snapshot
 from yinxin.backup.container import Custodian, Header
-from yinxin.backup.records import backups
+from yinxin.backup.records import enter
 
+SCRATCH = "yinxin-backup-"
 LEFT_OVER = timedelta(days=1)
 """What a backup that was killed has left half written is removed after so long."""
 
@@ -60,7 +62,8 @@ def make(home: Home, destination: Path, custodians: Sequence[bytes], *, keep: in
     Notary.of(home.context, signer, home.configuration.audit, None).checkpoint()
     made_at = home.clock.now().replace(microsecond=0)
     file = destination / container.file_name(made_at) if in_folder else destination
-    with tempfile.TemporaryDirectory(prefix="yinxin-backup-") as scratch:
+    _remove_scratch()
+    with tempfile.TemporaryDirectory(prefix=SCRATCH) as scratch:
         # Records before files: what the records speak of was made before, and lies in the home still.
         taken = snapshot.take(home.storage, Path(scratch) / archive.RECORDS)
         cipher: CipherName = "sm4-gcm" if taken.digest.name == "sm3" else "aes-256-gcm"
@@ -75,7 +78,7 @@ def make(home: Home, destination: Path, custodians: Sequence[bytes], *, keep: in
             checkpoint=(taken.checkpoint or b"").decode(),
             audit_key=signer.public_key_info,
             cipher=cipher,
-            custodians=tuple(Custodian(certificate=one, envelope=content_key.wrap(key, one)) for one in custodians),
+            custodians=tuple(Custodian(certificate=one, envelope=seal(key, one).decode()) for one in custodians),
         )
         with files.writing(file, mode=0o600, replace=False) as written:
             with container.writing(written, header, key, signer) as stream:
@@ -86,6 +89,13 @@ def make(home: Home, destination: Path, custodians: Sequence[bytes], *, keep: in
     return Made(file, octets, header, count, _remove_older(file, header.origin, keep))
 
 
+def _remove_scratch() -> None:
+    """Of backups that were killed: what they had copied is personal data."""
+    for one in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
+        if time.time() - one.stat().st_mtime > LEFT_OVER.total_seconds():
+            shutil.rmtree(one, ignore_errors=True)
+
+
 def _record(home: Home, file: Path, header: Header, octets: int, actor: str) -> None:
     details = {
         "made_at": header.made_at.isoformat(),
@@ -93,9 +103,8 @@ def _record(home: Home, file: Path, header: Header, octets: int, actor: str) -> 
         "custodians": [one.name for one in header.custodians],
         "octets": octets,
     }
-    row = {"made_at": header.made_at, "place": str(file.absolute()), "octets": octets, "entries": header.size}
     with home.storage.transaction() as connection:
-        connection.execute(sa.insert(backups).values(row))
+        enter(connection, header.made_at, file, octets, header.size)
         home.context.audit.append(connection, Event("backup.make", actor, file.name, details))
 
 
@@ -131,12 +140,6 @@ def _require_custodians(home: Home, custodians: Sequence[bytes]) -> None:
                     subject=name,
                     remedy=_("name the custodian's encryption certificate, or one without key usage"),
                 )
-
-
-def newest(connection: sa.Connection) -> datetime | None:
-    """When the newest backup was made; None if there was none."""
-    found: datetime | None = connection.scalar(sa.select(sa.func.max(backups.c.made_at)))
-    return found
 
 
 def _remove_older(file: Path, origin: str, keep: int) -> tuple[Path, ...]:

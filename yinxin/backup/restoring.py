@@ -69,7 +69,7 @@ class Restoration:
                 continuity = examine(connection, self.backup.header.audit_key, self.known)
             on_step(_("audit log, compared with its checkpoints"))
             context = Context(storage, self.clock or SystemClock())
-            done = aftermath.settle(context, self.backup.header, continuity, actor=self.actor)
+            done = aftermath.settle(context, self.backup, continuity, actor=self.actor)
             on_step(_("numbers and times that must not repeat"))
             target.finish()
             if self.path.exists():
