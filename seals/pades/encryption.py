@@ -97,7 +97,7 @@ def _standard(reader: PdfFileReader) -> StandardSecurityHandler | None:
 
 
 def _authenticate(reader: PdfFileReader, handler: StandardSecurityHandler, password: str | None) -> AuthStatus:
-    for spelling in _spellings(password or "", handler.revision):
+    for spelling in spellings(password or "", handler.revision):
         with suppress(UnicodeError, ValueError):  # no password has such characters
             status = handler.authenticate(spelling, id1=reader.document_id[0]).status
             if status is not AuthStatus.FAILED:
@@ -105,7 +105,7 @@ def _authenticate(reader: PdfFileReader, handler: StandardSecurityHandler, passw
     return AuthStatus.FAILED
 
 
-def _spellings(password: str, revision: Revision) -> Iterator[str | bytes]:
+def spellings(password: str, revision: Revision = Revision.OTHER) -> Iterator[str | bytes]:
     """What a password can be: Unicode since AES-256; before, whatever octets the author's system made of it."""
     yield password
     if not password.isascii() and revision not in (Revision.AES256, Revision.AES_GCM):

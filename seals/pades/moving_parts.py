@@ -11,6 +11,8 @@ from typing import Any, BinaryIO
 
 import pikepdf
 
+from seals.pades.encryption import spellings
+
 _NOT_FOUND = (pikepdf.PdfError, AttributeError, KeyError, IndexError, TypeError, ValueError)
 
 
@@ -47,14 +49,14 @@ _MOST = 100_000
 
 def moving_parts(stream: BinaryIO, password: str | None = None) -> list[MovingPart]:
     """What moves in a document as it is now, each kind once."""
-    stream.seek(0)
-    try:
-        document = pikepdf.open(stream, password=password or "", inherit_page_attributes=False)
-        with closing(document):
-            return sorted(set(_found(document)))
-    except (pikepdf.PasswordError, *_NOT_FOUND):
-        # Whoever judges the signatures could read it; qpdf cannot.
-        return [MovingPart.UNREAD]
+    for spelling in spellings(password or ""):
+        stream.seek(0)
+        with suppress(pikepdf.PasswordError, *_NOT_FOUND):
+            document = pikepdf.open(stream, password=spelling, inherit_page_attributes=False)
+            with closing(document):
+                return sorted(set(_found(document)))
+    # Whoever judges the signatures could read it; qpdf cannot.
+    return [MovingPart.UNREAD]
 
 
 def _found(document: pikepdf.Pdf) -> Iterator[MovingPart]:

@@ -10,7 +10,6 @@ import pytest
 from asn1crypto import crl as asn1_crl
 from asn1crypto import ocsp as asn1_ocsp
 from asn1crypto import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import RevokedError
 
@@ -62,11 +61,8 @@ def test_revoked(world: World) -> None:
 
 
 def test_with_nocheck(world: World) -> None:
-    if world.town.kind is not KeyKind.SM2:
-        validate(world, Status("valid"), nocheck=True)
-        return
-    with pytest.raises(UnsupportedAlgorithm):
-        validate(world, Status("valid"), nocheck=True)
+    # pyHanko judges such a responder in a context of its own, which `seals.pades.validator` teaches our algorithms.
+    validate(world, Status("valid"), nocheck=True)
 
 
 def test_on_hold(world: World) -> None:

@@ -2,7 +2,7 @@
 
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -23,6 +23,8 @@ from tests.yinxin.conftest import Yinxin, everything
 from yinxin.demo import cast
 from yinxin.sample import typeset_notice
 
+ATTEMPTS = ("audit_entries", "ra_attempts", f"people/operators/.{cast.ENTERER}.pem.attempts")
+"""Where a wrong PIN is counted and told."""
 PLACE = ("--page", "3", "--at", "142.5,119")
 
 
@@ -31,9 +33,11 @@ def refused(yinxin: Yinxin, home_copy: Path) -> Callable[..., str]:
     """Run a command in a home that must stay as it is; its one line."""
     before = everything(home_copy)
 
-    def call(*arguments: str | Path) -> str:
+    def call(*arguments: str | Path, but: Collection[str] = ()) -> str:
         line = yinxin("--home", home_copy, *arguments).refusal
-        assert everything(home_copy) == before
+        after = everything(home_copy)
+        changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+        assert changed == set(but)
         return line.removeprefix("error: ").strip()
 
     return call
@@ -67,7 +71,7 @@ def test_wrong_pin(refused: Callable[..., str], home_copy: Path, csr: Path, tmp_
     pin.write_text("123456\n")
     pin.chmod(0o600)
     arguments = apply(home_copy, csr)[:-1]
-    line = refused(*arguments, pin)
+    line = refused(*arguments, pin, but=ATTEMPTS)
     assert line.startswith(f"{home_copy / 'people/operators' / cast.ENTERER}.pem: ")
     assert "wrong passphrase or PIN" in line
 

@@ -118,7 +118,7 @@ def test_certificates_of_services_that_end(home: Home, days: int, level: Level |
 
 def test_authorities_and_seals_that_end(home: Home) -> None:
     advance(home, 3 * 365 * DAY)
-    assert {one.subject for one in amiss(home, "seals")["seals"]} == {"sm2-office", "rsa-office"}
+    assert {one.subject for one in amiss(home, "seals")["seals"]} == {"sm2-office", "rsa-office", "gm-office"}
     advance(home, 6.5 * 365 * DAY)
     found = amiss(home, "authorities", "units")
     assert {(one.subject, one.level) for one in found["authorities"]} >= {("sm2-issuing", Level.WARNING)}
