@@ -40,8 +40,9 @@ def sm2_token(folder: Path) -> Sm2Token:
     source = Path(__file__).with_suffix(".c")
     command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(module), str(source), "-lcrypto"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    if done.returncode:
-        pytest.skip(f"the module does not compile (Debian: libssl-dev): {done.stderr.splitlines()[0]}")
+    if "openssl/" in done.stderr and "No such file" in done.stderr:
+        pytest.skip("there are no headers of OpenSSL (Debian: libssl-dev)")
+    assert done.returncode == 0, done.stderr
     ffi = FFI()
     ffi.cdef("""
         void token_fail(const char *name, unsigned long result, unsigned long times);
