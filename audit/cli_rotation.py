@@ -27,7 +27,11 @@ from core.i18n import _
     "yinxin audit rotate --replace --reason 'stolen on 1 November' --out trust/audit-log-2.pub",
 )
 @click.option("--reason", required=True, help=_("Why; it is an entry of the log."))
-@click.option("--kind", type=click.Choice([one.value for one in KeyKind]), help=_("The kind of the key; else the first of the centre."))
+@click.option(
+    "--kind",
+    type=click.Choice([one.value for one in KeyKind]),
+    help=_("The kind of the key; else the first of the centre."),
+)
 @click.option("--replace", is_flag=True, help=_("The present key is lost, or is not to be believed any more."))
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help=_("Write the new public key to this file too.")
