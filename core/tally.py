@@ -3,10 +3,10 @@
 A stranger who asks a thousand times a second leaves two entries in ten minutes.
 """
 
-import atexit
 import logging
 import threading
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 
 from core.audit import Event
 from core.context import Context
@@ -37,6 +37,7 @@ class Tally:
         self._lock = threading.Lock()
         self._counts: dict[Occurrence, int] = {}
         self._timer: threading.Timer | None = None
+        self._at_end: Finalize | None = None
 
     def count(self, act: str, actor: str, subject: str, rule: str = "", times: int = 1) -> None:
         """It happened. `YinxinError` if the first of a period cannot be entered: then it must not happen."""
@@ -52,7 +53,7 @@ class Tally:
                 self._timer = threading.Timer(self._period, self.enter)
                 self._timer.daemon = True
                 self._timer.start()
-                atexit.register(self.enter)
+                self._at_end = Finalize(None, self.enter, exitpriority=1)  # workers end without `atexit`
         self._append([_event(one, {})])
 
     def enter(self) -> None:
@@ -62,7 +63,8 @@ class Tally:
             if self._timer:
                 self._timer.cancel()
                 self._timer = None
-                atexit.unregister(self.enter)
+                if self._at_end:
+                    self._at_end.cancel()
         try:
             self._append([_event(one, {"again": count}) for one, count in counts.items() if count])
         except YinxinError as error:

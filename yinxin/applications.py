@@ -3,10 +3,10 @@
 Granian's worker processes call these factories; which home they serve stands in YINXIN_HOME.
 """
 
-import atexit
 import os
 from contextlib import ExitStack
 from datetime import timedelta
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,7 @@ def _served_home(service: str) -> Home:
     """The home that this process serves from now on."""
     home, until_the_end = Home(Path(os.environ["YINXIN_HOME"])), ExitStack()
     until_the_end.enter_context(running(home, service))
-    atexit.register(until_the_end.close)
+    Finalize(None, until_the_end.close, exitpriority=0)  # a worker process ends without `atexit`
     return home
 
 
