@@ -147,9 +147,12 @@ def test_examining_health_is_no_opening(home: Home) -> None:
 
 def test_a_flood_is_two_entries(context: Context) -> None:
     tally = Tally(context)
-    threads = [
-        threading.Thread(target=lambda: [tally.count("a.b", "x", "y", "r") for _ in range(50)]) for _ in range(4)
-    ]
+
+    def count() -> None:
+        for _time in range(50):
+            tally.count("a.b", "x", "y", "r")
+
+    threads = [threading.Thread(target=count) for _thread in range(4)]
     for one in threads:
         one.start()
     for one in threads:
