@@ -6,9 +6,9 @@ from typing import Any
 import click
 from asn1crypto import x509
 
-from ca.account import local_account
 from ca.service import open_authority
 from core import files
+from core.account import local_account
 from core.algorithms import SM3, KeyKind
 from core.asn1.names import describe_name
 from core.certificates import armour, read_certificates, serial_text
