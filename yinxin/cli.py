@@ -129,7 +129,7 @@ def init(home: Home, config: Path | None, root: str, output: Output) -> None:
 @click.pass_obj
 def migrate(home: Home, output: Output) -> None:
     """Bring the database up to date."""
-    from ca.account import local_account
+    from core.account import local_account
     from core.storage import Storage
     from ra.cli_search import tell
     from yinxin import installation, upgrade

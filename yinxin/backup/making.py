@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from asn1crypto import x509
 
 from audit.checkpoints import Notary
-from audit.key import NAME as AUDIT_KEY
+from audit.rotation import open_key
 from ca.register import state_of
 from ca.state import State
 from core import files
@@ -58,9 +59,10 @@ def make(home: Home, destination: Path, custodians: Sequence[bytes], *, keep: in
     if keep and not in_folder:
         raise YinxinError(Kind.INVALID, _("old backups are kept count of in a folder only"), subject=str(destination))
     _require_custodians(home, custodians)
-    signer = home.key_store("audit").signer(AUDIT_KEY)
     # So that all that is in the snapshot can be held against what was signed about it.
-    Notary.of(home.context, signer, home.configuration.audit, None).checkpoint()
+    notary = Notary.of(home.context, partial(open_key, home), home.configuration.audit, None)
+    notary.checkpoint()
+    signer = notary.signer
     made_at = home.clock.now().replace(microsecond=0)
     file = destination / container.file_name(made_at) if in_folder else destination
     _remove_scratch()
