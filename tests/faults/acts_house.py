@@ -1,12 +1,14 @@
 """What the house does for itself: checkpoints, certificates of services, backups."""
 
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
 from asn1crypto import x509
 
 from audit.checkpoints import Notary
-from audit.key import NAME
+from audit.key import public_keys
+from audit.rotation import open_key
 from ca import service_renewal
 from core.audit import entries
 from core.home import Authority, Home
@@ -24,7 +26,7 @@ SERVICE: Authority = "ocsp"
 def sign_checkpoint(world: World, tell: Tell) -> None:
     """Everything is ordered, and a checkpoint signed over it."""
     home = world.home
-    made = Notary.of(home.context, home.key_store("audit").signer(NAME), home.configuration.audit, None).checkpoint()
+    made = Notary.of(home.context, partial(open_key, home), home.configuration.audit, None).checkpoint()
     tell(checkpoint=[made.checkpoint.size, made.note.decode()])
 
 
@@ -78,9 +80,9 @@ def backup_findings(home: Home) -> list[str]:
     """Every backup that has its name is whole, and every one that the books have is there."""
     folder = home.path.parent / "backups"
     whole = set()
-    key = home.key_store("audit").signer(NAME).public_key_info
+    keys = public_keys(home)
     for file in folder.glob("*.backup"):
-        with container.opened(file, audit_key=key):
+        with container.opened(file, audit_keys=keys):
             whole.add(file.name)
     with home.storage.reading() as connection:
         known = {Path(place).name for place in connection.scalars(sa.select(backups.c.place))}

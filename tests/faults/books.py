@@ -1,8 +1,8 @@
 """The checker: opens the books after somebody died, and says what is not as it should be."""
 
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 
 import ca.kmc.records as kmc
-from audit import chain
 from audit.bundle import opened
 from audit.checkpoints import Notary
 from audit.export import export
 from audit.findings import is_broken
-from audit.key import NAME
-from audit.meaning.evidence import Evidence
-from audit.meaning.judge import Judge
-from audit.notes import open_checkpoint
+from audit.key import public_keys
+from audit.rotation import open_key
+from audit.verification import verify_log
 from ca.attributes.records import attribute_certificates, attribute_events
 from ca.records import certificates, crls, events, keys, pairs
 from core.audit import entries
@@ -53,19 +51,15 @@ def half_done(connection: sa.Connection) -> Findings:
 
 def audit_findings(home: Home, scratch: Path, notes: dict[int, str]) -> list[str]:
     """The whole log, exported and verified as an outsider does, against every checkpoint that somebody was told."""
-    signer = home.key_store("audit").signer(NAME)
-    Notary.of(home.context, signer, home.configuration.audit, None).checkpoint()
+    Notary.of(home.context, partial(open_key, home), home.configuration.audit, None).checkpoint()
     file = scratch / "audit.zip"
     file.unlink(missing_ok=True)
-    export(home.context, file, signer.public_key_info, OBJECTS)
+    keys = public_keys(home)
+    export(home.context, file, keys[0], OBJECTS)
     with opened(file) as bundle:
-        known = [open_checkpoint(note.encode(), signer.public_key_info) for note in notes.values()]
-        judge = Judge(Evidence.of(bundle))
-        seen = chain.verify_chain(bundle, signer.public_key_info, known, each=judge.take, check_token=check_token)
-        findings = [*seen.findings, *judge.finish()]
-    assert zipfile.is_zipfile(file)
-    broken = [str(one) for one in findings if is_broken([one])]
-    return [f"audit: {one}" for one in broken] + ([] if seen.entries else ["audit: the log is empty"])
+        verified = verify_log(bundle, keys, [note.encode() for note in notes.values()], check_token=check_token)
+    broken = [str(one) for one in verified.findings if is_broken([one])]
+    return [f"audit: {one}" for one in broken] + ([] if verified.chain.entries else ["audit: the log is empty"])
 
 
 def _count(connection: sa.Connection, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:

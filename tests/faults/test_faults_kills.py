@@ -55,9 +55,8 @@ def test_what_is_lost_or_half_done_is_found(campaign: Campaign) -> None:
         connection.execute(sa.update(requests).values(state="entered").where(requests.c.id == 1))
         connection.execute(sa.update(ledger).values(issued=ledger.c.issued + 1))
     words = " ".join(campaign.look())
-    assert (
-        "uses, numbered 101 to" in words and "is entered and has 2 certificates" in words and "tokens were given" in words
-    )
+    for finding in ("uses, numbered 101 to", "is entered and has 2 certificates", "tokens were given"):
+        assert finding in words
     with storage.reading() as connection:
         assert list(books.lost(connection, {"sealed": "ff" * 32})) == ["lost: sealed " + "ff" * 32]
         assert list(books.lost(connection, {"token": "ff" * 32})) == ["lost: token " + "ff" * 32]
