@@ -45,6 +45,7 @@ class Certificates:
         self._intents: dict[tuple[str, str], Intent] = {}
         self._issued: set[tuple[str, str]] = set()
         self._ended: set[tuple[str, str]] = set()
+        self._presumed_made: set[tuple[str, str]] = set()
         self._appointed: dict[str, Entry] = {}
         self._not_at_hand = 0
         self._authorities: set[str] = set()
@@ -73,11 +74,22 @@ class Certificates:
                 )
         for label, entry in self._appointed.items():
             if self._people.certified.get(label) not in entry.texts("approvers"):
-                self._tell("approval", entry, _("a certificate for a person who was not appointed with it"))
+                self._judge_unappointed(entry)
         self._imports.finish()
         if self._not_at_hand:
             what = _("{count} certificates are not in the file: they were not compared with their intents")
             self._tell("intent", None, what.format(count=self._not_at_hand), remark=True)
+
+    def _judge_unappointed(self, entry: Entry) -> None:
+        """An appointment is recorded with its certificate; who is killed before leaves one that nobody has."""
+        place = entry.text("authority"), entry.subject
+        if place in self._ended:
+            return
+        if place in self._presumed_made:
+            what = _("a certificate that may have been made for a person who was not appointed then: revoke it")
+            self._tell("approval", entry, what, remark=True)
+        elif place not in self._intents:
+            self._tell("approval", entry, _("a certificate for a person who was not appointed with it"))
 
     def _activated(self, entry: Entry) -> None:
         approvals = entry.number("approvals")
@@ -148,6 +160,7 @@ class Certificates:
         if self._intents.pop(place, None) is None:
             self._tell("intent", entry, _("a certificate without an intent before it"))
         self._issued.add(place)
+        self._presumed_made.add(place)
 
     def _founded(self, entry: Entry) -> None:
         """That an authority is there from now on: made here, or taken over with what it had issued."""
