@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from ca.account import local_account
 
 from core import files
+from core.account import local_account
 from core.certificates import SUFFIXES, read_certificates, serial_text
 from core.cli import Command, Output, output_option
 from core.errors import Kind, YinxinError
