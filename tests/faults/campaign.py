@@ -8,6 +8,7 @@ import argparse
 import gc
 import random
 import shutil
+import signal
 import tempfile
 import time
 from collections import Counter
@@ -54,6 +55,10 @@ FILES = {"certificate of a service": acts_house.service_findings, "backup": acts
 """What lies in files is looked at too."""
 LOOK_EVERY = 10
 VERIFY_EVERY = 250
+
+
+_told_to_stop: list[int] = []
+"""By a signal: then what was done is told, as at the end."""
 
 
 @dataclass
@@ -199,7 +204,7 @@ def run(campaign: Campaign, kills: int, tell_progress: bool = True) -> list[str]
     found: list[str] = []
     names = list(ACTS)
     began = time.monotonic()
-    while campaign.deaths < kills:
+    while campaign.deaths < kills and not _told_to_stop:
         for name in names:
             campaign.kill(name, by_clock=campaign.luck.random() < 0.5)
             if campaign.luck.random() < 1 / LOOK_EVERY:
@@ -230,6 +235,8 @@ def run_in_houses(campaign: Campaign, kills: int) -> None:
     for name, house in kinds.items():
         tally = campaign.tallies.setdefault(name, Tally())
         for number in range(kills + 1):
+            if _told_to_stop:
+                break
             place = scratch / f"house-{number}"
             place.mkdir()
             house.ready(place)
@@ -276,6 +283,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.getrandbits(32))
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda said, _frame: _told_to_stop.append(said))
     with (
         tempfile.TemporaryDirectory(prefix="yinxin-faults-") as folder,
         installation(Path(folder), options.database) as home,

@@ -116,6 +116,8 @@ def _live(body: Work, pipe: int) -> None:
             os.write(pipe, json.dumps(what).encode() + b"\n")
 
     code = 0
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)  # not the parent's
     try:
         random.seed()
         tell(**{_BEGUN: True})
