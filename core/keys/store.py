@@ -7,13 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core import files
 from core.algorithms import Algorithm, KeyKind
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from core.keys.encryption import WrongPassphraseError
+from core.keys.encryption import WrongPassphraseError, encrypt_private_key
 from core.keys.key_file import create_key_file, open_kept_key
 from core.keys.lookup import LookupKey
-from core.keys.private_key import Sm2Key
+from core.keys.private_key import PrivateKey, Sm2Key
 from core.keys.signer import Decrypter, Signer
 
 if TYPE_CHECKING:
@@ -60,6 +61,22 @@ class KeyStore:
             return self.create_in_token(name, kind, place)
         self._require_free(name)
         return self._keep(name, create_key_file(self._path(name), kind, self._secret()))
+
+    def take_in(self, name: str, key: PrivateKey) -> Signer:
+        """Keep a key that was made elsewhere, encrypted as all others. Errors as of `create`; (unsupported) in a token.
+
+        Its former keeper may have copies of it: that is for people to know.
+        """
+        if self._tokens and self._tokens().place:
+            raise YinxinError(
+                Kind.UNSUPPORTED,
+                _("a key that was made elsewhere is not put into a token"),
+                subject=name,
+                remedy=_("import it with the token's own tools, then: yinxin keys adopt"),
+            )
+        self._require_free(name)
+        files.write(self._path(name), encrypt_private_key(key, self._secret()), mode=0o600, replace=False)
+        return self._keep(name, key)
 
     def create_in_token(
         self, name: str, kind: KeyKind, place: "Pkcs11Uri", algorithm: Algorithm | None = None

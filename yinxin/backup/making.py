@@ -1,5 +1,6 @@
-"""Making a backup: whole and signed before it has its name, recorded before it leaves."""
+"""Making a backup: whole and signed before it has its name, logged before it leaves, in the books when it is there."""
 
+import os
 import shutil
 import tempfile
 import time
@@ -87,7 +88,12 @@ def make(home: Home, destination: Path, custodians: Sequence[bytes], *, keep: in
                 members = chain([(archive.RECORDS, taken.file)], archive.members_of(home.path))
                 count = archive.pack(stream, members, taken.digest)
             octets = written.tell()
+            written.flush()
+            os.fsync(written.fileno())  # what the log says was made must not fail on a full disk afterwards
             _record(home, file, header, octets, actor)
+    # Only now that it has its name: by this row people are told that there is one.
+    with home.storage.transaction() as connection:
+        enter(connection, header.made_at, file, octets, header.size)
     return Made(file, octets, header, count, _remove_older(file, header.origin, keep))
 
 
@@ -106,7 +112,6 @@ def _record(home: Home, file: Path, header: Header, octets: int, actor: str) -> 
         "octets": octets,
     }
     with home.storage.transaction() as connection:
-        enter(connection, header.made_at, file, octets, header.size)
         home.context.audit.append(connection, Event("backup.make", actor, file.name, details))
 
 
