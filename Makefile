@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test fuzz lint lint-style lint-types lint-imports format catalogue lock upgrade clean
+.PHONY: help demo serve test fuzz faults lint lint-style lint-types lint-imports format catalogue lock upgrade clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,6 +27,9 @@ test: $(VENV)/.dev ## Run the tests
 
 fuzz: $(VENV)/.dev ## Send the time-stamping service wrong input for ten minutes (YINXIN_FUZZ_SECONDS)
 	$(BIN)/python -m pytest -m fuzz -s tests/tsa/test_tsa_fuzz.py
+
+faults: $(VENV)/.dev ## Kill every kind of act a thousand times, and look at the books (YINXIN_FAULTS, e.g. --database postgresql)
+	nice -n 10 $(BIN)/python -m tests.faults.campaign $(or $(YINXIN_FAULTS),--kills 1000 --houses 20)
 
 lint: lint-style lint-types lint-imports ## Check style, types and who imports whom
 

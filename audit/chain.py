@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from audit.bundle import Bundle
 from audit.contracts import CheckToken
 from audit.findings import Finding, Gravity
+from audit.key import fingerprint
 from audit.merkle import LEAF, Frontier
-from audit.notes import Checkpoint, open_checkpoint
+from audit.notes import Checkpoint, read_checkpoint
+from audit.succession import Succession
 from core.errors import YinxinError
 from core.i18n import _
 
-RULE = "chain"
+RULE, KEY = "chain", "key"
 
 Each = Callable[[int, bytes], None]
 """Is handed every entry that a checkpoint covers, with its position. Whether it is the one that was signed turns out
@@ -27,6 +30,8 @@ class Chain:
     entries: int = 0
     stamped: int = 0
     """Checkpoints with a time stamp that holds."""
+    former: int = 0
+    """Checkpoints of an earlier key, which nobody here knows. A later one, of a key that is known, covers them."""
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -41,7 +46,7 @@ class Chain:
 
 def verify_chain(
     bundle: Bundle,
-    public_key_info: bytes,
+    keys: Succession,
     known: Sequence[Checkpoint] = (),
     *,
     each: Each | None = None,
@@ -49,7 +54,8 @@ def verify_chain(
 ) -> Chain:
     """Compare the entries of a file with its checkpoints and with those that are `known` from outside."""
     chain = Chain()
-    _read_checkpoints(chain, bundle, public_key_info, check_token)
+    _read_checkpoints(chain, bundle, keys, check_token)
+    _tell_succession(chain, keys)
     last = chain.last
     if last is None:
         chain.broken(_("the file has no checkpoint that the audit key has signed"))
@@ -62,11 +68,25 @@ def verify_chain(
     return chain
 
 
-def _read_checkpoints(chain: Chain, bundle: Bundle, public_key_info: bytes, check_token: CheckToken | None) -> None:
+def _tell_succession(chain: Chain, keys: Succession) -> None:
+    if chain.former:
+        what = _("{count} checkpoints are of an earlier key, which is not known here; later ones cover their entries")
+        chain.findings.append(Finding(Gravity.REMARK, KEY, "", what.format(count=chain.former)))
+    for before, reign in pairwise(keys.reigns):
+        if not reign.vouched and before.key is not None and chain.last and reign.begins <= chain.last.size:
+            what = _("from here on another audit key signs, for which the key before it did not vouch")
+            subject = fingerprint(reign.key or b"")
+            chain.findings.append(Finding(Gravity.REMARK, KEY, subject, what, reign.begins))
+
+
+def _read_checkpoints(chain: Chain, bundle: Bundle, keys: Succession, check_token: CheckToken | None) -> None:
     for place, signed in enumerate(bundle.checkpoints(), 1):
         subject = _("checkpoint {number}").format(number=place)
         try:
-            checkpoint = open_checkpoint(signed.note, public_key_info)
+            if keys.is_before(read_checkpoint(signed.note)):
+                chain.former += 1
+                continue
+            checkpoint = keys.open(signed.note)
         except YinxinError as error:
             chain.broken(error.what, subject)
             continue

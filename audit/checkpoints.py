@@ -3,17 +3,17 @@ again; what a time-stamping authority or a place outside does not take now, it i
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from audit.contracts import Stamp
-from audit.notes import Checkpoint, open_checkpoint, sign_checkpoint
+from audit.notes import Checkpoint, open_checkpoint, read_checkpoint, sign_checkpoint
 from audit.outside import Place, place_of
 from audit.records import checkpoints, sequence
-from audit.sequencer import Sequencer, latest_checkpoint, read_log
+from audit.sequencer import Sequencer, key_in_force, latest_checkpoint, read_log
 from audit.tiles import StoredTree
 from core.audit import entries
 from core.config import AuditSettings
@@ -55,6 +55,8 @@ class Notary:
     """Entries after which a checkpoint is due."""
     within: timedelta = timedelta(seconds=300)
     """Time after which one is due, if there is anything new."""
+    open_key: Callable[[bytes], Signer] | None = None
+    """Opens the audit key with this public half (SPKI, DER), when it has succeeded the one at hand."""
     _sequencer: Sequencer = field(init=False)
     _failed_at: datetime | None = field(init=False, default=None)
 
@@ -63,14 +65,23 @@ class Notary:
         self._sequencer = Sequencer(self.context)
 
     @classmethod
-    def of(cls, context: Context, signer: Signer, settings: AuditSettings, stamp: Stamp | None) -> "Notary":
-        """As the configuration has it."""
+    def of(
+        cls, context: Context, open_key: Callable[[bytes | None], Signer], settings: AuditSettings, stamp: Stamp | None
+    ) -> "Notary":
+        """As the configuration has it. `open_key`: gives the audit key of this public half; None: the first."""
+        with context.storage.reading() as connection:
+            signer = open_key(key_in_force(connection))
         within = timedelta(seconds=settings.every_seconds)
-        return cls(context, signer, stamp, [place_of(one) for one in settings.copies], settings.every_entries, within)
+        places = [place_of(one) for one in settings.copies]
+        return cls(context, signer, stamp, places, settings.every_entries, within, open_key)
+
+    def sequence(self) -> int:
+        """Give everything that is committed its place; how many entries that were."""
+        return self._sequencer.sequence()
 
     def turn(self) -> Made | None:
         """Order what is new, sign a checkpoint if one is due, make up for what is missing; the checkpoint."""
-        self._sequencer.sequence()
+        self.sequence()
         made = self.sign() if self._due() else None
         if self._failed_at is None or abs(self.context.clock.now() - self._failed_at) >= RETRY:
             self.make_up()
@@ -78,17 +89,21 @@ class Notary:
 
     def checkpoint(self) -> Made:
         """Order everything and sign a checkpoint over it now, unless the newest is; the newest, made up for."""
-        self._sequencer.sequence()
+        self.sequence()
         self.sign()
         self.make_up()
         with self.context.storage.reading() as connection:
             row = latest_checkpoint(connection)
         if row is None:
             raise YinxinError(Kind.NOT_FOUND, _("there is nothing in the audit log yet"))
-        return Made(open_checkpoint(row.note, self.signer.public_key_info), row.note, row.token)
+        return Made(read_checkpoint(row.note), row.note, row.token)
 
-    def sign(self) -> Made | None:
-        """A checkpoint over what is ordered; None if there is one already, or nothing."""
+    def sign(self, successor: Signer | None = None, *, vouched: bool = True) -> Made | None:
+        """A checkpoint over what is ordered; None if there is one already, or nothing.
+
+        `successor`: the key that signs from here on, and this checkpoint beside the present one, or, if that does not
+        vouch for it, alone.
+        """
         with self.context.storage.transaction() as connection:
             present = read_log(connection, lock=True)
             last = latest_checkpoint(connection)
@@ -96,12 +111,24 @@ class Notary:
                 return None
             root = StoredTree(connection, present.digest, present.size).root()
             at = self.context.clock.now()
-            checkpoint = Checkpoint(present.origin, present.size, root, present.digest, at)
-            note = sign_checkpoint(checkpoint, self.signer)
-            open_checkpoint(note, self.signer.public_key_info)  # a fault in memory must not leave the house
+            following = successor.public_key_info if successor else None
+            checkpoint = Checkpoint(present.origin, present.size, root, present.digest, at, following)
+            signers = [self._present(connection)] if vouched else []
+            signers += [successor] if successor else []
+            note = sign_checkpoint(checkpoint, *signers)
+            for signer in signers:
+                open_checkpoint(note, signer.public_key_info)  # a fault in memory must not leave the house
             row = {"size": present.size, "at": at, "note": note, "token": None, "copied": not self.places}
-            insert_absent(connection, checkpoints, [row])
+            insert_absent(connection, checkpoints, [row | {"next_key": following}])
+        self.signer = successor or self.signer
         return Made(checkpoint, note, None)
+
+    def _present(self, connection: sa.Connection) -> Signer:
+        """The key in force, which another process may have changed."""
+        key = key_in_force(connection)
+        if key is not None and key != self.signer.public_key_info and self.open_key:
+            self.signer = self.open_key(key)
+        return self.signer
 
     def make_up(self) -> None:
         """Get the tokens and leave the copies that are missing, of the newest checkpoints first."""

@@ -5,31 +5,33 @@ import logging
 import signal
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 import click
 
-from audit import chain, proofs
+from audit import chain, proofs, rotation
 from audit import key as audit_key
 from audit.bundle import opened
 from audit.checkpoints import Notary
-from audit.cli_options import key_of, key_options
-from audit.configuration import note_configuration
+from audit.cli_options import key_options, keys_of
 from audit.contracts import CHECK_TOKEN, IMPERSONAL, OBJECTS, STAMP, ObjectSource, StampSource
 from audit.export import Exported, export
 from audit.findings import Finding, is_broken
-from audit.key import NAME
-from audit.meaning.evidence import Evidence
-from audit.meaning.judge import Judge
-from audit.notes import open_checkpoint
 from audit.reading import read_entry
+from audit.sequencer import key_notes
+from audit.succession import Succession
+from audit.verification import verify_log
 from core import files
-from core.audit import read_entries
+from core.account import local_account
+from core.audit import Event, read_entries
 from core.cli import Group, Output, output_option
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
+from core.keys.signer import Signer
+from core.running import running
 
 PAUSE = 1.0
 """Seconds between two looks of `run`."""
@@ -132,14 +134,16 @@ def run(context: click.Context, home: Home) -> None:
     """Run the sequencer."""
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
     notary, stop = notary_of(context, home), threading.Event()
-    note_configuration(home.context, home.configuration)
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    work(notary, stop)
+    with running(home, "audit"):
+        work(notary, stop)
+    # The time-stamping service may have ended already: what lacks a token is offered again by the next to run.
+    replace(notary, stamp=None).checkpoint()
 
 
 def work(notary: Notary, stop: threading.Event) -> None:
@@ -149,8 +153,6 @@ def work(notary: Notary, stop: threading.Event) -> None:
             notary.turn()
         except YinxinError as error:
             logging.getLogger(__name__).warning("%s", error)
-    # The time-stamping service may have ended already: what lacks a token is offered again by the next to run.
-    replace(notary, stamp=None).checkpoint()
 
 
 @group.command(
@@ -190,7 +192,13 @@ def export_(context: click.Context, home: Home, file: Path, without_objects: boo
 @output_option
 @click.pass_obj
 def prove(
-    home: Home, number: int | None, since: Path | None, out: Path, key: Path | None, fingerprint: str, output: Output
+    home: Home,
+    number: int | None,
+    since: Path | None,
+    out: Path,
+    key: tuple[Path, ...],
+    fingerprint: str,
+    output: Output,
 ) -> None:
     """Write a proof."""
     if (number is None) == (since is None):
@@ -199,7 +207,9 @@ def prove(
         proof = proofs.prove_entry(home.context, number)
     else:
         note = files.read(since or Path())
-        former = open_checkpoint(note, key_of(home, key, fingerprint))
+        with home.storage.reading() as connection:
+            keys = Succession(keys_of(home, key, fingerprint), key_notes(connection))
+        former = keys.open(note)
         proof = proofs.prove_continuation(home.context, former, note)
     files.write(out, proof)
     output.done(_("The proof is in {file}.").format(file=out), {"file": str(out)})
@@ -228,47 +238,51 @@ def verify(
     context: click.Context,
     home: Home,
     file: Path,
-    key: Path | None,
+    key: tuple[Path, ...],
     fingerprint: str,
     known: tuple[Path, ...],
     output: Output,
 ) -> int:
     """Verify an export or a proof."""
     if not files.read(file).startswith(b"PK"):
-        return _verify_proof(file, key_of(home, key, fingerprint), output)
+        return _verify_proof(file, keys_of(home, key, fingerprint), output)
     with opened(file) as bundle:
-        public_key = key_of(home, key, fingerprint, bundle.key_file())
-        notes = [open_checkpoint(files.read(one), public_key) for path in known for one in _files_in(path)]
-        judge = Judge(Evidence.of(bundle))
-        seen = chain.verify_chain(bundle, public_key, notes, each=judge.take, check_token=context.meta[CHECK_TOKEN])
-    return _tell(seen, [*seen.findings, *judge.finish()], output)
+        trusted = keys_of(home, key, fingerprint, bundle.key_file())
+        notes = [files.read(one) for path in known for one in _files_in(path)]
+        verified = verify_log(bundle, trusted, notes, check_token=context.meta[CHECK_TOKEN])
+    return _tell(verified.chain, verified.findings, output)
 
 
 def export_now(context: click.Context, home: Home, file: Path, *, with_objects: bool = True) -> tuple[Exported, str]:
     """Everything up to now in this file; what it holds, and the fingerprint of the audit key."""
     notary = notary_of(context, home)
+    event = Event("audit.export", local_account(), file.name[:256], {"objects": with_objects})
+    with home.storage.transaction() as connection:
+        home.context.audit.append(connection, event)
     notary.checkpoint()
     source: ObjectSource = context.meta[OBJECTS]
     objects = {kind: one for kind, one in source().items() if with_objects or kind in IMPERSONAL}
-    done = export(home.context, file, notary.signer.public_key_info, objects)
-    return done, audit_key.fingerprint(notary.signer.public_key_info)
+    first = audit_key.public_keys(home)[0]
+    done = export(home.context, file, first, objects)
+    return done, audit_key.fingerprint(first)
 
 
-def notary_of(context: click.Context, home: Home) -> Notary:
-    """Who signs checkpoints in this home."""
+def notary_of(context: click.Context, home: Home, signer: Signer | None = None) -> Notary:
+    """Who signs checkpoints in this home: with the key in force, unless another is given."""
     settings = home.configuration.audit
     source: StampSource = context.meta[STAMP]
     stamp = source(home) if settings.timestamps else None
-    return Notary.of(home.context, home.key_store("audit").signer(NAME), settings, stamp)
+    open_key = (lambda _key: signer) if signer else partial(rotation.open_key, home)
+    return Notary.of(home.context, open_key, settings, stamp)
 
 
 def _files_in(path: Path) -> list[Path]:
     return sorted(path.glob("*.txt")) if path.is_dir() else [path]
 
 
-def _verify_proof(file: Path, public_key: bytes, output: Output) -> int:
+def _verify_proof(file: Path, trusted: list[bytes], output: Output) -> int:
     try:
-        proven = proofs.verify_proof(file, public_key)
+        proven = proofs.verify_proof(file, trusted)
     except YinxinError as error:
         if error.kind is not Kind.INVALID:
             raise
@@ -330,4 +344,5 @@ def _tell(seen: chain.Chain, findings: list[Finding], output: Output) -> int:
     return 0
 
 
+group.add_later("rotate", "audit.cli_rotation:rotate", _("Have a new audit key succeed the present one."))
 group.add_later("report", "audit.cli_report:report", _("Report on a period: what was done, by whom, every finding."))

@@ -1,6 +1,6 @@
 """Options that commands share: which audit key is trusted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def key_options(function: Function) -> Function:
-    """`--key` and `--fingerprint`: parameters `key: Path | None` and `fingerprint: str`."""
+    """`--key` and `--fingerprint`: parameters `key: tuple[Path, ...]` and `fingerprint: str`."""
     function = click.option(
         "--fingerprint",
         default="",
@@ -23,35 +23,38 @@ def key_options(function: Function) -> Function:
     )(function)
     return click.option(
         "--key",
+        multiple=True,
         type=click.Path(dir_okay=False, path_type=Path),
-        help=_("The audit key: audit-log.pub; else that of the home."),
+        help=_(
+            "The first audit key: audit-log.pub; else that of the home. Again, for a key for which the one before it"
+            " could not vouch."
+        ),
     )(function)
 
 
-def key_of(home: Home, key: Path | None, fingerprint: str, brought: bytes | None = None) -> bytes:
-    """SubjectPublicKeyInfo (DER) of the key that is trusted; `YinxinError` if nobody says which that is.
+def keys_of(home: Home, key: Sequence[Path], fingerprint: str, brought: bytes | None = None) -> list[bytes]:
+    """SubjectPublicKeyInfo (DER) of the keys that are trusted; `YinxinError` if nobody says which these are.
 
     `brought`: the key file that came along, which its fingerprint makes trustworthy.
     """
     wanted = fingerprint.lower().replace(":", "")
-    if key is not None:
-        public_key = audit_key.read_public_key(key)
+    if key:
+        trusted = [audit_key.read_public_key(one) for one in key]
     elif wanted and brought is not None:
-        public_key = audit_key.parse_public_key(brought)
-    elif audit_key.public_key_file(home).exists():
-        public_key = audit_key.read_public_key(audit_key.public_key_file(home))
+        trusted = [audit_key.parse_public_key(brought)]
     else:
+        trusted = audit_key.public_keys(home)
+    if not trusted:
         raise YinxinError(
             Kind.INVALID,
             _("there is no audit key to verify with"),
             remedy=_("give --key audit-log.pub or --fingerprint, which you have from the centre"),
         )
-    if wanted and audit_key.fingerprint(public_key) != wanted:
+    found = [audit_key.fingerprint(one) for one in trusted]
+    if wanted and wanted not in found:
         raise YinxinError(
             Kind.INVALID,
-            _("the audit key has another fingerprint: {fingerprint}").format(
-                fingerprint=audit_key.fingerprint(public_key)
-            ),
+            _("the audit key has another fingerprint: {fingerprint}").format(fingerprint=", ".join(found)),
             remedy=_("do not trust the file; ask the centre for its audit key"),
         )
-    return public_key
+    return trusted

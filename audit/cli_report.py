@@ -6,17 +6,15 @@ from pathlib import Path
 
 import click
 
-from audit import chain
 from audit.bundle import opened
 from audit.cli import export_now
-from audit.cli_options import key_of, key_options
+from audit.cli_options import key_options, keys_of
 from audit.contracts import CHECK_TOKEN
 from audit.findings import is_broken
 from audit.key import fingerprint as fingerprint_of
-from audit.meaning.evidence import Evidence
-from audit.meaning.judge import Judge
 from audit.report import pages
 from audit.report.gathering import BEIJING, Gathered, Report
+from audit.verification import verify_log
 from core import files
 from core.cli import Command, Output, output_option
 from core.errors import Kind, YinxinError
@@ -51,7 +49,7 @@ def report(
     first: datetime | None,
     last: datetime | None,
     out: Path,
-    key: Path | None,
+    key: tuple[Path, ...],
     fingerprint: str,
     output: Output,
 ) -> None:
@@ -69,16 +67,10 @@ def report(
             file = Path(folder) / "audit.zip"
             export_now(context, home, file)
         with opened(file) as bundle:
-            public_key = key_of(home, key, fingerprint, bundle.key_file())
-            judge = Judge(Evidence.of(bundle))
-
-            def each(position: int, entry: bytes) -> None:
-                judge.take(position, entry)
-                gathered.take(position, entry)
-
-            seen = chain.verify_chain(bundle, public_key, each=each, check_token=context.meta[CHECK_TOKEN])
-    findings = [*seen.findings, *judge.finish()]
-    told = Report(gathered, seen, findings, fingerprint_of(public_key))
+            trusted = keys_of(home, key, fingerprint, bundle.key_file())
+            seen = verify_log(bundle, trusted, check_token=context.meta[CHECK_TOKEN], also=gathered.take)
+    findings = seen.findings
+    told = Report(gathered, seen.chain, findings, ", ".join(map(fingerprint_of, seen.keys.keys)))
     files.write(out, write(told))
     facts = {"file": str(out), "entries": gathered.entries, "findings": len(findings), "broken": is_broken(findings)}
     output.done(_("{verdict} The report is in {file}.").format(verdict=pages.verdict(told), file=out), facts)

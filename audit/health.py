@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from audit.key import NAME, public_key_file, read_public_key
-from audit.notes import open_checkpoint
+from audit.key import NAME, public_keys
 from audit.records import checkpoints
-from audit.sequencer import latest_checkpoint, oldest_uncovered, read_log
+from audit.sequencer import key_notes, latest_checkpoint, oldest_uncovered, read_log
+from audit.succession import Succession
 from core.errors import YinxinError
 from core.health import Checks, Finding, Level, ok
 from core.health_checks import keys
@@ -33,6 +33,7 @@ def newest_checkpoint(home: Home) -> Iterator[Finding]:
         log, newest = read_log(connection), latest_checkpoint(connection)
         oldest = oldest_uncovered(connection, newest.size if newest else 0)
         incomplete = connection.scalar(_incomplete(home, now - INCOMPLETE)) or 0
+        succeeded = key_notes(connection)
     waiting = now - oldest if oldest else timedelta()
     if waiting > every * LATE:
         level = Level.CRITICAL if waiting > every * OVERDUE else Level.WARNING
@@ -47,7 +48,7 @@ def newest_checkpoint(home: Home) -> Iterator[Finding]:
     if newest is None:
         return
     try:
-        open_checkpoint(newest.note, read_public_key(public_key_file(home)))
+        Succession(public_keys(home), succeeded).open(newest.note)
     except YinxinError as error:
         yield Finding(Level.CRITICAL, NAME, error.what, _("tell the auditor: key or checkpoint were changed"))
         return

@@ -5,11 +5,13 @@
     root hash, base64
     digest sm3
     time 2026-11-01T02:00:00.000000+00:00
+    next-key SubjectPublicKeyInfo, base64        only where another audit key succeeds
 
     — origin base64(key ID || signature)
 
-The two lines after the root are extension lines. The assigned signature types know neither SM2 nor RSA: ours are of
-type 0xff, followed by `yinxin/ALGORITHM` as the specification recommends, with the key as SubjectPublicKeyInfo.
+The lines after the root are extension lines. Where a key succeeds another, both sign, the former first. The assigned
+signature types know neither SM2 nor RSA: ours are of type 0xff, followed by `yinxin/ALGORITHM` as the specification
+recommends, with the key as SubjectPublicKeyInfo.
 """
 
 import base64
@@ -27,6 +29,7 @@ from core.keys.verification import InvalidSignature, verify
 
 MAXIMUM_NOTE = 64 * 1024
 _UNASSIGNED = b"\xff"
+_NEXT_KEY = "next-key "
 _SIZE = re.compile("0|[1-9][0-9]{0,17}")
 
 
@@ -41,12 +44,17 @@ class Checkpoint:
     root: bytes
     digest: Digest
     at: datetime
+    next_key: bytes | None = None
+    """SubjectPublicKeyInfo (DER) of the key that signs from here on."""
 
     def text(self) -> bytes:
         """What is signed."""
         moment = self.at.astimezone(UTC).isoformat(timespec="microseconds")
         root = base64.b64encode(self.root).decode()
-        return f"{self.origin}\n{self.size}\n{root}\ndigest {self.digest.name}\ntime {moment}\n".encode()
+        text = f"{self.origin}\n{self.size}\n{root}\ndigest {self.digest.name}\ntime {moment}\n"
+        if self.next_key is not None:
+            text += f"{_NEXT_KEY}{base64.b64encode(self.next_key).decode()}\n"
+        return text.encode()
 
 
 def key_id(origin: str, algorithm: Algorithm, public_key_info: bytes) -> bytes:
@@ -55,16 +63,18 @@ def key_id(origin: str, algorithm: Algorithm, public_key_info: bytes) -> bytes:
     return hashlib.sha256(origin.encode() + b"\n" + kind + public_key_info).digest()[:4]
 
 
-def sign_checkpoint(checkpoint: Checkpoint, signer: Signer) -> bytes:
-    """The note."""
-    return sign_note(checkpoint.text(), checkpoint.origin, signer)
+def sign_checkpoint(checkpoint: Checkpoint, *signers: Signer) -> bytes:
+    """The note, with a signature of each."""
+    return sign_note(checkpoint.text(), checkpoint.origin, *signers)
 
 
-def sign_note(text: bytes, name: str, signer: Signer) -> bytes:
-    """Any text (UTF-8, its last line ended) as a signed note; `name`: of the key, without spaces."""
-    identifier = key_id(name, signer.algorithm, signer.public_key_info)
-    signature = base64.b64encode(identifier + signer.sign(text)).decode()
-    return text + f"\n— {name} {signature}\n".encode()
+def sign_note(text: bytes, name: str, *signers: Signer) -> bytes:
+    """Any text (UTF-8, its last line ended) as a signed note; `name`: of the keys, without spaces."""
+    lines = "\n"
+    for signer in signers:
+        identifier = key_id(name, signer.algorithm, signer.public_key_info)
+        lines += f"— {name} {base64.b64encode(identifier + signer.sign(text)).decode()}\n"
+    return text + lines.encode()
 
 
 def open_checkpoint(note: bytes, public_key_info: bytes) -> Checkpoint:
@@ -121,13 +131,14 @@ def _parse(text: bytes) -> Checkpoint:
     """Read strictly: the text must be what would be written for what is read."""
     try:
         origin, size, root, *extensions = text.decode().removesuffix("\n").split("\n")
-        digest_line, time_line = extensions
+        digest_line, time_line, *key_line = extensions
         if not _SIZE.fullmatch(size) or not digest_line.startswith("digest ") or not time_line.startswith("time "):
             raise ValueError
         digest = DIGESTS[digest_line.removeprefix("digest ")]
         at = datetime.fromisoformat(time_line.removeprefix("time "))
-        checkpoint = Checkpoint(origin, int(size), base64.b64decode(root, validate=True), digest, at)
-        if at.tzinfo is None or len(checkpoint.root) != digest.size or checkpoint.text() != text:
+        key = base64.b64decode(key_line[0].removeprefix(_NEXT_KEY), validate=True) if key_line else None
+        checkpoint = Checkpoint(origin, int(size), base64.b64decode(root, validate=True), digest, at, key)
+        if at.tzinfo is None or key == b"" or len(checkpoint.root) != digest.size or checkpoint.text() != text:
             raise ValueError
     except (ValueError, KeyError, OverflowError, binascii.Error):
         raise _unusable(_("this is not a checkpoint")) from None

@@ -1,12 +1,14 @@
 """A file that proves one entry, or that one checkpoint continues another, by itself: for whoever may not see the log.
 
 JSON (schema `yinxin-audit-proof/1`): `checkpoint` (the signed note), `hashes` (RFC 9162 2.1.3 or 2.1.4, base64), and
-either `entry` and `position`, or `former` (the earlier note).
+either `entry` and `position`, or `former` (the earlier note). `keys`: the checkpoints by which audit keys succeeded
+others.
 """
 
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,9 +17,10 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from audit.merkle import consistency_proof, inclusion_proof, is_consistent, leaf_hash, root_by_inclusion
-from audit.notes import Checkpoint, open_checkpoint
+from audit.notes import Checkpoint
 from audit.records import sequence
-from audit.sequencer import latest_checkpoint, read_log
+from audit.sequencer import key_notes, latest_checkpoint, read_log
+from audit.succession import Succession
 from audit.tiles import StoredTree
 from core import files
 from core.audit import entries
@@ -39,6 +42,7 @@ class ProofFile(BaseModel):
     entry: str | None = None
     position: Annotated[int, Field(ge=0)] | None = None
     former: str | None = None
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,8 @@ def prove_entry(context: Context, number: int) -> bytes:
             )
         tree = _tree(connection, newest)
         hashes = inclusion_proof(tree.digest, row.position, tree.size, tree.node)
-        return _written(newest.note, hashes, entry=row.entry.decode(), position=row.position)
+        keys = key_notes(connection)
+        return _written(newest.note, hashes, keys, entry=row.entry.decode(), position=row.position)
 
 
 def prove_continuation(context: Context, former: Checkpoint, note: bytes) -> bytes:
@@ -89,24 +94,25 @@ def prove_continuation(context: Context, former: Checkpoint, note: bytes) -> byt
             )
         tree = _tree(connection, newest)
         hashes = consistency_proof(tree.digest, former.size, tree.size, tree.node)
-        return _written(newest.note, hashes, former=note.decode())
+        return _written(newest.note, hashes, key_notes(connection), former=note.decode())
 
 
-def verify_proof(path: Path, public_key_info: bytes) -> Proven:
-    """What the file proves; `YinxinError` (invalid) if it proves nothing."""
+def verify_proof(path: Path, trusted: Sequence[bytes]) -> Proven:
+    """What the file proves to whoever trusts these keys (SPKI, DER); `YinxinError` (invalid) if it proves nothing."""
     try:
         proof = ProofFile.model_validate_json(files.read(path))
         hashes = [base64.b64decode(one, validate=True) for one in proof.hashes]
     except (ValidationError, binascii.Error):
         raise YinxinError(Kind.INVALID, _("this is not a proof file"), subject=str(path)) from None
-    checkpoint = open_checkpoint(proof.checkpoint.encode(), public_key_info)
+    keys = Succession(trusted, [one.encode() for one in proof.keys])
+    checkpoint = keys.open(proof.checkpoint.encode())
     if proof.entry is not None and proof.position is not None and proof.former is None:
         leaf = leaf_hash(checkpoint.digest, proof.entry.encode())
         root = root_by_inclusion(checkpoint.digest, leaf, proof.position, checkpoint.size, hashes)
         if root == checkpoint.root:
             return Proven(checkpoint, proof.entry.encode(), proof.position, None)
     if proof.former is not None and proof.entry is None and proof.position is None:
-        former = open_checkpoint(proof.former.encode(), public_key_info)
+        former = keys.open(proof.former.encode())
         sizes = (former.size, former.root), (checkpoint.size, checkpoint.root)
         same_log = (former.origin, former.digest) == (checkpoint.origin, checkpoint.digest)
         if same_log and is_consistent(checkpoint.digest, *sizes, hashes):
@@ -121,7 +127,12 @@ def _tree(connection: sa.Connection, newest: sa.Row[tuple[object, ...]]) -> Stor
 
 
 def _written(
-    note: bytes, hashes: list[bytes], entry: str | None = None, position: int | None = None, former: str | None = None
+    note: bytes,
+    hashes: list[bytes],
+    keys: list[bytes],
+    entry: str | None = None,
+    position: int | None = None,
+    former: str | None = None,
 ) -> bytes:
     proof = {
         "schema": SCHEMA,
@@ -130,6 +141,7 @@ def _written(
         "entry": entry,
         "position": position,
         "former": former,
+        "keys": [one.decode() for one in keys] or None,
     }
     given = {name: value for name, value in proof.items() if value is not None}
     return (json.dumps(given, indent=2, ensure_ascii=False) + "\n").encode()

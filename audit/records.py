@@ -46,4 +46,6 @@ checkpoints = sa.Table(
     # TimeStampToken over the note; null until one could be had.
     sa.Column("token", sa.LargeBinary, nullable=True),
     sa.Column("copied", sa.Boolean, nullable=False),
+    # SubjectPublicKeyInfo (DER) of the audit key that signs from here on; null: nothing changes.
+    sa.Column("next_key", sa.LargeBinary, nullable=True),
 )

@@ -144,6 +144,19 @@ def latest_checkpoint(connection: sa.Connection) -> sa.Row[Any] | None:
     return connection.execute(sa.select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1)).one_or_none()
 
 
+def key_in_force(connection: sa.Connection) -> bytes | None:
+    """The audit key (SPKI, DER) that the checkpoints name last; None: the first."""
+    named = sa.select(checkpoints.c.next_key).where(checkpoints.c.next_key.is_not(None))
+    key: bytes | None = connection.scalar(named.order_by(checkpoints.c.size.desc()).limit(1))
+    return key
+
+
+def key_notes(connection: sa.Connection) -> list[bytes]:
+    """The checkpoints in which a key succeeds another."""
+    named = sa.select(checkpoints.c.note).where(checkpoints.c.next_key.is_not(None))
+    return list(connection.scalars(named.order_by(checkpoints.c.size)))
+
+
 def oldest_uncovered(connection: sa.Connection, size: int) -> datetime | None:
     """Since when an entry waits for a checkpoint, where the newest is over so many; None if none waits."""
     placed = sa.select(entries.c.at).join(sequence, sequence.c.entry_id == entries.c.id)

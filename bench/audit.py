@@ -20,6 +20,7 @@ from audit.findings import is_broken
 from audit.meaning.evidence import Evidence
 from audit.meaning.judge import Judge
 from audit.sequencer import begin
+from audit.succession import Succession
 from bench import Row, report, row
 from bench.issue import SINGLES, WARM_UP, Issuing, Workshop
 from core.algorithms import SM3, KeyKind
@@ -127,7 +128,7 @@ def verify_million() -> list[Row]:
         start = time.process_time()
         with bundles.opened(folder / "audit.zip") as bundle:
             judge = Judge(Evidence.of(bundle))
-            seen = verify_chain(bundle, notary.signer.public_key_info, [made.checkpoint], each=judge.take)
+            seen = verify_chain(bundle, Succession([notary.signer.public_key_info]), [made.checkpoint], each=judge.take)
             assert seen.entries >= MILLION and not is_broken([*seen.findings, *judge.finish()])
         verifying = time.process_time() - start
         with bundles.opened(folder / "audit.zip") as bundle:

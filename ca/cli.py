@@ -9,11 +9,11 @@ from asn1crypto import pem
 
 from ca import crl as revocation_lists
 from ca import register, revocation
-from ca.account import local_account
 from ca.authorities import Authority, chain_of, list_authorities
 from ca.register import CertificateRecord, Filter
 from ca.state import Reason, State
 from core import files
+from core.account import local_account
 from core.asn1.names import describe_name
 from core.certificates import serial_text
 from core.cli import Group, Output, output_option

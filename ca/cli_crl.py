@@ -6,7 +6,6 @@ from typing import Any
 import click
 
 from ca import crl as lists
-from ca.account import local_account
 from ca.authorities import Authority, authority_of, list_authorities
 from ca.crl.checking import check_in_force
 from ca.crl.publication import PublishedCrl
@@ -14,6 +13,7 @@ from ca.crl.urgency import publish_urgent
 from ca.encryption_keys import tell_centre
 from ca.state import Reason
 from core import files
+from core.account import local_account
 from core.cli import Group, Output, output_option
 from core.errors import YinxinError
 from core.home import Home

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import click
 
-from ca.account import local_account
+from core.account import local_account
 from core.certificates import read_certificates
 from core.cli import Group, Output, output_option
 from core.home import Authority, Home

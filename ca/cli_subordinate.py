@@ -6,9 +6,9 @@ from typing import Any
 import click
 from asn1crypto import x509
 
-from ca.account import local_account
 from ca.service import open_authority
 from core import files
+from core.account import local_account
 from core.algorithms import SM3, KeyKind
 from core.asn1.names import describe_name
 from core.certificates import armour, read_certificates, serial_text
@@ -216,8 +216,8 @@ def install(home: Home, name: str, file: Path, root: str, output: Output) -> Non
     from ca.subordinates.installing import install as put_to_use
 
     given = read_certificates(file)
-    installed = put_to_use(home.context, name, given, _anchors(home, given, root), actor=local_account())
-    if installed.path[-1] not in _trusted(home):
+    installed = put_to_use(home.context, name, given, anchors_of(home, given, root), actor=local_account())
+    if installed.path[-1] not in trusted_in(home):
         files.write(home.trust / f"{installed.parents[-1]}.pem", armour(installed.path[-1:]))
     files.write(home.certificates("ca") / f"{name}.pem", armour(installed.path))
     output.done(
@@ -234,15 +234,16 @@ def install(home: Home, name: str, file: Path, root: str, output: Output) -> Non
     output.note(_("Bring the list of {parent} next: yinxin ca crl import FILE").format(parent=installed.parents[0]))
 
 
-def _trusted(home: Home) -> list[bytes]:
+def trusted_in(home: Home) -> list[bytes]:
+    """The roots in the home's folder."""
     return read_certificates(home.trust) if home.trust.exists() and any(home.trust.glob("*.pem")) else []
 
 
-def _anchors(home: Home, given: list[bytes], fingerprint: str) -> list[bytes]:
+def anchors_of(home: Home, given: list[bytes], fingerprint: str) -> list[bytes]:
     """The roots that are trusted here, and the one that somebody compared; `YinxinError` if there is none."""
     import hashlib
 
-    trusted = _trusted(home)
+    trusted = trusted_in(home)
     roots = [one for one in given if x509.Certificate.load(one).self_issued]
     wanted = fingerprint.replace(":", "").lower()
     compared = [one for one in roots if wanted in (SM3.of(one).hex(), hashlib.sha256(one).hexdigest())]

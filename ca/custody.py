@@ -120,7 +120,8 @@ def confirm(home: Home, store: Authority, *, actor: str) -> Custody:
     details = {"set": custody.set_id, "shares": [share.number for share in shares]}
     with home.storage.transaction() as connection:
         home.context.audit.append(connection, Event("core.custody.confirm", actor, f"keys/{store}", details))
-        put_in_place(folder, custody)
+    # Afterwards: folders that changed places cannot be rolled back with an entry that failed.
+    put_in_place(folder, custody)
     home.passphrase_file(store).unlink(missing_ok=True)
     return custody
 

@@ -107,6 +107,11 @@ def _require_audience(profile: Profile, of_authorities: bool) -> None:
             Kind.FORBIDDEN,
             _("the profile {profile} makes a CA: that takes a ceremony").format(profile=profile.name),
         )
+    if profile.audience is Audience.IMPORTED:
+        raise YinxinError(
+            Kind.FORBIDDEN,
+            _("the profile {profile} is for what was issued elsewhere").format(profile=profile.name),
+        )
     if profile.audience is Audience.ENCRYPTION:
         raise YinxinError(
             Kind.FORBIDDEN,

@@ -84,7 +84,11 @@ def intents(home: Home) -> Iterator[Finding]:
         for books in ALL_BOOKS:
             issued = books.issued
             query = sa.select(sa.func.count()).select_from(issued)
-            unfinished = query.where(issued.c.certificate.is_(None), issued.c.intended_at < grace)
+            unfinished = query.where(
+                issued.c.certificate.is_(None),
+                issued.c.intended_at < grace,
+                sa.func.length(issued.c.tbs) > 0,  # nothing was intended here: a number that was imported alone
+            )
             ended = sa.exists().where(
                 books.events.c.authority_id == issued.c.authority_id,
                 books.events.c.serial == issued.c.serial,

@@ -57,6 +57,17 @@ class Step:
     actor: str
 
 
+@dataclass(frozen=True)
+class Imported:
+    """What another program's records tell of a certificate."""
+
+    serial: int
+    issued_at: datetime
+    ended_at: datetime | None = None
+    """When it was revoked, or held."""
+    reason: Reason | None = None
+
+
 def steps_of(connection: sa.Connection, authority_id: int, serial: int, books: Books = CERTIFICATES) -> list[Step]:
     """Every event of a certificate, in order."""
     rows = connection.execute(_STATEMENTS[books.kind].steps, {"of": authority_id, "number": serial})
@@ -134,6 +145,22 @@ def enter_issued(connection: sa.Connection, issued: Sequence[tuple[int, int]], *
         (last,) = connection.execute(_STATEMENTS[CERTIFICATES.kind].last, {"of": of, "numbers": [serial]}).all()[-1:]
         if (last.sequence, last.state) != (1, State.VALID):
             _advance(connection, of, [serial], Move.ISSUE, at=at, actor=actor)
+
+
+def enter_imported(connection: sa.Connection, authority_id: int, imported: Sequence[Imported], *, actor: str) -> None:
+    """Begin the history of certificates that another program issued, at the moments of which its records tell."""
+    if not imported:
+        return
+    _number_in_order_of_commit(connection)
+    rows = []
+    for one in imported:
+        state = state_after(None, Move.IMPORT)
+        rows.append(_event(authority_id, one.serial, 1, Move.IMPORT, state, one.issued_at, actor))
+        if one.ended_at is not None:
+            move = Move.HOLD if one.reason is Reason.CERTIFICATE_HOLD else Move.REVOKE
+            state = state_after(state, move, subject=serial_text(one.serial))
+            rows.append(_event(authority_id, one.serial, 2, move, state, one.ended_at, actor, one.reason))
+    connection.execute(_STATEMENTS[CERTIFICATES.kind].enter, rows)
 
 
 def _advance(

@@ -45,6 +45,8 @@ class Audience(StrEnum):
     """People and units: through the registration authority."""
     ENCRYPTION = "encryption"
     """The second half of double certificates: only beside a signing certificate, for a key that the centre escrows."""
+    IMPORTED = "imported"
+    """What another program issued before its authority was taken over (`ca.importing`): nothing is issued for it."""
 
 
 # RFC 5280 4.2.1.3: the positions of the bits.

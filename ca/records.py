@@ -24,10 +24,13 @@ class SerialNumber(sa.TypeDecorator[int]):
 
 
 def serial_octets(serial: int) -> bytes:
-    """The number as the books keep it; zeros for what no certificate can bear."""
-    if 0 < serial < 1 << 8 * SERIAL_OCTETS:
+    """The number as the books keep it; nothing for what no certificate of theirs bears.
+
+    Zero is no number for us (RFC 5280 4.1.2.2), but many an old root of others has it.
+    """
+    if 0 <= serial < 1 << 8 * SERIAL_OCTETS:
         return serial.to_bytes(SERIAL_OCTETS, "big")
-    return bytes(SERIAL_OCTETS)
+    return b""
 
 
 authorities = sa.Table(

@@ -10,6 +10,7 @@ from ca.authorities import Authority, authority_of, require_key_here
 from ca.books import ATTRIBUTES, AuthorityKind
 from ca.double import note_revocation, partners_of
 from ca.history import advance, steps_of
+from ca.importing.certificates import imported_certificate
 from ca.profiles import Audience
 from ca.register import CertificateRecord
 from ca.state import MOVES, Move, Reason
@@ -38,7 +39,9 @@ def revoke_own(context: Context, record: CertificateRecord, reason: Reason, *, a
     """
     with context.storage.reading() as connection:
         profile = active_profile(connection, record.profile).profile
-    if profile.audience in (Audience.SUBSCRIBER, Audience.ENCRYPTION) and record.certificate is not None:
+        of_holder = profile.audience in (Audience.SUBSCRIBER, Audience.ENCRYPTION) and record.certificate is not None
+        of_holder |= imported_certificate(connection, record.authority, record.serial) is not None
+    if of_holder:
         raise YinxinError(
             Kind.FORBIDDEN,
             _("this is a holder's certificate: an operator revokes it"),

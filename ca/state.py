@@ -20,6 +20,8 @@ class Move(StrEnum):
     """What can happen to a certificate."""
 
     ISSUE = "issue"
+    IMPORT = "import"
+    """Issued elsewhere, before its authority was taken over (`ca.importing`)."""
     PRESUME = "presume"
     HOLD = "hold"
     RESUME = "resume"
@@ -50,6 +52,7 @@ _CODES = {reason: code for code, reason in zip((0, 1, 2, 3, 4, 5, 6, 8, 9, 10), 
 
 MOVES: dict[tuple[State | None, Move], State] = {
     (None, Move.ISSUE): State.VALID,
+    (None, Move.IMPORT): State.VALID,
     (None, Move.PRESUME): State.PRESUMED,
     (State.PRESUMED, Move.ISSUE): State.VALID,
     (State.PRESUMED, Move.HOLD): State.HELD,

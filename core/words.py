@@ -68,6 +68,7 @@ WORDS = frozenset(
         N_("hold"),
         N_("resume"),
         N_("presume"),
+        N_("import"),
         N_("apply"),
         N_("change"),
         N_("activate"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 import ca.revocation
+from ca.importing.certificates import imported_certificate
 from ca.register import find
 from ca.state import Reason
 from core.algorithms import SM3
@@ -27,7 +28,7 @@ from ra.operators import (
     require_own_branch,
 )
 from ra.refusals import RefusedError, refusals_recorded
-from ra.roles import Role, require_role
+from ra.roles import CENTRE, Role, require_role
 from ra.statements import Act, SignedStatement, Statement
 
 REASONS_OF_ROLE = {
@@ -180,13 +181,15 @@ def _record(context: Context, connection: sa.Connection, signed: SignedStatement
 
 
 def _certificate(connection: sa.Connection, authority: str, serial: int) -> bytes:
-    """A certificate that was issued for a request: services and authorities are not the RA's to revoke."""
+    """A certificate that was issued for a request, or imported: services and authorities are not the RA's to revoke."""
     for table in (records.request_certificates, attribute_requests):
         query = sa.select(table.c.certificate).where(table.c.authority == authority, table.c.serial == serial)
         certificate = connection.scalar(query)
         if certificate is not None:
             break
     else:
+        certificate = imported_certificate(connection, authority, serial)
+    if certificate is None:
         raise YinxinError(
             Kind.NOT_FOUND,
             _("no certificate of this number was issued here for a holder"),
@@ -209,7 +212,9 @@ def _branch(connection: sa.Connection, authority: str, serial: int) -> str:
     content = connection.scalar(
         sa.select(attributes.c.content).where(attributes.c.authority == authority, attributes.c.serial == serial)
     )
-    return parse_attribute_application(bytes(content or b"")).branch
+    if content is None:
+        return CENTRE  # imported: nobody here had it made
+    return parse_attribute_application(bytes(content)).branch
 
 
 def _orders_given(connection: sa.Connection, authority: str, serial: int) -> int:

@@ -79,10 +79,16 @@ class SealServer:
         query = {"limit": limit} | ({} if before is None else {"before": before})
         return self._get(f"/seals/{_segment(name)}/uses", wire.UsePage, query).uses
 
-    def stamp(self, name: str, document: Document, terms: SealingTerms, password: str | None = None) -> bytes:
-        """The sealed document. However often the connection breaks, it is sealed once. `password`: if encrypted."""
+    def stamp(
+        self, name: str, document: Document, terms: SealingTerms, password: str | None = None, *, key: str = ""
+    ) -> bytes:
+        """The sealed document. However often the connection breaks, it is sealed once. `password`: if encrypted.
+
+        `key`: an idempotency key, under which the same document is had again for a day, by another process too.
+        """
         path = f"/seals/{_segment(name)}/stamp"
-        return self._send(path, _octets(document), PDF, _query(terms), as_header(password)).content
+        headers = as_header(password) | ({"Idempotency-Key": key} if key else {})
+        return self._send(path, _octets(document), PDF, _query(terms), headers).content
 
     def stamp_by_digest(
         self, name: str, document: Document, terms: SealingTerms, password: str | None = None

@@ -12,7 +12,7 @@ from core.errors import Kind, YinxinError
 from core.i18n import _
 from seals.api.api_keys import Scope, not_for
 from seals.client import SealServer
-from seals.folder import Done, sealed_into
+from seals.folder import Done, key_of, sealed_into
 from seals.placement.placement import AtKeyword, InField, Placement, Straddling
 from seals.sealing import SealedDocument
 from seals.service_options import Service
@@ -87,10 +87,11 @@ class RemoteWork:
                 # Whoever interrupts does not wait for those that have not begun.
                 pool.shutdown(cancel_futures=True)
 
-    def _sealed(self, server: SealServer, document: Path) -> bytes:
+    def _sealed(self, server: SealServer, document: Path, out: Path) -> bytes:
         terms, password = terms_of(self.order), self.order.password
         if not self.by_digest:
-            return server.stamp(self.name, document, terms, password)
+            key = key_of(self.name, self.order, document, out)
+            return server.stamp(self.name, document, terms, password, key=key)
         sealed = server.stamp_by_digest(self.name, document, terms, password)
         with sealed.file:
             return sealed.read()

@@ -10,6 +10,7 @@ import ra.records
 import seals.records
 from audit.contracts import Objects, Stamp
 from ca.attributes.records import attribute_certificates
+from ca.importing.certificates import imported_certificates
 from core.algorithms import SM3
 from core.certificates import read_certificates
 from core.home import Home
@@ -65,6 +66,7 @@ OBJECTS: Objects = {
         seals.records.versions.c.content,
         seals.records.use_permissions.c.content,
     ),
+    "imported": imported_certificates,
     "seals": seals_in_books,
 }
 """What entries name by SHA-256 or SM3. Requests are not among it: they hold identity numbers; statements bind them.

@@ -8,8 +8,8 @@ from typing import get_args
 import click
 from asn1crypto import x509
 
-from ca.account import local_account
 from core import files
+from core.account import local_account
 from core.algorithms import ALGORITHMS, SHA256, Algorithm, KeyKind
 from core.audit import Event
 from core.certificates import read_certificates

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from audit.meaning.entry import Entry
 from audit.meaning.evidence import Evidence
+from audit.meaning.imports import Imports
 from audit.meaning.judge import Handler, Tell
 from audit.meaning.people import People
 from core.i18n import _
@@ -44,8 +45,11 @@ class Certificates:
         self._intents: dict[tuple[str, str], Intent] = {}
         self._issued: set[tuple[str, str]] = set()
         self._ended: set[tuple[str, str]] = set()
+        self._presumed_made: set[tuple[str, str]] = set()
         self._appointed: dict[str, Entry] = {}
         self._not_at_hand = 0
+        self._authorities: set[str] = set()
+        self._imports = Imports(tell, evidence)
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -57,6 +61,8 @@ class Certificates:
             given |= {f"{kind}.intend": self._intended, f"{kind}.issue": self._made, f"{kind}.presume": self._presumed}
             given |= {f"{kind}.{move}": self._moved for move in ("hold", "resume")}
             given[f"{kind}.revoke"] = self._revoked
+        given |= {f"ca.authority.{act}": self._founded for act in ("create", "import")}
+        given["ca.certificate.import"] = self._imported
         return given
 
     def finish(self) -> None:
@@ -68,10 +74,22 @@ class Certificates:
                 )
         for label, entry in self._appointed.items():
             if self._people.certified.get(label) not in entry.texts("approvers"):
-                self._tell("approval", entry, _("a certificate for a person who was not appointed with it"))
+                self._judge_unappointed(entry)
+        self._imports.finish()
         if self._not_at_hand:
             what = _("{count} certificates are not in the file: they were not compared with their intents")
             self._tell("intent", None, what.format(count=self._not_at_hand), remark=True)
+
+    def _judge_unappointed(self, entry: Entry) -> None:
+        """An appointment is recorded with its certificate; who is killed before leaves one that nobody has."""
+        place = entry.text("authority"), entry.subject
+        if place in self._ended:
+            return
+        if place in self._presumed_made:
+            what = _("a certificate that may have been made for a person who was not appointed then: revoke it")
+            self._tell("approval", entry, what, remark=True)
+        elif place not in self._intents:
+            self._tell("approval", entry, _("a certificate for a person who was not appointed with it"))
 
     def _activated(self, entry: Entry) -> None:
         approvals = entry.number("approvals")
@@ -92,6 +110,7 @@ class Certificates:
 
     def _intended(self, entry: Entry) -> None:
         place = entry.text("authority"), entry.subject
+        self._authorities.add(place[0])
         if place in self._intents or place in self._issued:
             self._tell("serial", entry, _("the serial number was used before"))
         self._intents[place] = Intent(entry, entry.act.startswith("ca.attribute."))
@@ -141,6 +160,24 @@ class Certificates:
         if self._intents.pop(place, None) is None:
             self._tell("intent", entry, _("a certificate without an intent before it"))
         self._issued.add(place)
+        self._presumed_made.add(place)
+
+    def _founded(self, entry: Entry) -> None:
+        """That an authority is there from now on: made here, or taken over with what it had issued."""
+        if entry.act == "ca.authority.import":
+            if entry.subject in self._authorities:
+                self._tell("import", entry, _("an authority was imported that was there already"))
+            self._imports.begin(entry)
+        self._authorities.add(entry.subject)
+
+    def _imported(self, entry: Entry) -> None:
+        place = entry.text("authority"), entry.subject
+        if place in self._intents or place in self._issued:
+            self._tell("serial", entry, _("the serial number was used before"))
+        self._imports.take(entry)
+        self._issued.add(place)
+        if entry.text("state") == "revoked":
+            self._ended.add(place)
 
     def _moved(self, entry: Entry) -> None:
         place = entry.text("authority"), entry.subject

@@ -57,6 +57,8 @@ class Evidence:
     """Signed statements, by SM3."""
     contents: dict[str, bytes] = field(default_factory=dict)
     """What was stated about, by SM3."""
+    imported: dict[str, bytes] = field(default_factory=dict)
+    """Certificates that were imported, whole, by SHA-256."""
     seals: dict[str, BookedSeal] = field(default_factory=dict)
     """As the books had them when the file was written: at least as much as the log."""
 
@@ -70,12 +72,14 @@ class Evidence:
         }
         messages = {SM3.of(octets).hex(): octets for octets in bundle.objects("statements")}
         contents = {SM3.of(octets).hex(): octets for octets in bundle.objects("contents")}
-        return cls(certificates, messages, contents, dict(filter(None, map(_booked, bundle.objects("seals")))))
+        imported = {hashlib.sha256(octets).hexdigest(): octets for octets in bundle.objects("imported")}
+        seals = dict(filter(None, map(_booked, bundle.objects("seals"))))
+        return cls(certificates, messages, contents, imported, seals)
 
     def statement(self, digest: str) -> StatementFacts | None:
         """The statement of this digest; None if it is not at hand. `YinxinError` if its signature is not good."""
         message = self.messages.get(digest)
-        return None if message is None else _checked(message)
+        return None if message is None else read_statement(message)
 
     def content(self, digest: str) -> dict[str, Any] | None:
         """The content of this digest; None if it is not at hand, or not what it should be."""
@@ -98,7 +102,8 @@ def _booked(octets: bytes) -> tuple[str, BookedSeal] | None:
 
 
 @lru_cache(maxsize=1024)
-def _checked(message: bytes) -> StatementFacts:
+def read_statement(message: bytes) -> StatementFacts:
+    """What was signed; `YinxinError` if the signature is not good."""
     signed = cms.check(message)
     try:
         words = json.loads(signed.content)

@@ -24,6 +24,7 @@ class RevocationLists:
             "ca.crl.reserve": self._reserved,
             "ca.crl.publish": self._came_to_something,
             "ca.crl.refuse": self._came_to_something,
+            "ca.authority.import": self._imported,
             RESTORE: self._restored,
         }
 
@@ -40,6 +41,13 @@ class RevocationLists:
             name, shard, number = place.get("authority"), place.get("shard"), place.get("number")
             if isinstance(name, str) and isinstance(number, int):
                 self._last[name, shard if isinstance(shard, int) else None] = number
+
+    def _imported(self, entry: Entry) -> None:
+        """Numbers go on after those that the authority had given before it was taken over."""
+        if any(name == entry.subject for name, _shard in self._last) or entry.subject in self._published:
+            self._tell("crl", entry, _("an authority was imported that had lists of ours already"))
+            return
+        self._last[entry.subject, 0] = entry.number("number") or 0
 
     def _reserved(self, entry: Entry) -> None:
         place, number = (entry.subject, entry.number("shard")), entry.number("number") or 0

@@ -7,7 +7,6 @@ import click
 from asn1crypto import pem
 
 from ca import crl as revocation_lists
-from ca.account import local_account
 from ca.attributes import register
 from ca.attributes.attributes import Attributes
 from ca.attributes.reading import read_attribute_certificate
@@ -17,6 +16,7 @@ from ca.hierarchy import create_attribute_authority
 from ca.service import ceremony_approval, open_authority
 from ca.state import State
 from core import files
+from core.account import local_account
 from core.algorithms import KeyKind
 from core.certificates import armour, serial_text
 from core.cli import Command, output_option

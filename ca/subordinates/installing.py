@@ -73,10 +73,10 @@ def install(context: Context, name: str, given: Sequence[bytes], anchors: Sequen
         )
     path = build_path(own, [one for one in given if one != own], anchors, context.clock.now())
     for parent in path[1:]:
-        _readable(partial(_require_constraints, parent), name)
+        _readable(partial(require_constraints, parent), name)
     parsed = x509.load_der_x509_certificate(own)
     with context.storage.transaction() as connection:
-        parents = _enter_parents(connection, path, context.clock.now())
+        parents = enter_parents(connection, path, context.clock.now())
         if request.authority.certificate is None:
             _enter(connection, context, request, version, own, parents[0][0], actor)
             details = {
@@ -146,7 +146,7 @@ def _readable(look: Callable[[], Looked], subject: str) -> Looked:
         raise YinxinError(Kind.INVALID, _("a certificate of the path cannot be read"), subject=subject) from error
 
 
-def _require_constraints(parent: bytes) -> None:
+def require_constraints(parent: bytes) -> None:
     """Return if the books can hold it as an authority."""
     certificate = x509.load_der_x509_certificate(parent)
     if not any(extension.oid == x509.BasicConstraints.oid for extension in certificate.extensions):
@@ -157,7 +157,7 @@ def _require_constraints(parent: bytes) -> None:
         )
 
 
-def _enter_parents(connection: sa.Connection, path: Sequence[bytes], now: datetime) -> list[tuple[int, str]]:
+def enter_parents(connection: sa.Connection, path: Sequence[bytes], now: datetime) -> list[tuple[int, str]]:
     """Number and name of each authority above, the nearest first; those that are new are entered."""
     entered: list[tuple[int, str]] = []
     above: int | None = None

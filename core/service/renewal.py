@@ -92,9 +92,9 @@ def _install(home: Home, keeper: Authority) -> Iterator[str]:
             continue
         path = predecessor.path.with_name(f"{row.name}.pem")
         _require_successor(row.certificate, keys.signer(row.name).public_key_info, predecessor, row.name)
+        _record(home, keeper, "install", row.name)  # before: what is interrupted is recorded and done again
         files.write(path, armour([row.certificate, *predecessor.chain]))
         present[name] = Installed.read(path)
-        _record(home, keeper, "install", row.name)
         yield row.name
 
 
@@ -150,14 +150,19 @@ def _request(home: Home, keeper: Authority, present: Installed) -> bytes:
 
 def _remove(home: Home, keeper: Authority) -> Iterator[str]:
     """Certificates and keys that have a successor in force: a key that signs no more is only a danger."""
-    now = home.clock.now()
-    in_force = {one.name: one.generation for one in installed(home, keeper) if one.valid_at(now)}
-    for one in installed(home, keeper):
-        if one.generation < in_force.get(one.name, 0):
-            one.path.unlink()
-            home.key_store(keeper).remove(one.key_name)
-            _record(home, keeper, "remove", one.key_name)
-            yield one.key_name
+    now, keys = home.clock.now(), home.key_store(keeper)
+    present = {one.key_name: one for one in installed(home, keeper)}
+    in_force = {one.name: one.generation for one in present.values() if one.valid_at(now)}
+    # A key may be left without its certificate, where this was interrupted: the certificate goes first, for services
+    # take what is installed to have its key.
+    for key_name in sorted({*present, *keys.names()}):
+        name, generation = generation_of(key_name)
+        if generation < in_force.get(name, 0):
+            _record(home, keeper, "remove", key_name)
+            if key_name in present:
+                present[key_name].path.unlink(missing_ok=True)
+            keys.remove(key_name)
+            yield key_name
 
 
 def _record(home: Home, keeper: Authority, act: str, name: str) -> None:

@@ -21,6 +21,7 @@ typedef struct bignum_st BIGNUM;
 typedef struct x509_st X509;
 typedef struct stack_st OPENSSL_STACK;
 typedef struct pkcs12_st PKCS12;
+typedef struct pkcs8_priv_key_info_st PKCS8_PRIV_KEY_INFO;
 
 EVP_PKEY_CTX *EVP_PKEY_CTX_new_from_name(void *library, const char *name, const char *properties);
 EVP_PKEY_CTX *EVP_PKEY_CTX_new(EVP_PKEY *key, void *engine);
@@ -75,6 +76,14 @@ void OPENSSL_sk_free(OPENSSL_STACK *stack);
 PKCS12 *PKCS12_create(const char *passphrase, const char *name, EVP_PKEY *key, X509 *certificate, OPENSSL_STACK *others,
                       int key_cipher, int certificate_cipher, int iterations, int mac_iterations, int key_type);
 int i2d_PKCS12(PKCS12 *store, unsigned char **out);
+PKCS12 *d2i_PKCS12(PKCS12 **store, const unsigned char **input, long size);
+int PKCS12_parse(PKCS12 *store, const char *passphrase, EVP_PKEY **key, X509 **certificate, OPENSSL_STACK **others);
+int OPENSSL_sk_num(const OPENSSL_STACK *stack);
+void *OPENSSL_sk_value(const OPENSSL_STACK *stack, int place);
+int i2d_X509(const X509 *certificate, unsigned char **out);
+PKCS8_PRIV_KEY_INFO *EVP_PKEY2PKCS8(const EVP_PKEY *key);
+int i2d_PKCS8_PRIV_KEY_INFO(const PKCS8_PRIV_KEY_INFO *info, unsigned char **out);
+void PKCS8_PRIV_KEY_INFO_free(PKCS8_PRIV_KEY_INFO *info);
 void PKCS12_free(PKCS12 *store);
 """)
 

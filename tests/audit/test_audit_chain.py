@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from audit import bundle as bundles
-from audit import chain as chains
 from audit import export
+from audit import succession as successions
 from audit.bundle import Bundle, SignedNote
 from audit.chain import Chain, verify_chain
 from audit.findings import is_broken
 from audit.merkle import leaf_hash, root_of
 from audit.notes import Checkpoint, open_checkpoint, sign_checkpoint
+from audit.succession import Succession
 from core.algorithms import KeyKind
 from core.errors import YinxinError
 from core.keys.private_key import generate
@@ -52,12 +53,12 @@ def whole(books: Books, tmp_path: Path) -> Contents:
 
 
 def verified(contents: Contents, signer: Signer, known: Sequence[Checkpoint] = ()) -> Chain:
-    return verify_chain(contents, signer.public_key_info, known)
+    return verify_chain(contents, Succession([signer.public_key_info]), known)
 
 
 def test_the_whole_log_is_whole(whole: Contents, signer: Signer) -> None:
     seen: list[bytes] = []
-    chain = verify_chain(whole, signer.public_key_info, each=lambda _position, entry: seen.append(entry))
+    chain = verify_chain(whole, Succession([signer.public_key_info]), each=lambda _position, entry: seen.append(entry))
     assert chain.findings == [] and seen == whole.lines
     assert [one.size for one in chain.checkpoints] == [4, 5, 25, 27, 57] and chain.entries == 57
     assert chain.last is not None
@@ -125,7 +126,7 @@ def test_any_alteration_of_the_entries_is_found(
     whole: Contents, signer: Signer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Each signature is checked once, so that thousands of alterations can be tried.
-    monkeypatch.setattr(chains, "open_checkpoint", functools.cache(open_checkpoint))
+    monkeypatch.setattr(successions, "open_checkpoint", functools.cache(open_checkpoint))
     draw, tried = random.Random(20261101), 0
     for turn in range(ROUNDS * len(MUTATIONS)):
         lines = list(whole.lines)
@@ -233,7 +234,7 @@ def test_a_file_that_cannot_be_read_is_refused_in_words(
     books.notary.checkpoint()
     altered = rewritten(books.exported(tmp_path / "audit.zip"), tmp_path / "altered.zip", **members)
     with pytest.raises(YinxinError, match="not a readable export"), bundles.opened(altered) as bundle:
-        verify_chain(bundle, books.notary.signer.public_key_info)
+        verify_chain(bundle, Succession([books.notary.signer.public_key_info]))
 
 
 def test_a_damaged_file_is_refused_or_found(books: Books, tmp_path: Path) -> None:
@@ -249,7 +250,7 @@ def test_a_damaged_file_is_refused_or_found(books: Books, tmp_path: Path) -> Non
         file.write_bytes(damaged[: draw.choice([len(damaged), draw.randrange(len(damaged))])])
         try:
             with bundles.opened(file) as bundle:
-                findings = verify_chain(bundle, books.notary.signer.public_key_info).findings
+                findings = verify_chain(bundle, Succession([books.notary.signer.public_key_info])).findings
                 same = list(bundle.entries())
         except YinxinError:
             continue
@@ -294,4 +295,4 @@ def test_an_entry_changed_in_the_database_is_found(books: Books, tmp_path: Path)
             "UPDATE audit_entries SET entry = CAST(replace(entry, 'R1', 'R9') AS BLOB) WHERE id = 3"
         )
     with bundles.opened(books.exported(tmp_path / "audit.zip")) as bundle:
-        assert is_broken(verify_chain(bundle, books.notary.signer.public_key_info).findings)
+        assert is_broken(verify_chain(bundle, Succession([books.notary.signer.public_key_info])).findings)

@@ -99,6 +99,30 @@ def appointed_by_nobody(log: Log) -> None:
     log[place] = log[place] | {"details": log[place]["details"] | {"approvers": ["nobody"]}}
 
 
+def test_an_appointment_that_was_cut_short(house: tuple[Log, Evidence]) -> None:
+    """Killed between intent and result: the certificate is presumed made, and nobody was appointed with it."""
+    log = [json.loads(json.dumps(entry)) for entry in house[0]]
+    made, place = next(
+        (one, f"{one['details']['authority']}/{one['subject']}")
+        for one in reversed(log)
+        if str(one["details"].get("approval", "")).startswith("operator:")
+    )
+    label = made["details"]["authority"], made["subject"]
+    log = [one for one in log if one["details"].get("certificate") != place or one["act"] == "ca.certificate.intend"]
+    released = next(
+        one
+        for one in log
+        if one["act"] == "ca.certificate.issue" and (one["details"]["authority"], one["subject"]) == label
+    )
+    assert "a certificate for a person who was not appointed with it" in {one.what for one in judged(log)}
+    released["act"] = "ca.certificate.presume"
+    about = [one for one in judged(log) if one.subject == made["subject"]]
+    assert [(one.rule, one.gravity) for one in about] == [("approval", Gravity.REMARK)]
+    assert "revoke it" in about[0].what
+    log.append(released | {"act": "ca.certificate.revoke"})
+    assert not [one for one in judged(log) if one.subject == made["subject"]]
+
+
 @pytest.mark.parametrize(
     ("alter", "rule"),
     [

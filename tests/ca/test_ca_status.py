@@ -50,7 +50,7 @@ def test_the_table_of_answers(each_centre: TestCentre) -> None:
 @given(st.integers(-(2**170), 2**170))
 def test_any_number_has_an_answer(serial: int) -> None:
     octets = serial_octets(serial)
-    assert len(octets) == 20
+    assert len(octets) == (20 if 0 <= serial < 2**160 else 0)
     assert int.from_bytes(octets, "big") in (serial, 0)
 
 

@@ -19,6 +19,7 @@ from ca.profiles import Profile
 from ca.reconciliation import reconcile
 from ca.state import Reason
 from core.algorithms import SHA256
+from core.audit import entries
 from core.keys.private_key import kind_of
 from core.service.installed import newest
 from core.service.renewal import Renewed, renew
@@ -179,6 +180,14 @@ def test_crash_between_issue_and_install(place: Place, act: str, monkeypatch: py
     place.keeper.look()
     assert place.signer() != first
     assert len(place.names()) == 1
+    assert set(place.names()) <= recorded(place, "install")
+
+
+def recorded(place: Place, act: str) -> set[str]:
+    """Which of its certificates the log says this of."""
+    about = sa.select(entries.c.subject).where(entries.c.act == f"service.certificate.{act}")
+    with place.home.storage.reading() as connection:
+        return set(connection.scalars(about))
 
 
 def test_crash_while_removing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,6 +199,10 @@ def test_crash_while_removing(place: Place, monkeypatch: pytest.MonkeyPatch) -> 
         place.keeper.look()
     assert len(load_delegations(place.home)) == 1
     assert responder_of(place.home)
+    assert len(place.keys()) == 2
+    place.keeper.look()
+    assert place.keys() == place.names()
+    assert place.family in recorded(place, "remove")
 
 
 def test_two_processes_at_once(place: Place) -> None:

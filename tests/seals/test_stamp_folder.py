@@ -2,15 +2,20 @@
 
 import csv
 import json
+import os
+import signal
 from pathlib import Path
 
 import click
 import pytest
 import sqlalchemy as sa
 
+from core.api import outcomes
 from core.cli import run
+from core.errors import Kind, YinxinError
 from core.home import Home
 from seals import records
+from seals.api.api_keys import Scope
 from seals.cli import group
 from seals.verification.report import Verdict
 from tests.support.office_server import serving
@@ -48,7 +53,9 @@ def test_a_folder_is_sealed_and_gone_on_with(
     }
     sealed = (out / "deep" / "two.pdf").read_bytes()
     assert service.bureau.office.report(sealed, status=True).verdict is Verdict.VALID
-    # Interrupted: one copy is missing.
+    # A copy is taken away, when what was made is not kept any more.
+    with service.context.storage.transaction() as connection:
+        connection.execute(sa.delete(outcomes.table))
     (out / "three.pdf").unlink()
     (drafts / "broken.pdf").unlink()
     assert seals(*command[:-4], "--report", tmp_path / "again.json", "--level", "B-T", "--json") == 0
@@ -56,6 +63,62 @@ def test_a_folder_is_sealed_and_gone_on_with(
     again = json.loads((tmp_path / "again.json").read_bytes())
     assert sorted(row["outcome"] for row in again) == ["present", "present", "sealed"]
     assert (out / "deep" / "two.pdf").read_bytes() == sealed
+
+
+def test_killed_between_the_seal_and_the_file_it_seals_once(
+    service: Service, seals: Seals, tmp_path: Path, plain: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafts, out = tmp_path / "drafts", tmp_path / "sealed"
+    drafts.mkdir()
+    for name in ("a.pdf", "b.pdf"):
+        (drafts / name).write_bytes(plain + f"\n%% {name}\n".encode())
+    command = ("stamp-folder", "office", drafts, "--at", "100,100", "--out", out, "--workers", "1", "--level")
+    before = uses(service)
+    with monkeypatch.context() as patched:
+        patched.setattr("seals.folder.files.write", lambda *_what, **_how: os.kill(os.getpid(), signal.SIGKILL))
+        assert seals(*command, "B-T") == 1
+    assert uses(service) == before + 2 and not out.exists()
+    assert seals(*command, "B-T") == 0
+    assert uses(service) == before + 2
+    for name in ("a.pdf", "b.pdf"):
+        sealed = (out / name).read_bytes()
+        assert service.bureau.office.report(sealed, status=True).verdict is Verdict.VALID
+        assert sealed.startswith((drafts / name).read_bytes())
+    # For another place, or in another way, it is another document.
+    (out / "a.pdf").unlink()
+    assert seals(*command, "B-B") == 0
+    assert uses(service) == before + 3
+
+
+def test_a_folder_by_a_service_is_asked_for_again_in_the_same_words(
+    service: Service, tmp_path: Path, plain: bytes, sm2_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "drafts").mkdir()
+    (tmp_path / "drafts" / "a.pdf").write_bytes(plain)
+    key = tmp_path / "oa.key"
+    key.touch(mode=0o600)
+    key.write_text(service.key("by-folder", scopes=[Scope.DOCUMENTS]) + "\n")
+
+    @click.group()
+    @click.pass_context
+    def elsewhere(context: click.Context) -> None:
+        context.obj = Home(tmp_path / "nowhere", sm2_office.clock)
+
+    elsewhere.add_command(group, "seals")
+    before = uses(service)
+    with serving(service.app) as address:
+        command = ["seals", "stamp-folder", "office", str(tmp_path / "drafts"), "--at", "100,100", "--level", "B-T"]
+        command += ["--out", str(tmp_path / "out"), "--server", address, "--api-key-file", str(key)]
+        with monkeypatch.context() as patched:
+            patched.setattr("seals.folder.files.write", full_disk)
+            assert run(elsewhere, command) == 1
+        assert run(elsewhere, command) == 0
+    assert uses(service) == before + 1
+    assert sm2_office.report((tmp_path / "out" / "a.pdf").read_bytes(), status=True).verdict is Verdict.VALID
+
+
+def full_disk(path: Path, *_what: object, **_how: object) -> None:
+    raise YinxinError(Kind.UNAVAILABLE, "cannot write: no space left on device", subject=str(path))
 
 
 def test_a_document_that_stays_here(

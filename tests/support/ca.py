@@ -42,6 +42,10 @@ class MemoryKeyStore(KeyStore):
         self.made[name] = _pool[name, kind]
         return self.signer(name)
 
+    def take_in(self, name: str, key: PrivateKey) -> Signer:
+        self.made[name] = key
+        return self.signer(name)
+
     def signer(self, name: str) -> Signer:
         return self.wrap(self.made[name])
 

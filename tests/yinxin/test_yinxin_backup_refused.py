@@ -72,7 +72,7 @@ def test_no_passphrase_and_no_pin_and_no_key_in_clear_is_in_it(
     secrets += [file.read_bytes().strip() for file in home.rglob("*pin") if file.is_file()]
     assert len(secrets) >= 10
     recipient = open_key_file(zhang.key, PIN.encode())
-    with container.opened(backup, audit_key=_audit_key(home)) as opened, opened.content(recipient) as stream:
+    with container.opened(backup, audit_keys=[_audit_key(home)]) as opened, opened.content(recipient) as stream:
         names = archive.unpack(stream, tmp_path / "all", DIGESTS[opened.header.digest])
     assert {"records", "yinxin.toml", "keys/ca/sm2-issuing.pem", "trust/audit-log.pub"} <= set(names)
     assert not any(name.startswith(("passphrases", "administrators", "people")) for name in names)
@@ -262,7 +262,7 @@ def test_a_clock_that_is_behind_is_refused(home: Path, backup: Path, zhang: Test
     from core.clock import FixedClock
     from yinxin.backup.restoring import Restoration
 
-    with container.opened(backup, audit_key=_audit_key(home)) as opened:
+    with container.opened(backup, audit_keys=[_audit_key(home)]) as opened:
         behind = FixedClock(opened.header.made_at - timedelta(seconds=1))
         recipient = open_key_file(zhang.key, PIN.encode())
         with pytest.raises(YinxinError, match="the clock is behind"):

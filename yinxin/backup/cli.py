@@ -6,9 +6,9 @@ import click
 
 from audit.key import fingerprint as fingerprint_of
 from audit.key import read_public_key
-from audit.notes import open_checkpoint
-from ca.account import local_account
+from audit.succession import Succession
 from core import files
+from core.account import local_account
 from core.cli import Command, Output, output_option
 from core.config import BackupSettings
 from core.errors import Kind, YinxinError
@@ -116,12 +116,15 @@ def restore(
     output: Output,
 ) -> None:
     """Restore from a backup."""
-    public_key = read_public_key(audit_key) if audit_key else None
-    with container.opened(file, fingerprint, public_key) as opened:
-        notes = [open_checkpoint(files.read(one), opened.header.audit_key) for path in known for one in _files_in(path)]
+    notes = [files.read(one) for path in known for one in _files_in(path)]
+    # By the first audit key alone, where the checkpoints say which came after it.
+    trusted = Succession([read_public_key(audit_key)], notes).keys if audit_key else []
+    with container.opened(file, fingerprint, trusted) as opened:
+        keys = Succession(trusted or [opened.header.audit_key], notes)
+        checkpoints = [keys.open(one) for one in notes]
         pin = passphrase.obtain(str(key_file), file=pin_file, variable="YINXIN_PIN")
         recipient = open_key_file(key_file, pin)
-        restoration = Restoration(opened, home.path, recipient, notes, storage, local_account(), home.clock)
+        restoration = Restoration(opened, home.path, recipient, checkpoints, storage, local_account(), home.clock)
         done = restoration.run(output.note)
     _tell(done, output)
 

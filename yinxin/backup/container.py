@@ -8,7 +8,7 @@ manifest.txt    digests of both, as a signed note of the audit key, written last
 import io
 import zipfile
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -148,15 +148,15 @@ class Backup:
 
 
 @contextmanager
-def opened(path: Path, fingerprint_of_key: str = "", audit_key: bytes | None = None) -> Iterator[Backup]:
-    """A backup, verified whole before anything of it is used, by the audit key or by its fingerprint.
+def opened(path: Path, fingerprint_of_key: str = "", audit_keys: Sequence[bytes] = ()) -> Iterator[Backup]:
+    """A backup, verified whole before anything of it is used, by one of the audit keys or by its key's fingerprint.
 
     `YinxinError` (invalid) if it was altered or cut off, or another installation's key has signed it.
     """
     with _archive_of(path) as archive:
         encoded = _whole(archive, HEADER)
         header = _header(path, encoded)
-        trusted = _trusted(path, header, fingerprint_of_key, audit_key)
+        trusted = _trusted(path, header, fingerprint_of_key, audit_keys)
         content = DIGESTS[header.digest].new()
         with archive.open(CONTENT) as member:
             while piece := member.read(_READ):
@@ -204,9 +204,9 @@ def _header(path: Path, encoded: bytes) -> Header:
         raise _unusable(path, _("the header of the backup cannot be read; another version made it")) from error
 
 
-def _trusted(path: Path, header: Header, wanted: str, audit_key: bytes | None) -> bytes:
+def _trusted(path: Path, header: Header, wanted: str, audit_keys: Sequence[bytes]) -> bytes:
     brought = fingerprint(header.audit_key)
-    expected = fingerprint(audit_key) if audit_key is not None else wanted.lower().replace(":", "")
+    expected = list(map(fingerprint, audit_keys)) or ([wanted.lower().replace(":", "")] if wanted else [])
     if not expected:
         raise YinxinError(
             Kind.INVALID,
@@ -214,7 +214,7 @@ def _trusted(path: Path, header: Header, wanted: str, audit_key: bytes | None) -
             subject=str(path),
             remedy=_("give --audit-key or --fingerprint, which you have from the centre"),
         )
-    if brought != expected:
+    if brought not in expected:
         raise _unusable(path, _("the backup is signed by another key: {fingerprint}").format(fingerprint=brought))
     return header.audit_key
 

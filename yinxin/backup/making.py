@@ -1,5 +1,6 @@
-"""Making a backup: whole and signed before it has its name, recorded before it leaves."""
+"""Making a backup: whole and signed before it has its name, logged before it leaves, in the books when it is there."""
 
+import os
 import shutil
 import tempfile
 import time
@@ -7,13 +8,14 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from asn1crypto import x509
 
 from audit.checkpoints import Notary
-from audit.key import NAME as AUDIT_KEY
+from audit.rotation import open_key
 from ca.register import state_of
 from ca.state import State
 from core import files
@@ -57,9 +59,10 @@ def make(home: Home, destination: Path, custodians: Sequence[bytes], *, keep: in
     if keep and not in_folder:
         raise YinxinError(Kind.INVALID, _("old backups are kept count of in a folder only"), subject=str(destination))
     _require_custodians(home, custodians)
-    signer = home.key_store("audit").signer(AUDIT_KEY)
     # So that all that is in the snapshot can be held against what was signed about it.
-    Notary.of(home.context, signer, home.configuration.audit, None).checkpoint()
+    notary = Notary.of(home.context, partial(open_key, home), home.configuration.audit, None)
+    notary.checkpoint()
+    signer = notary.signer
     made_at = home.clock.now().replace(microsecond=0)
     file = destination / container.file_name(made_at) if in_folder else destination
     _remove_scratch()
@@ -85,7 +88,12 @@ def make(home: Home, destination: Path, custodians: Sequence[bytes], *, keep: in
                 members = chain([(archive.RECORDS, taken.file)], archive.members_of(home.path))
                 count = archive.pack(stream, members, taken.digest)
             octets = written.tell()
+            written.flush()
+            os.fsync(written.fileno())  # what the log says was made must not fail on a full disk afterwards
             _record(home, file, header, octets, actor)
+    # Only now that it has its name: by this row people are told that there is one.
+    with home.storage.transaction() as connection:
+        enter(connection, header.made_at, file, octets, header.size)
     return Made(file, octets, header, count, _remove_older(file, header.origin, keep))
 
 
@@ -104,7 +112,6 @@ def _record(home: Home, file: Path, header: Header, octets: int, actor: str) -> 
         "octets": octets,
     }
     with home.storage.transaction() as connection:
-        enter(connection, header.made_at, file, octets, header.size)
         home.context.audit.append(connection, Event("backup.make", actor, file.name, details))
 
 
