@@ -6,7 +6,8 @@ intents in the books, which `ca.reconciliation` presumes issued: no signature is
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -167,7 +168,8 @@ class CertificateAuthority:
     ) -> list[IssuedCertificate]:
         if not requests:
             return []
-        ready = self._make_ready(requests, of_authorities)
+        with self._refusal_recorded(requests, actor):
+            ready = self._make_ready(requests, of_authorities)
         while not self._commit_intents(ready.intents, actor):
             # A profile was activated since its version was read; that is seldom, so this ends.
             self._grounds.clear()
@@ -185,6 +187,19 @@ class CertificateAuthority:
         issued = self._pair_up(signed, halves)
         self._commit_results(intents, signed, issued, halves, actor, recording)
         return issued
+
+    @contextmanager
+    def _refusal_recorded(self, requests: Sequence[ApprovedRequest], actor: str) -> Iterator[None]:
+        """Enter that a request is not certified: by the linter, for its key, or for what was approved."""
+        try:
+            yield
+        except YinxinError as error:
+            references = [one.approval.reference for one in requests]
+            about = error.subject if error.subject in references else references[0]
+            with self.context.storage.transaction() as connection:
+                event = Event("ca.certificate.refuse", actor, about[:256], {"kind": error.kind.value})
+                self.context.audit.append(connection, event)
+            raise
 
     def _pair_up(
         self, signed: Sequence[IssuedCertificate], halves: Sequence[EncryptionHalf | None]
