@@ -43,7 +43,7 @@ def read_hex_string(stream: BinaryIO) -> generic.ByteStringObject | generic.Text
 
 def remember_references(xrefs: XRefCache) -> None:
     """Have the history of each object looked up once, and among the revisions that say anything of it."""
-    xrefs.get_historical_ref = _by_object(xrefs)  # type: ignore[method-assign]
+    xrefs.get_historical_ref = _by_object(xrefs)  # type: ignore[method-assign, assignment]
     xrefs.get_last_change = _remembered(xrefs.get_last_change)  # type: ignore[method-assign, assignment]
     xrefs.get_introducing_revision = _remembered(xrefs.get_introducing_revision)  # type: ignore[method-assign, assignment]
 
