@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from core.audit import Event
 from core.context import Context
 from core.errors import Kind, YinxinError
-from core.i18n import _
+from core.i18n import _, current_language
 from core.words import in_words
 from seals.api.api_keys import CallingSystem, Scope, require_use
 from seals.batches.records import batch_documents, batches, notifications
@@ -77,6 +77,7 @@ def open_batch(context: Context, system: CallingSystem, seal: str, terms: Sealin
     terms.place()
     number = secrets.token_hex(16)
     content = {"seal": seal, "terms": terms.model_dump(mode="json", exclude_defaults=True)}
+    content["language"] = current_language()  # what goes wrong later is told in the words of who asked
     row = {
         "number": number,
         "caller": system.name,

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from core.audit import Event
 from core.context import Context
 from core.errors import Kind, YinxinError
-from core.i18n import _
+from core.i18n import _, current_language, speaking
 from core.keys.store import KeyStore
 from seals import use
 from seals.api import api_keys
@@ -81,6 +81,12 @@ class Worker:
         if claimed is None:
             return self.webhooks.step()
         row, claim = claimed
+        with speaking(json.loads(row.ordered).get("language") or current_language()):
+            self._settled(row, claim)
+        return True
+
+    def _settled(self, row: sa.Row[Any], claim: str) -> None:
+        """Sealed, or failed for a reason, or somebody else's by now."""
         try:
             self._seal(row, claim)
         except _NotOursError:
@@ -91,7 +97,6 @@ class Worker:
             _log.exception("Sealing a document of a batch")
             internal = YinxinError(Kind.INVALID, _("Internal error; it has been logged."), subject=type(error).__name__)
             self._failed(row, claim, internal)
-        return True
 
     def _claim(self) -> tuple[sa.Row[Any], str] | None:
         now, claim = self.context.clock.now(), secrets.token_hex(16)

@@ -21,6 +21,7 @@ from core.algorithms import ECDSA_P256_SHA256, Digest, KeyKind
 from core.clock import FixedClock
 from core.context import Context
 from core.errors import Kind, YinxinError
+from core.i18n import speaking
 from core.storage import Storage
 from seals import records
 from seals.api import api_keys
@@ -122,6 +123,14 @@ def test_a_batch_from_beginning_to_end(service: Service, server: SealServer, pla
     for position, words in ((2, "failed"), (4, "no such document")):
         with pytest.raises(YinxinError, match=words):
             server.fetch(number, position)
+
+
+def test_problems_are_told_in_the_language_of_who_asked(service: Service, server: SealServer) -> None:
+    with speaking("zh_CN"):
+        number = started(server, [b"not a document"], PLAIN)
+    assert service.work() == 2
+    (failed,) = server.documents(number)
+    assert failed.problem is not None and failed.problem["what"] == "不是 PDF 文档"
 
 
 def test_what_cannot_be_asked_of_a_batch(service: Service, server: SealServer, plain: bytes) -> None:
