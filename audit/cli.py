@@ -16,7 +16,6 @@ from audit import key as audit_key
 from audit.bundle import opened
 from audit.checkpoints import Notary
 from audit.cli_options import key_options, keys_of
-from audit.configuration import note_configuration
 from audit.contracts import CHECK_TOKEN, IMPERSONAL, OBJECTS, STAMP, ObjectSource, StampSource
 from audit.export import Exported, export
 from audit.findings import Finding, is_broken
@@ -25,12 +24,14 @@ from audit.sequencer import key_notes
 from audit.succession import Succession
 from audit.verification import verify_log
 from core import files
-from core.audit import read_entries
+from core.account import local_account
+from core.audit import Event, read_entries
 from core.cli import Group, Output, output_option
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
 from core.keys.signer import Signer
+from core.running import running
 
 PAUSE = 1.0
 """Seconds between two looks of `run`."""
@@ -133,14 +134,16 @@ def run(context: click.Context, home: Home) -> None:
     """Run the sequencer."""
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
     notary, stop = notary_of(context, home), threading.Event()
-    note_configuration(home.context, home.configuration)
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    work(notary, stop)
+    with running(home, "audit"):
+        work(notary, stop)
+    # The time-stamping service may have ended already: what lacks a token is offered again by the next to run.
+    replace(notary, stamp=None).checkpoint()
 
 
 def work(notary: Notary, stop: threading.Event) -> None:
@@ -150,8 +153,6 @@ def work(notary: Notary, stop: threading.Event) -> None:
             notary.turn()
         except YinxinError as error:
             logging.getLogger(__name__).warning("%s", error)
-    # The time-stamping service may have ended already: what lacks a token is offered again by the next to run.
-    replace(notary, stamp=None).checkpoint()
 
 
 @group.command(
@@ -255,6 +256,9 @@ def verify(
 def export_now(context: click.Context, home: Home, file: Path, *, with_objects: bool = True) -> tuple[Exported, str]:
     """Everything up to now in this file; what it holds, and the fingerprint of the audit key."""
     notary = notary_of(context, home)
+    event = Event("audit.export", local_account(), file.name[:256], {"objects": with_objects})
+    with home.storage.transaction() as connection:
+        home.context.audit.append(connection, event)
     notary.checkpoint()
     source: ObjectSource = context.meta[OBJECTS]
     objects = {kind: one for kind, one in source().items() if with_objects or kind in IMPERSONAL}

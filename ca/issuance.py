@@ -6,7 +6,8 @@ intents in the books, which `ca.reconciliation` presumes issued: no signature is
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -76,6 +77,8 @@ class ApprovedRequest:
     approval: Approval
     predecessor: Predecessor | None = None
     """The certificate that it succeeds, whose key it may keep where the profile allows that (`ca.succession`)."""
+    span: tuple[datetime, datetime] | None = None
+    """When it begins and at the latest ends, where that is another certificate's; else as the profile says."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,8 @@ class CertificateAuthority:
     ) -> list[IssuedCertificate]:
         if not requests:
             return []
-        ready = self._make_ready(requests, of_authorities)
+        with self._refusal_recorded(requests, actor):
+            ready = self._make_ready(requests, of_authorities)
         while not self._commit_intents(ready.intents, actor):
             # A profile was activated since its version was read; that is seldom, so this ends.
             self._grounds.clear()
@@ -183,6 +187,19 @@ class CertificateAuthority:
         issued = self._pair_up(signed, halves)
         self._commit_results(intents, signed, issued, halves, actor, recording)
         return issued
+
+    @contextmanager
+    def _refusal_recorded(self, requests: Sequence[ApprovedRequest], actor: str) -> Iterator[None]:
+        """Enter that a request is not certified: by the linter, for its key, or for what was approved."""
+        try:
+            yield
+        except YinxinError as error:
+            references = [one.approval.reference for one in requests]
+            about = error.subject if error.subject in references else references[0]
+            with self.context.storage.transaction() as connection:
+                event = Event("ca.certificate.refuse", actor, about[:256], {"kind": error.kind.value})
+                self.context.audit.append(connection, event)
+            raise
 
     def _pair_up(
         self, signed: Sequence[IssuedCertificate], halves: Sequence[EncryptionHalf | None]
@@ -246,7 +263,7 @@ class CertificateAuthority:
         _require_approvals(request.approval, profile)
         csr = parse_csr(request.csr)
         csr.check_possession()
-        not_before, not_after = validity(profile, authority, now)
+        not_before, not_after = validity(profile, authority, now, request.span)
         subject = request.subject.name()
         serial = self._draw_serial()
         tbs = self._template(authority, version).tbs(
@@ -331,7 +348,9 @@ def _require_approvals(approval: Approval, profile: Profile) -> None:
         )
 
 
-def validity(profile: Profile, authority: Authority, now: datetime) -> tuple[datetime, datetime]:
+def validity(
+    profile: Profile, authority: Authority, now: datetime, span: tuple[datetime, datetime] | None = None
+) -> tuple[datetime, datetime]:
     """From when to when a certificate by this profile would hold now; `YinxinError` (conflict) beyond its issuer's end.
 
     Both ends are inside the period (RFC 5280 4.1.2.5); it begins no earlier than the issuer's.
@@ -340,7 +359,11 @@ def validity(profile: Profile, authority: Authority, now: datetime) -> tuple[dat
     not_before = (now - timedelta(minutes=profile.backdate_minutes)).replace(microsecond=0)
     if limits.not_before:
         not_before = max(not_before, limits.not_before)
+    if span:
+        not_before = span[0]
     not_after = not_before + timedelta(days=profile.validity_days) - timedelta(seconds=1)
+    if span:
+        not_after = min(not_after, span[1])
     if limits.not_after and now > limits.not_after:
         raise YinxinError(
             Kind.CONFLICT,

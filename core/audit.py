@@ -28,6 +28,14 @@ entries = sa.Table(
     sqlite_autoincrement=True,
 )
 
+CONFIGURATION = "audit.configuration"
+"""The act by which settings came into force."""
+_OF_CONFIGURATION = sa.text(f"act = '{CONFIGURATION}'")
+# The last of them is found at once, and no other entry costs more.
+sa.Index(
+    "audit_entries_configuration", entries.c.id, sqlite_where=_OF_CONFIGURATION, postgresql_where=_OF_CONFIGURATION
+)
+
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _EXACT = 2**53

@@ -17,6 +17,7 @@ HOME/passphrases/AUTHORITY.pin  of its tokens, unless their URI has a pin-source
 ```
 """
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,7 @@ from core.clock import Clock, SystemClock
 if TYPE_CHECKING:
     from core.config import Configuration
     from core.context import Context
+    from core.errors import YinxinError
     from core.keys.hsm.settings import Tokens
     from core.keys.hsm.uri import Pkcs11Uri
     from core.keys.lookup import LookupKey
@@ -50,6 +52,8 @@ class Home:
 
     path: Path
     clock: Clock = field(default_factory=SystemClock)
+    records_openings: bool = True
+    """Whether it is an entry of the audit log that keys were opened: not where only their health is examined."""
     _key_stores: "dict[Authority, KeyStore]" = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
@@ -117,8 +121,33 @@ class Home:
 
             settle(folder)
         return self._key_stores.setdefault(
-            authority, KeyStore(folder, lambda: self.passphrase(authority), lambda: self._tokens(authority))
+            authority,
+            KeyStore(
+                folder,
+                lambda: self.passphrase(authority),
+                lambda: self._tokens(authority),
+                lambda name, error: self._record_opening(authority, name, error),
+            ),
         )
+
+    def _record_opening(self, authority: Authority, name: str, error: "YinxinError | None") -> None:
+        """Enter that keys of an authority were opened, or refused, to whom: account, program, process."""
+        if not self.records_openings:
+            return
+        from core.account import local_account, program
+        from core.audit import Event
+
+        details: dict[str, object] = {"key": name, "program": program(), "process": os.getpid()}
+        act = "core.keys.open"
+        if error:
+            act, details = f"{act}.refused", details | {"rule": "passphrase"}
+        event, context = Event(act, local_account(), f"keys/{authority}", details), self.context
+
+        def record() -> None:
+            with context.storage.transaction() as connection:
+                context.audit.append(connection, event)
+
+        context.storage.afterwards(record)
 
     def passphrase(self, authority: Authority) -> bytes:
         """What opens the keys of this authority: from its custodians, its file, the environment, a prompt."""

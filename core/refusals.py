@@ -50,8 +50,11 @@ def refusals_recorded(context: Context, act: str, *, actor: str, subject: str) -
     """Record a refusal inside the block as `act` with `.refused`, in a transaction of its own, and pass it on."""
     try:
         yield
-    except RefusedError as refusal:
-        event = Event(f"{act}.refused", actor, subject[:256], {"rule": refusal.rule})
+    except YinxinError as refusal:
+        if refusal.kind is not Kind.FORBIDDEN:
+            raise
+        rule = refusal.rule if isinstance(refusal, RefusedError) else "forbidden"
+        event = Event(f"{act}.refused", actor, subject[:256], {"rule": rule})
         with context.storage.transaction() as connection:
             context.audit.append(connection, event)
         raise

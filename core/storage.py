@@ -4,6 +4,7 @@ SQLite runs in WAL mode with full synchronisation: what was committed survives a
 write lock at their beginning (BEGIN IMMEDIATE), so that none fails half way because another writer came first.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -74,6 +75,7 @@ class Storage:
     def __init__(self, url: str) -> None:
         self.url = url
         self._spare: list[Writer] = []
+        self._of_thread = _OfThread()
         arguments: dict[str, Any] = {}
         if url.startswith("sqlite"):
             arguments["connect_args"] = {"timeout": BUSY_SECONDS}
@@ -93,11 +95,25 @@ class Storage:
             writer = self._spare.pop()
         except IndexError:
             writer = self.writer()
+        here = self._of_thread
+        here.transactions += 1
         try:
             with writer.transaction() as connection:
                 yield connection
         finally:
             self._keep(writer)
+            here.transactions -= 1
+            if here.waiting and not here.transactions:
+                waiting, here.waiting = here.waiting, []
+                for act in waiting:
+                    act()
+
+    def afterwards(self, act: Callable[[], None]) -> None:
+        """Have something done that takes a transaction of its own: now, or when that of this thread has ended."""
+        if self._of_thread.transactions:
+            self._of_thread.waiting.append(act)
+        else:
+            act()
 
     def _keep(self, writer: "Writer") -> None:
         """One for the next transaction: in SQLite, connecting takes as long as a small transaction itself."""
@@ -144,6 +160,15 @@ class Storage:
         while self._spare:
             self._spare.pop().close()
         self.engine.dispose()
+
+
+class _OfThread(threading.local):
+    """What a thread does with a storage."""
+
+    def __init__(self) -> None:
+        self.transactions = 0
+        """That are open; `Writer`'s own are not counted."""
+        self.waiting: list[Callable[[], None]] = []
 
 
 class Writer:

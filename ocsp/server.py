@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.home import Home
+from core.running import running
 from core.server import workers
+from core.service.installed import installed
 from ocsp.counters import Counters
 from ocsp.http import Service
 from ocsp.renewal import keeper_of
 from ocsp.service import open_service
+from ocsp.signing_log import SigningLog
 
 SIGNING_THREADS = 2
 
@@ -29,7 +32,12 @@ def serve(home: Home) -> int:
         feed.start()
         keeper = keeper_of(home, *responders)
         keeper.start()
+        signing_log = SigningLog(home.context, counters, lambda: [one.key_name for one in installed(home, "ocsp")])
+        if number == 0:  # for all of them
+            signing_log.start()
         yield service
+        if number == 0:
+            signing_log.stop()
         keeper.stop()
         feed.stop()
 
@@ -38,7 +46,10 @@ def serve(home: Home) -> int:
 
 def main() -> None:
     """The service of the home in YINXIN_HOME."""
-    sys.exit(serve(Home(Path(os.environ["YINXIN_HOME"]))))
+    home = Home(Path(os.environ["YINXIN_HOME"]))
+    with running(home, "ocsp"):
+        code = serve(home)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ from ra.attribute_applications import parse_attribute_application
 from ra.attribute_records import attribute_requests
 from ra.moves import State
 from ra.operators import OperatorSession, admit_reader
+from ra.refusals import refusals_recorded
 from ra.roles import CENTRE
+from ra.views import note_view
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,19 @@ def list_attribute_requests(
     context: Context, session: OperatorSession, *, state: State | None = None, limit: int = 100
 ) -> list[AttributeEntry]:
     """The newest requests in the operator's sight: the centre sees all, a branch its own."""
-    with context.storage.reading() as connection:
+    with (
+        refusals_recorded(context, "ra.attribute.list", actor=session.name, subject=session.name),
+        context.storage.reading() as connection,
+    ):
         operator = admit_reader(context, connection, session)
         query = sa.select(attribute_requests).order_by(attribute_requests.c.id.desc()).limit(limit)
         if operator.branch != CENTRE:
             query = query.where(attribute_requests.c.branch == operator.branch)
         if state is not None:
             query = query.where(attribute_requests.c.state == state.value)
-        return [_entry(row) for row in connection.execute(query)]
+        found = [_entry(row) for row in connection.execute(query)]
+    note_view(context, session.name, "ra.attribute.list", "attributes", count=len(found))
+    return found
 
 
 def _entry(row: sa.Row[tuple[object, ...]]) -> AttributeEntry:

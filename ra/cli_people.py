@@ -8,6 +8,7 @@ import click
 
 from ca.service import open_authority
 from core import files
+from core.account import local_account
 from core.algorithms import KeyKind
 from core.cli import Group, Output, output_option
 from core.csr import build_csr
@@ -19,7 +20,7 @@ from core.words import all_in_words
 from ra import personnel
 from ra.cli_options import FILE, acting_operator, asking_anybody, here_only, kind_option, obtain_pin
 from ra.office import RegistrationOffice
-from ra.operators import Operator
+from ra.operators import Operator, open_session
 from ra.roles import FOUNDERS, Role
 
 _PIN_HELP = _("File with the PIN of the new key, mode 0600; else YINXIN_NEW_PIN, or a prompt.")
@@ -153,12 +154,18 @@ def renew(
 @click.option("--new-key", required=True, type=FILE, help=_("Where to write the person's new key file."))
 @click.option("--new-pin-file", type=FILE, help=_PIN_HELP)
 @click.option("--replace", is_flag=True, help=_("The former one's key is lost: revoke its certificate."))
+@click.option("--witness", metavar="NAME", help=_("Another administrator, who is there when one is replaced."))
+@click.option("--witness-key", type=FILE, help=_("The witness's key file."))
+@click.option("--witness-pin-file", type=FILE, help=_("File with its PIN; else YINXIN_WITNESS_PIN, or a prompt."))
 @kind_option
 @output_option
 @click.pass_obj
 def found(
     home: Home,
     replace: bool,
+    witness: str | None,
+    witness_key: Path | None,
+    witness_pin_file: Path | None,
     name: str,
     role: str,
     authority: str,
@@ -169,6 +176,12 @@ def found(
 ) -> None:
     """Found an administrator."""
     here_only()
+    if (witness is None) is not (witness_key is None):
+        raise click.UsageError(_("Give --witness and --witness-key together."))
+    present = None
+    if witness and witness_key:
+        pin = obtain_pin(str(witness_key), witness_pin_file, "YINXIN_WITNESS_PIN")
+        present = open_session(home.context, witness, witness_key, pin)
     issuing = open_authority(home)
     key = create_key_file(new_key, KeyKind(kind), obtain_pin(str(new_key), new_pin_file, "YINXIN_NEW_PIN"))
     try:
@@ -181,6 +194,8 @@ def found(
             authority=authority,
             organization=home.configuration.centre.organization,
             replace=replace,
+            witness=present,
+            actor=local_account(),
         )
     except BaseException:
         new_key.unlink(missing_ok=True)

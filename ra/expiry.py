@@ -20,6 +20,7 @@ from ra.operators import OperatorSession, admit_reader
 from ra.refusals import refusals_recorded
 from ra.register import MAXIMUM_PAGE, PAGE
 from ra.roles import CENTRE
+from ra.views import note_view
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def list_expiring(
             query = query.where(sa.or_(table.c.not_after > end, sa.and_(table.c.not_after == end, table.c.id > after)))
         rows = connection.execute(query).all()
     found = [_expiring(row) for row in rows[:limit]]
+    note_view(context, session.name, "ra.certificate.list", "expiring", count=len(found))
     return ExpiringPage(found, found[-1].id if len(rows) > limit else None)
 
 

@@ -16,6 +16,7 @@ from ra.filters import RequestFilter
 from ra.import_columns import COLUMNS
 from ra.operators import OperatorSession
 from ra.register import EVERYTHING, MAXIMUM_PAGE, list_requests, visible_among
+from ra.views import narrowed, note_view
 
 Record = Mapping[str, str]
 
@@ -85,7 +86,9 @@ def certificate_records(
     while batch := list(islice(found, MAXIMUM_PAGE)):
         # The others are of services, operators and the centre itself, or of another branch.
         ours = visible_among(context, session, [record.approval_reference for record in batch], requests)
-        yield from (_certificate(record) for record in batch if record.approval_reference in ours)
+        rows = [_certificate(record) for record in batch if record.approval_reference in ours]
+        note_view(context, session.name, "ra.certificate.list", "certificates", count=len(rows), by=narrowed(requests))
+        yield from rows
 
 
 def certificate_page(
@@ -95,6 +98,7 @@ def certificate_page(
     batch = page(context.storage, wanted, after=after, limit=limit)
     ours = visible_among(context, session, [record.approval_reference for record in batch], requests)
     rows = [_certificate(record) for record in batch if record.approval_reference in ours]
+    note_view(context, session.name, "ra.certificate.list", "certificates", count=len(rows), by=narrowed(requests))
     return rows, batch[-1].id if len(batch) == limit else None
 
 

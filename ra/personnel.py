@@ -5,7 +5,7 @@ by somebody (`ra.roles.APPOINTS`). As in `ra.requests`, the verbs sign and `subm
 would submit likewise.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -48,6 +48,7 @@ from ra.profiles import OPERATOR
 from ra.refusals import RefusedError, refusals_recorded
 from ra.roles import CENTRE, FOUNDERS, Role
 from ra.statements import Act, SignedStatement, Statement
+from ra.witnesses import former_administrators, require_witness, testimony
 
 CEREMONY = "ceremony"
 """The actor of the founding, when there is nobody yet who could appoint."""
@@ -63,21 +64,29 @@ def found(
     authority: str,
     organization: str,
     replace: bool = False,
+    witness: OperatorSession | None = None,
     actor: str = CEREMONY,
 ) -> OperatorSession:
     """Appoint one of the two administrators by the ceremony, whom the certificate names as such.
 
     `YinxinError` (conflict) as long as there is another one whose certificate holds; `replace` revokes that one.
+    Where there was one before, `witness` is another administrator; `RefusedError` if there could be one and is none.
     """
     if role not in FOUNDERS:
         raise YinxinError(Kind.INVALID, _("only the two administrators are founded"), subject=name)
     csr = build_csr(signer, Subject(common_name=name).name())
     appointment = appointment_of(name, {role}, csr, authority=authority, organization=organization)
-    with context.storage.reading() as connection:
+    with (
+        refusals_recorded(context, "ra.operator.found", actor=actor, subject=name),
+        context.storage.reading() as connection,
+    ):
         _require_free(connection, name)
         former = _founded(context, connection, role)
-    if former and not replace:
-        raise _founded_already(former[0])
+        if former and not replace:
+            raise _founded_already(former[0])
+        if replaced := former_administrators(connection, role):
+            require_witness(context, connection, witness, name, replaced)
+    witnessed = testimony(context, witness, name, appointment) if witness else {}
     for one in former:
         ca.revocation.revoke(context, one.authority, one.serial, Reason.CESSATION_OF_OPERATION, actor=actor)
     sessions = []
@@ -91,7 +100,7 @@ def found(
         signed = session.sign(_statement(context, career, session, Act.FOUND, appointment))
         credential = Credential(authority, certificate.serial, certificate.certificate)
         after = career.after(signed.statement, (), appointment, credential)
-        _keep(context, connection, after, signed, appointment, credential, actor)
+        _keep(context, connection, after, signed, appointment, credential, actor, witnessed)
         sessions.append(session)
 
     ca_.issue([_to_be_certified(appointment, actor)], actor=actor, recording=record)
@@ -255,6 +264,7 @@ def _keep(
     appointment: Appointment | None,
     credential: Credential | None,
     actor: str,
+    witnessed: Mapping[str, object] | None = None,
 ) -> None:
     statement, present = signed.statement, after.present
     columns = {
@@ -286,6 +296,7 @@ def _keep(
         "branch": present.appointment.branch,
         "certificate": f"{present.credential.authority}/{serial_text(present.credential.serial)}",
         "statement": signed.digest,
+        **(witnessed or {}),
     }
     context.audit.append(connection, Event(f"ra.operator.{statement.act.value}", actor, after.name, details))
 

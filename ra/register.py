@@ -21,6 +21,7 @@ from ra.operators import Operator, OperatorSession, admit_reader, require_in_sig
 from ra.refusals import RefusedError, refusals_recorded
 from ra.roles import CENTRE
 from ra.statements import SignedStatement, verify_statement
+from ra.views import narrowed, note_view
 
 EVERYTHING = RequestFilter()
 PAGE = 50
@@ -103,6 +104,7 @@ def list_requests(
         selection = _in_sight(operator, wanted, now)
         rows = connection.execute(selection.page(connection, after, limit + 1)).all() if selection else []
     entries = [_entry(row, now) for row in rows[:limit]]
+    note_view(context, session.name, "ra.request.list", "requests", count=len(entries), by=narrowed(wanted))
     return Page(entries, entries[-1].number if len(rows) > limit else None)
 
 
@@ -110,6 +112,7 @@ def look_up(context: Context, session: OperatorSession, number: str) -> Record:
     """One request that the operator may see, as `find_request` gives it."""
     with _reading(context, session) as (connection, operator):
         require_in_sight(operator, _row(connection, number).branch, number)
+    note_view(context, session.name, "ra.request.view", number)
     return find_request(context, number)
 
 

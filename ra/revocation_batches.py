@@ -44,6 +44,7 @@ from ra.revocation_orders import (
 )
 from ra.roles import CENTRE, Role
 from ra.statements import Act, SignedStatement, Statement, verify_statement
+from ra.views import note_view
 
 ACTS = frozenset({Act.ENTER, Act.APPROVE, Act.REJECT, Act.WITHDRAW})
 PREFIX = "revocations:"
@@ -259,6 +260,7 @@ def look_up(context: Context, session: OperatorSession, number: str) -> tuple[Ba
         require_in_sight(operator, batch.order.branch, number)
         wanted = [(one.authority, int(one.serial, 16)) for one in batch.order.certificates]
         found = stored_certificates(connection, wanted)
+    note_view(context, session.name, "ra.revocations.view", number, count=len(found))
     return batch, [found[key].line for key in wanted if key in found]
 
 

@@ -24,6 +24,7 @@ from ra.records import request_certificates as table
 from ra.refusals import RefusedError, refusals_recorded
 from ra.register import MAXIMUM_PAGE, PAGE
 from ra.roles import CENTRE, Role
+from ra.views import note_view
 
 SEARCHERS = frozenset({Role.QUERY, Role.AUDITOR})
 
@@ -124,6 +125,8 @@ def search(
         Found(row.id, row.number, row.authority, row.serial, row.holder, row.unit, row.not_after)
         for row in rows[:limit]
     ]
+    digest = context.lookup_key.digest(f"{by.value}:{what.strip()}".encode()).hex() if context.lookup_key else ""
+    note_view(context, session.name, "ra.certificate.search", by.value, count=len(found), what=digest)
     return Findings(found, found[-1].id if len(rows) > limit else None)
 
 

@@ -6,9 +6,11 @@ are entered by the driver itself.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple, cast
 
 import sqlalchemy as sa
@@ -138,7 +140,8 @@ def _tell_the_audit_log(connection: sa.Connection, timely: Sequence[TokenRecord]
     """One entry for the group, at the time of its last token."""
     last = first + len(timely) - 1
     digest = hashlib.sha256(b"".join(one.token_digest for one in timely)).hexdigest()
-    details = {"first": first, "last": last, "tokens": digest}
+    units = Counter(map(attrgetter("unit"), timely))
+    details = {"first": first, "last": last, "tokens": digest, "units": dict(units)}
     AuditLog(FixedClock(timely[-1].gen_time)).append(
         connection, Event("tsa.tokens.give", "tsa", f"{first}-{last}", details)
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.health import Health
 from core.home import Home
+from core.running import running
 from core.server import workers
 from core.service.keeper import Keeper
 from tsa.counters import Counters
@@ -45,7 +46,10 @@ def serve(home: Home) -> int:
 
 def main() -> None:
     """The service of the home in YINXIN_HOME."""
-    sys.exit(serve(Home(Path(os.environ["YINXIN_HOME"]))))
+    home = Home(Path(os.environ["YINXIN_HOME"]))
+    with running(home, "tsa"):
+        code = serve(home)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,15 @@ Granian's worker processes call these factories; which home they serve stands in
 """
 
 import os
+from contextlib import ExitStack
 from datetime import timedelta
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.health import Health
 from core.home import Home
+from core.running import running
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -47,25 +50,29 @@ def build(service: str, home: Home) -> "WSGIApplication":
             raise ValueError(service)
 
 
-def _served_home() -> Home:
-    return Home(Path(os.environ["YINXIN_HOME"]))
+def _served_home(service: str) -> Home:
+    """The home that this process serves from now on."""
+    home, until_the_end = Home(Path(os.environ["YINXIN_HOME"])), ExitStack()
+    until_the_end.enter_context(running(home, service))
+    Finalize(None, until_the_end.close, exitpriority=0)  # a worker process ends without `atexit`
+    return home
 
 
 def ca() -> "WSGIApplication":
     """CRLs and CA certificates."""
-    return build("ca", _served_home())
+    return build("ca", _served_home("ca"))
 
 
 def ra() -> "WSGIApplication":
     """Registration, for operators at a distance."""
-    return build("ra", _served_home())
+    return build("ra", _served_home("ra"))
 
 
 def seals() -> "WSGIApplication":
     """Sealing and verification; batches are worked off beside it."""
     from threading import Event, Thread
 
-    home = _served_home()
+    home = _served_home("seals")
     application = build("seals", home)
     Thread(target=seal_worker(home).run, args=(Event(),), name="batches", daemon=True).start()
     return application
@@ -86,4 +93,4 @@ def seal_worker(home: Home) -> "Worker":
 
 def kmc() -> "WSGIApplication":
     """The key-management centre."""
-    return build("kmc", _served_home())
+    return build("kmc", _served_home("kmc"))

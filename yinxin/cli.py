@@ -130,13 +130,21 @@ def init(home: Home, config: Path | None, root: str, output: Output) -> None:
 def migrate(home: Home, output: Output) -> None:
     """Bring the database up to date."""
     from core.account import local_account
+    from core.audit import Event
+    from core.schema import newest_revision, revision_of
     from core.storage import Storage
     from ra.cli_search import tell
     from yinxin import installation, upgrade
 
     storage = Storage(home.database_url)
+    with storage.reading() as connection:
+        before = revision_of(connection)
     storage.migrate()
     storage.close()
+    if before != newest_revision():
+        with home.storage.transaction() as connection:
+            event = Event("core.schema.migrate", local_account(), newest_revision(), {"before": before})
+            home.context.audit.append(connection, event)
     upgrade.make_lookup_key(home)
     upgrade.begin_audit_log(home)
     installation.name_makers(home)

@@ -22,6 +22,7 @@ from yinxin.health import checks_of
 @click.pass_obj
 def health(home: Home, amiss: bool, output: Output) -> int:
     """Examine."""
+    home.records_openings = False
     findings = sorted(examine(checks_of(home)), key=lambda one: -one.level.rank)
     level = worst(findings)
     rows = [vars(one) for one in findings if not amiss or one.level is not Level.OK]

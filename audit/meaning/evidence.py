@@ -79,7 +79,7 @@ class Evidence:
     def statement(self, digest: str) -> StatementFacts | None:
         """The statement of this digest; None if it is not at hand. `YinxinError` if its signature is not good."""
         message = self.messages.get(digest)
-        return None if message is None else _checked(message)
+        return None if message is None else read_statement(message)
 
     def content(self, digest: str) -> dict[str, Any] | None:
         """The content of this digest; None if it is not at hand, or not what it should be."""
@@ -102,7 +102,8 @@ def _booked(octets: bytes) -> tuple[str, BookedSeal] | None:
 
 
 @lru_cache(maxsize=1024)
-def _checked(message: bytes) -> StatementFacts:
+def read_statement(message: bytes) -> StatementFacts:
+    """What was signed; `YinxinError` if the signature is not good."""
     signed = cms.check(message)
     try:
         words = json.loads(signed.content)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from audit.meaning.entry import Entry
-from audit.meaning.evidence import Evidence
+from audit.meaning.evidence import Evidence, read_statement
 from audit.meaning.judge import Handler, Tell
 from core.errors import YinxinError
 from core.i18n import _
@@ -63,12 +63,15 @@ class People:
         self._certificates: dict[str, str] = {}
         self.certified: dict[str, str] = {}
         """AUTHORITY/SERIAL of those that people were appointed with, and who had it done."""
+        self._ended: set[str] = set()
+        """AUTHORITY/SERIAL of those that were revoked."""
         self._unsigned = 0
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
         """Everything that people state; the certificates that were issued."""
-        return {"ra.": self._stated, "seals.": self._stated, "ca.certificate.issue": self._issued}
+        certificates = {"ca.certificate.issue": self._issued, "ca.certificate.revoke": self._revoked}
+        return {"ra.": self._stated, "seals.": self._stated, **certificates}
 
     def finish(self) -> None:
         """Say if signatures could not be looked at."""
@@ -83,6 +86,9 @@ class People:
 
     def _issued(self, entry: Entry) -> None:
         self._certificates[f"{entry.text('authority')}/{entry.subject}"] = entry.text("certificate")
+
+    def _revoked(self, entry: Entry) -> None:
+        self._ended.add(f"{entry.text('authority')}/{entry.subject}")
 
     def _stated(self, entry: Entry) -> None:
         digest = entry.text("statement")
@@ -103,9 +109,43 @@ class People:
     def _move(self, entry: Entry) -> None:
         act = entry.act.rpartition(".")[2]
         label = entry.text("certificate")
+        if act == "found":
+            self._require_witness(entry)
         self.certified.setdefault(label, entry.actor)
         active = act not in ("suspend", "remove")
         self._standings[entry.subject] = Standing(frozenset(entry.texts("roles")), label, active)
+
+    def _require_witness(self, entry: Entry) -> None:
+        """Of whoever takes the place of an administrator: one person alone could put themselves there."""
+        roles = frozenset(entry.texts("roles"))
+        replaced = {name for name, one in self._standings.items() if one.roles & roles}
+        if not replaced:
+            return
+        others = {
+            name: self._certificates.get(one.certificate)
+            for name, one in self._standings.items()
+            if name not in replaced and one.roles & _ADMINISTRATORS and self._could_act(one)
+        }
+        name = entry.text("witness")
+        if not name:
+            what = _("an administrator was replaced, and no other administrator was there")
+            self._tell("founding", entry, what, remark=not others)
+        elif name not in others or not self._is_witnessed(entry, name, others[name]):
+            self._tell("founding", entry, _("the witness to the founding of an administrator is none"))
+
+    def _could_act(self, standing: Standing) -> bool:
+        return standing.active and standing.certificate not in self._ended
+
+    def _is_witnessed(self, entry: Entry, name: str, certificate: str | None) -> bool:
+        try:
+            said = read_statement(bytes.fromhex(entry.text("witnessed")))
+            founded = self._evidence.statement(entry.text("statement"))
+        except (ValueError, YinxinError):
+            return False
+        words = said.word("operator"), said.word("act"), said.word("subject")
+        about = founded.word("digest") if founded else said.word("digest")
+        known = certificate is None or certificate == said.certificate
+        return known and words == (name, "found", f"operator:{entry.subject}") and said.word("digest") == about
 
     def _require_role(self, entry: Entry, signer: str, standing: Standing | None) -> None:
         roles = ROLES.get(entry.act)

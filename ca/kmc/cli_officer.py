@@ -11,6 +11,7 @@ from ca.kmc.installation import desk_of
 from core.home import Home
 from core.i18n import _
 from core.keys import passphrase
+from core.refusals import refusals_recorded
 
 PIN_VARIABLE = "YINXIN_PIN"
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -25,7 +26,9 @@ def acting_officer(function: Function) -> Function:
     def acting(home: Home, officer: str, key_file: Path, pin_file: Path | None, **options: Any) -> Any:
         desk = desk_of(home)
         pin = passphrase.obtain(str(key_file), file=pin_file, variable=PIN_VARIABLE)
-        return function(desk=desk, session=desk.officers.open_session(officer, key_file, pin), **options)
+        session = desk.open_session(officer, key_file, pin)
+        with refusals_recorded(desk.context, f"kmc.officer.{function.__name__}", actor=session.name, subject=officer):
+            return function(desk=desk, session=session, **options)
 
     decorated: Function = click.pass_obj(acting)
     for option in (

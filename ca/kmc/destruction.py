@@ -124,5 +124,5 @@ def _keep(desk: RecoveryDesk, connection: sa.Connection, key: EscrowedKey, messa
         )
     )
     act = "order" if statement.sequence == 1 else "confirm"
-    details = {"digest": statement.digest}
+    details = {"digest": statement.digest, "statement": SM3.of(message).hex()}
     desk.context.audit.append(connection, Event(f"kmc.destruction.{act}", statement.officer, key.number, details))

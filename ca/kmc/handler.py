@@ -20,6 +20,7 @@ from core.asn1 import key_management as structures
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.signer import Signer
+from core.tally import Tally
 
 REQUEST_LIFETIME = timedelta(minutes=10)
 """How far a request's time may be from ours."""
@@ -38,17 +39,19 @@ class Handler:
     authorities: Mapping[str, Correspondent]
     """The authorities that may ask, by name: with certificates of keys for this line, which are not CA keys."""
     retention: timedelta = pools.RETENTION
+    tally: Tally | None = None
+    """Counts what is refused."""
 
     def answer(self, data: bytes) -> bytes:
         """KMRespond to a CARequest; whatever is wrong becomes ErrorPkgRespond."""
-        task_number, parts = 0, []
+        task_number, name, parts = 0, "", []
         try:
             request, signed = messages.parse_message(data, structures.KsRequest)
             name = self._authenticate(request, signed)
             task_number = request["task_number"].native
             parts = [self._answer_one(name, one) for one in request["requests"]]
         except YinxinError as error:
-            parts = [_refusal(error)]
+            parts = [self._refuse(error, name)]
         now = self.desk.context.clock.now()
         return messages.sign_message(parts, self.signer, self.centre, at=now, task_number=task_number)
 
@@ -77,7 +80,12 @@ class Handler:
                 case _:
                     return self._revoke(authority, request.chosen)
         except YinxinError as error:
-            return _refusal(error)
+            return self._refuse(error, authority)
+
+    def _refuse(self, error: YinxinError, authority: str) -> bytes:
+        if self.tally:
+            self.tally.count("kmc.line.answer.refused", authority or "unverified", "kmc", error.kind.value)
+        return messages.error_respond(_ERROR_NUMBERS[error.kind], str(error))
 
     def _apply(self, authority: str, asked: structures.ApplyKeyReq) -> bytes:
         user = asked["user"]
@@ -132,7 +140,3 @@ def _is_name(octets: bytes) -> bool:
         return bool(x509.Name.load(octets, strict=True).native)
     except (ValueError, TypeError, KeyError):
         return False
-
-
-def _refusal(error: YinxinError) -> bytes:
-    return messages.error_respond(_ERROR_NUMBERS[error.kind], str(error))

@@ -16,6 +16,7 @@ from core.certificates import read_certificates
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
+from core.tally import Tally
 
 END = "link"
 """The centre's end of the line: the name of its key."""
@@ -40,7 +41,8 @@ def handler_of(home: Home) -> Handler:
     authorities = {file.stem: _correspondent(file) for file in sorted(folder.glob("*.pem"))}
     retention = timedelta(days=home.configuration.kmc.retention_days)
     signer = home.key_store("kmc").signer(END)
-    return Handler(desk_of(home), signer, _correspondent(certificate), authorities, retention)
+    tally = Tally(home.context)
+    return Handler(desk_of(home), signer, _correspondent(certificate), authorities, retention, tally)
 
 
 def desk_of(home: Home) -> RecoveryDesk:

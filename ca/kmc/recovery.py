@@ -4,9 +4,11 @@ Whenever a recovery is acted upon, all its statements are verified and the rules
 beside them counts. The key leaves only in an envelope to the recipient that the officers approved.
 """
 
+import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path as FilePath
 
 import sqlalchemy as sa
 from asn1crypto import x509
@@ -20,12 +22,18 @@ from ca.kmc.recovery_rules import Path, Progress, RecoveryRequest, Stage, extend
 from ca.kmc.standing import require_standing
 from ca.kmc.state import Move, pool_after
 from ca.kmc.statements import Act, Officers, OfficerSession, Statement, require_valid
+from core.algorithms import SM3
 from core.audit import Event
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.keys.attempts import WaitError
+from core.keys.encryption import WrongPassphraseError
 from core.keys.envelope import wrap_for
 from core.path import build_path
+from core.refusals import RefusedError, refusals_recorded
+
+_SESSION_RULES: Mapping[type[YinxinError], str] = {WrongPassphraseError: "pin", WaitError: "pin-wait"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,23 @@ class RecoveryDesk:
     custodian: Custodian
     officers: Officers
     anchors: tuple[bytes, ...]
+
+    def open_session(self, name: str, key_file: FilePath, pin: bytes) -> OfficerSession:
+        """Open the officer's key file with the PIN. `RefusedError` if it is wrong, was so too often, or another's."""
+        # Who is at the machine is not proven yet, so nobody is named as the actor of a refusal.
+        with refusals_recorded(self.context, "kmc.session.open", actor="unverified", subject=name):
+            try:
+                session = self.officers.open_session(name, key_file, pin)
+            except YinxinError as error:
+                rule = _SESSION_RULES.get(type(error), "other-key" if error.kind is Kind.FORBIDDEN else "")
+                if not rule:
+                    raise
+                raise RefusedError(rule, error.what, subject=error.subject, remedy=error.remedy) from None
+        certificate = hashlib.sha256(session.certificate).hexdigest()
+        with self.context.storage.transaction() as connection:
+            event = Event("kmc.session.open", name, name, {"certificate": certificate})
+            self.context.audit.append(connection, event)
+        return session
 
     def request(
         self,
@@ -198,6 +223,7 @@ class RecoveryDesk:
             )
         )
         details = {"key": request.key, "path": request.path.value, "case": request.case, "digest": progress.digest}
+        details |= {"statement": SM3.of(message).hex()}
         event = Event(f"kmc.recovery.{act.value}", session.name, request.number, details)
         self.context.audit.append(connection, event)
         return after

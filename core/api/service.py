@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from flask import Flask, request
 from pydantic import BaseModel
 from werkzeug.datastructures import ETags, MultiDict
-from werkzeug.exceptions import BadRequest, HTTPException, NotFound, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound, Unauthorized, UnsupportedMediaType
 from werkzeug.formparser import FormDataParser
 from werkzeug.wrappers import Request, Response
 
@@ -21,6 +21,8 @@ from core.context import Context
 from core.errors import Kind, YinxinError
 from core.http import problem_response, read_body
 from core.i18n import _
+from core.refusals import RefusedError
+from core.tally import Tally
 
 
 class Desk(Protocol):
@@ -52,7 +54,7 @@ def add_operations(
     admit: Admit,
 ) -> None:
     """Serve the operations below the prefix, and their description as `openapi.json`."""
-    table = tuple(operations)
+    table, tally = tuple(operations), Tally(context)
     document = json.dumps(describe(interface, prefix, table), ensure_ascii=False)
 
     @app.get(f"{prefix}/openapi.json", endpoint=f"{service}.openapi")
@@ -63,16 +65,16 @@ def add_operations(
         app.add_url_rule(
             prefix + operation.rule,
             endpoint=f"{service}.{operation.name}",
-            view_func=_view(context, service, operation, admit),
+            view_func=_view(context, service, operation, admit, tally),
             methods=[operation.method],
             provide_automatic_options=False,
         )
 
 
-def _view(context: Context, service: str, operation: Operation, admit: Admit) -> Callable[..., Response]:
+def _view(context: Context, service: str, operation: Operation, admit: Admit, tally: Tally) -> Callable[..., Response]:
     def view(**parameters: str) -> Response:
         body = read_body(request.environ, operation.limit or SMALL)
-        desk = admit(request, body, operation)
+        desk = _admitted(tally, service, lambda: admit(request, body, operation))
 
         def answer(outcome: Outcome | None) -> Response:
             desk.outcome = outcome
@@ -84,6 +86,19 @@ def _view(context: Context, service: str, operation: Operation, admit: Admit) ->
         return once(context, Caller(service, desk.name), request, body, answer) if operation.writes else answer(None)
 
     return view
+
+
+def _admitted(tally: Tally, service: str, admit: Callable[[], Desk]) -> Desk:
+    """Who comes in, counted; those who are refused too. Their names are not known: what they say they are is not."""
+    try:
+        desk = admit()
+    except (Unauthorized, RefusedError) as refusal:
+        rule = refusal.rule if isinstance(refusal, RefusedError) else "unauthorized"
+        tally.count(f"{service}.api.admit.refused", "unverified", service, rule)
+        raise
+    if desk.name:
+        tally.count(f"{service}.api.admit", desk.name, desk.name)
+    return desk
 
 
 def _answer(desk: Desk, operation: Operation, parameters: dict[str, str], body: bytes) -> Response:

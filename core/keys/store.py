@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from core import files
 from core.algorithms import Algorithm, KeyKind
 from core.errors import Kind, YinxinError
 from core.i18n import _
-from core.keys.encryption import encrypt_private_key
+from core.keys.encryption import WrongPassphraseError, encrypt_private_key
 from core.keys.key_file import create_key_file, open_kept_key
 from core.keys.lookup import LookupKey
 from core.keys.private_key import PrivateKey, Sm2Key
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from core.keys.hsm.token import TokenObject
     from core.keys.hsm.uri import Pkcs11Uri
 
+Tell = Callable[[str, YinxinError | None], None]
+"""Is told that the key of this name was opened, or why it was not."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
@@ -29,13 +33,22 @@ class KeyStore:
     """Keys by name. The passphrase is asked for once, at first need; opened keys stay in memory, or in their token."""
 
     def __init__(
-        self, folder: Path, passphrase: Callable[[], bytes], tokens: "Callable[[], Tokens] | None" = None
+        self,
+        folder: Path,
+        passphrase: Callable[[], bytes],
+        tokens: "Callable[[], Tokens] | None" = None,
+        tell: Tell | None = None,
     ) -> None:
-        """`tokens`: what is configured about them; asked at first need. None: all keys are files."""
+        """`tokens`: what is configured about them; asked at first need. None: all keys are files.
+
+        `tell`: is told when keys of the store were opened for the first time, and of each refusal to open one.
+        """
         self._folder = folder
         self._ask = passphrase
         self._passphrase: bytes | None = None
         self._tokens = tokens
+        self._tell = tell
+        self._was_opened = False
         self._open: dict[str, Signer] = {}
 
     def create(self, name: str, kind: KeyKind) -> Signer:
@@ -117,11 +130,26 @@ class KeyStore:
                         subject=str(path),
                         remedy=_("take away the file or the description that is not used"),
                     )
-                return self._keep(name, self._token_keys.open(described))
+                return self._keep(name, self._told(name, lambda: self._token_keys.open(described)))
             if not path.exists():
                 raise YinxinError(Kind.NOT_FOUND, _("no such key in the key store"), subject=str(path))
-            self._keep(name, open_kept_key(path, self._secret()))
+            self._keep(name, self._told(name, lambda: open_kept_key(path, self._secret())))
         return self._open[name]
+
+    def _told(self, name: str, opening: Callable[[], Signer]) -> Signer:
+        """What is opened, after somebody was told of it."""
+        try:
+            key = opening()
+        except YinxinError as error:
+            if self._tell and (isinstance(error, WrongPassphraseError) or error.kind is Kind.FORBIDDEN):
+                # Whoever cannot be told, the refusal stands.
+                with suppress(YinxinError):
+                    self._tell(name, error)
+            raise
+        if self._tell and not self._was_opened:
+            self._tell(name, None)
+        self._was_opened = True
+        return key
 
     def remove(self, name: str) -> None:
         """Forget a key for ever, in its token too; its file may be gone already."""

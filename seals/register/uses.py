@@ -135,7 +135,11 @@ def list_uses(
         refusals_recorded(context, "seals.use.list", actor=session.name, subject=name),
         context.storage.reading() as connection,
     ):
-        return list(_records(connection, seal_for_reader(connection, people, session, name), limit, before))
+        found = list(_records(connection, seal_for_reader(connection, people, session, name), limit, before))
+    with context.storage.transaction() as connection:
+        event = Event("seals.use.view", session.name, name, {"count": len(found)})
+        context.audit.append(connection, event)
+    return found
 
 
 def list_own_uses(

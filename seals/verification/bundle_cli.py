@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from core import files
+from core.account import local_account
 from core.algorithms import RSA_SHA256, SM2_SM3
+from core.audit import Event
 from core.certificates import read_certificates
 from core.cli import Command, Output, output_option
 from core.errors import Kind, YinxinError
@@ -53,6 +55,9 @@ def bundle(home: Home, key: str, out: Path, output: Output) -> None:
     contents = contents_of(home, support, (SM2_SM3, RSA_SHA256), _checkpoint(home))
     chain = read_certificates(home.certificates("seals") / f"{newest.key_name}.pem")
     made = write_bundle(contents, signer, chain, timestamper, home.clock)
+    with home.storage.transaction() as connection:
+        event = Event("seals.bundle.make", local_account(), out.name[:256], {"files": len(contents)})
+        home.context.audit.append(connection, event)
     files.write(out, made, replace=False)
     output.done(
         _("{out}: {count} files; signed by {key}").format(out=out, count=len(contents), key=key),

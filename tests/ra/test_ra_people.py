@@ -1,5 +1,6 @@
 """Administrators and operators: who appoints whom, careers that replay, and attempts to get round the rules."""
 
+import functools
 import itertools
 from collections.abc import Callable
 from datetime import timedelta
@@ -213,7 +214,7 @@ def test_removal_revokes_the_certificate_and_the_name_is_never_given_again(offic
 
 
 def test_another_administrator_is_founded_only_when_the_key_of_the_former_is_given_up(office: Office) -> None:
-    def attempt(replace: bool) -> OperatorSession:
+    def attempt(replace: bool, witness: str | None = None) -> OperatorSession:
         return personnel.found(
             office.context,
             office.authority,
@@ -223,12 +224,15 @@ def test_another_administrator_is_founded_only_when_the_key_of_the_former_is_giv
             authority="sm2-issuing",
             organization=ORGANIZATION,
             replace=replace,
+            witness=office.sessions[witness] if witness else None,
         )
 
     with pytest.raises(YinxinError) as error:
         attempt(False)
     assert error.value.kind is Kind.CONFLICT
-    office.sessions["li.super"] = attempt(True)
+    for nobody in (None, "lu.enter", SUPER):
+        refused("witness", functools.partial(attempt, True, nobody))
+    office.sessions["li.super"] = attempt(True, BUSINESS)
     refused("certificate", lambda: office.appoint("b.one", frozenset({Role.BUSINESS}), by=SUPER))
     office.appoint("b.two", frozenset({Role.BUSINESS}), by="li.super")
     # Whom the former one appointed stays appointed.

@@ -125,7 +125,7 @@ def test_the_last_checkpoint_is_signed_when_the_command_ends(home_copy: Path) ->
     os.kill(child.pid, 15)
     assert child.wait(30) == 0
     sizes = _sizes(home)
-    assert len(sizes) == 2 and sizes[1] == sizes[0] + 1
+    assert len(sizes) == 2 and sizes[1] == sizes[0] + 2  # and that the service ended
 
 
 def _sizes(home: Home) -> list[int]:
