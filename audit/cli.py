@@ -327,7 +327,7 @@ def _tell(seen: chain.Chain, findings: list[Finding], output: Output) -> int:
         "position": _("Position"),
         "rule": _("Rule"),
         "subject": _("About"),
-        "what": _("What"),
+        "what": _("Details"),
     }
     if rows:
         output.table(rows, headings)
