@@ -9,7 +9,9 @@ from asn1crypto import pem
 
 from ca import crl as revocation_lists
 from ca import register, revocation
-from ca.authorities import Authority, chain_of, list_authorities
+from ca.authorities import Authority, list_authorities
+from ca.further import handed_out
+from ca.generations import predecessor_of, successor_of
 from ca.register import CertificateRecord, Filter
 from ca.state import Reason, State
 from core import files
@@ -44,6 +46,7 @@ def list_(home: Home, output: Output) -> None:
             "not_after": _("Until"),
             "crl_number": _("CRL"),
             "crl_until": _("CRL until"),
+            "followed_by": _("Followed by"),
         },
     )
 
@@ -58,7 +61,7 @@ def list_(home: Home, output: Output) -> None:
 @click.pass_obj
 def show(home: Home, authority: str, out: Path | None, output: Output) -> None:
     """Facts of an authority."""
-    chain = chain_of(home.storage, authority)
+    chain = handed_out(home.storage, authority)
     found = next(one for one in list_authorities(home.storage) if one.name == authority)
     if out:
         files.write(out, b"".join(pem.armor("CERTIFICATE", one) for one in chain))
@@ -73,6 +76,8 @@ def show(home: Home, authority: str, out: Path | None, output: Output) -> None:
             "not_after": _("Until"),
             "crl_number": _("CRL"),
             "crl_until": _("CRL until"),
+            "follows": _("Follows"),
+            "followed_by": _("Followed by"),
         },
     )
 
@@ -314,6 +319,8 @@ def _authority_facts(home: Home, authority: Authority) -> dict[str, Any]:
         if error.kind is not Kind.NOT_FOUND:
             raise
         published = None
+    with home.storage.reading() as connection:
+        before, after = predecessor_of(connection, authority), successor_of(connection, authority)
     return {
         "name": authority.name,
         "subject": describe_name(authority.subject),
@@ -323,6 +330,8 @@ def _authority_facts(home: Home, authority: Authority) -> dict[str, Any]:
         "not_after": authority.limits.not_after,
         "crl_number": published.number if published else None,
         "crl_until": published.next_update if published else None,
+        "follows": before.name if before else None,
+        "followed_by": after.name if after else None,
     }
 
 

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from ca.activation import ProfileVersion, active_profile
 from ca.authorities import Authority, authority_of, find_authority
 from ca.books import AuthorityKind
+from ca.generations import newest_generation
 from ca.history import steps_of
 from ca.profiles import Audience, Profile
-from ca.records import events, profiles
+from ca.records import events, profiles, successions
 from ca.state import State
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -29,6 +30,9 @@ _PRESENT = Prepared(
         .order_by(events.c.sequence.desc())
         .limit(1)
         .scalar_subquery(),
+        sa.select(successions.c.successor_id)
+        .where(successions.c.predecessor_id == sa.bindparam("authority"))
+        .scalar_subquery(),
     )
 )
 
@@ -41,19 +45,22 @@ class Grounds:
     version: ProfileVersion
 
     def hold(self, connection: sa.Connection) -> bool:
-        """Whether the profile's version is still the one in use.
+        """Whether the profile's version is still the one in use, and the authority's key the newest.
 
         `YinxinError` (conflict) if the authority's own certificate was revoked or held.
         """
         authority, version = self.authority, self.version
-        newest, state = _PRESENT.first(
+        newest, state, successor = _PRESENT.first(
             connection,
             {
                 "profile": version.profile.name,
                 "issuer": authority.issuer_id or authority.id,
                 "number": authority.serial,  # none yet: a root in its ceremony
+                "authority": authority.id,
             },
         )
+        if successor is not None and not version.profile.stays_with_key:
+            return False
         _require_in_force(authority, state)
         return bool(newest == version.version)
 
@@ -94,7 +101,8 @@ def _require_in_force(authority: Authority, state: str | None) -> None:
 def _issuer(connection: sa.Connection, name: str, profile: Profile) -> Authority:
     """The authority that issues; for a root's own certificate, one that has none yet."""
     if not profile.self_issued:
-        return authority_of(connection, name, AuthorityKind.CERTIFICATES)
+        named = authority_of(connection, name, AuthorityKind.CERTIFICATES)
+        return named if profile.stays_with_key else newest_generation(connection, named)
     authority = find_authority(connection, name)
     if authority is None or authority.certificate is not None:
         raise YinxinError(Kind.CONFLICT, _("a root issues its own certificate once, when it is created"), subject=name)

@@ -9,6 +9,7 @@ from ca import service_renewal
 from ca.authorities import list_authorities
 from ca.books import ALL_BOOKS
 from ca.crl.publication import PublishedCrl, lists_in_force
+from ca.generations import is_retired, successor_of
 from core.health import Checks, Finding, Level, by_end, ok
 from core.health_checks import database, disk
 from core.home import Home
@@ -33,6 +34,9 @@ def authorities(home: Home) -> Iterator[Finding]:
     days = settings.authority_warning_days, settings.authority_critical_days
     for one in list_authorities(home.storage):
         limits = one.limits
+        with home.storage.reading() as connection:
+            if successor_of(connection, one) is not None:
+                continue  # that it ends is as it should be
         if limits.not_before and limits.not_after:
             yield by_end(one.name, limits.not_before, limits.not_after, now, days)
 
@@ -44,6 +48,9 @@ def revocation_lists(home: Home) -> Iterator[Finding]:
         end = authority.limits.not_after
         if authority.certificate is None or (end and now > end):
             continue
+        with home.storage.reading() as connection:
+            if is_retired(connection, authority, now):
+                continue
         present = list(lists_in_force(home.context, authority))
         if not present:
             yield Finding(

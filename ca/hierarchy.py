@@ -115,6 +115,20 @@ def _create(
 ) -> IssuedCertificate:
     require_profile(ca.context, profile, issues)
     enter_authority(ca, name, kind, subject.name(), issuer, issues, distribution)
+    return certify_entered(ca, name, subject, issuer, approval=approval, actor=actor, profile=profile)
+
+
+def certify_entered(
+    ca: CertificateAuthority,
+    name: str,
+    subject: Subject,
+    issuer: str | None,
+    *,
+    approval: Approval,
+    actor: str,
+    profile: str,
+) -> IssuedCertificate:
+    """The certificate of an authority that has its key and row, by its issuer, or by itself."""
 
     def complete(connection: sa.Connection, results: Sequence[IssuedCertificate]) -> None:
         (result,) = results

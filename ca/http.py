@@ -13,9 +13,10 @@ from cryptography import x509
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Request, Response
 
-from ca.authorities import certificate_of, chain_of
+from ca.authorities import certificate_of
 from ca.crl.keeping import Form, pieces_of
 from ca.crl.publication import latest_published
+from ca.further import handed_out
 from core.context import Context
 from core.errors import Kind, YinxinError
 from core.health import PATH, Health
@@ -109,7 +110,7 @@ def _certificate(context: Context, route: re.Match[str]) -> Document:
     certificate = x509.load_der_x509_certificate(own)
     body, content_type = own, "application/pkix-cert"
     if route["form"] == "pem":
-        body = b"".join(pem.armor("CERTIFICATE", one) for one in chain_of(context.storage, route["ca"]))
+        body = b"".join(pem.armor("CERTIFICATE", one) for one in handed_out(context.storage, route["ca"]))
         content_type = "application/pem-certificate-chain"
     return Document(
         [body],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from ca.profiles import Audience
 from ca.records import certificates, keys
 from ca.succession import require_succession
 from core.asn1.names import describe_attributes
@@ -57,6 +58,8 @@ def _require_free(connection: sa.Connection, intents: Sequence["Intent"]) -> Non
         seen.add(intent.key_digest)
         if claim.use != _use(intent):
             raise _in_use(_("a key that encrypts never signs, and the reverse"), reference)
+        if intent.version.profile.audience is Audience.LINK and claim.subject == intent.subject:
+            continue  # the authority's own other key, certified by the one beside it
         if claim.finished and predecessor and not again:
             require_succession(connection, intent, predecessor)
             continue

@@ -77,6 +77,8 @@ class ApprovedRequest:
     approval: Approval
     predecessor: Predecessor | None = None
     """The certificate that it succeeds, whose key it may keep where the profile allows that (`ca.succession`)."""
+    span: tuple[datetime, datetime] | None = None
+    """When it begins and at the latest ends, where that is another certificate's; else as the profile says."""
 
 
 @dataclass(frozen=True)
@@ -261,7 +263,7 @@ class CertificateAuthority:
         _require_approvals(request.approval, profile)
         csr = parse_csr(request.csr)
         csr.check_possession()
-        not_before, not_after = validity(profile, authority, now)
+        not_before, not_after = validity(profile, authority, now, request.span)
         subject = request.subject.name()
         serial = self._draw_serial()
         tbs = self._template(authority, version).tbs(
@@ -346,7 +348,9 @@ def _require_approvals(approval: Approval, profile: Profile) -> None:
         )
 
 
-def validity(profile: Profile, authority: Authority, now: datetime) -> tuple[datetime, datetime]:
+def validity(
+    profile: Profile, authority: Authority, now: datetime, span: tuple[datetime, datetime] | None = None
+) -> tuple[datetime, datetime]:
     """From when to when a certificate by this profile would hold now; `YinxinError` (conflict) beyond its issuer's end.
 
     Both ends are inside the period (RFC 5280 4.1.2.5); it begins no earlier than the issuer's.
@@ -355,7 +359,11 @@ def validity(profile: Profile, authority: Authority, now: datetime) -> tuple[dat
     not_before = (now - timedelta(minutes=profile.backdate_minutes)).replace(microsecond=0)
     if limits.not_before:
         not_before = max(not_before, limits.not_before)
+    if span:
+        not_before = span[0]
     not_after = not_before + timedelta(days=profile.validity_days) - timedelta(seconds=1)
+    if span:
+        not_after = min(not_after, span[1])
     if limits.not_after and now > limits.not_after:
         raise YinxinError(
             Kind.CONFLICT,

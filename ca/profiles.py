@@ -37,6 +37,8 @@ class Audience(StrEnum):
 
     AUTHORITY = "authority"
     """A CA itself: only a ceremony (`ca.hierarchy`)."""
+    LINK = "link"
+    """An authority's own key, by its key of another generation (RFC 4210 4.4): only a rollover (`ca.rollover`)."""
     ATTRIBUTES = "attributes"
     """An attribute authority: only a ceremony, too."""
     SERVICE = "service"
@@ -169,12 +171,25 @@ class Profile(_Part):
     @property
     def is_authority(self) -> bool:
         """Whether the certificate is a CA's."""
-        return self.audience is Audience.AUTHORITY
+        return self.audience in (Audience.AUTHORITY, Audience.LINK)
+
+    @property
+    def stays_with_key(self) -> bool:
+        """Whether the very key that was named must sign: a responder answers for one key (RFC 6960 4.2.2.2).
+
+        Everything else is signed by the newest of the authority's keys.
+        """
+        return self.is_responder or self.audience is Audience.LINK
+
+    @property
+    def is_responder(self) -> bool:
+        """Whether the certificate lets somebody answer for its issuer (RFC 6960 4.2.2.2)."""
+        return "OCSPSigning" in self.extended_key_usage.values
 
     @property
     def takes_ceremony(self) -> bool:
         """Whether the certificate makes an authority, of certificates or of attributes."""
-        return self.audience in (Audience.AUTHORITY, Audience.ATTRIBUTES)
+        return self.is_authority or self.audience is Audience.ATTRIBUTES
 
     @property
     def is_encryption(self) -> bool:

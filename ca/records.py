@@ -55,6 +55,28 @@ authorities = sa.Table(
     sqlite_autoincrement=True,
 )
 
+successions = sa.Table(
+    "ca_successions",
+    metadata,
+    # Which key of an authority's name follows which (ca.generations). Entered once, when issuance goes over to it.
+    sa.Column("predecessor_id", BigId, sa.ForeignKey("ca_authorities.id"), primary_key=True, autoincrement=False),
+    sa.Column("successor_id", BigId, sa.ForeignKey("ca_authorities.id"), nullable=False, unique=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("actor", sa.String(128), nullable=False),
+)
+
+further_certificates = sa.Table(
+    "ca_further_certificates",
+    metadata,
+    # For the key of an authority, by others than its issuer: link certificates and cross certificates.
+    sa.Column("digest", sa.LargeBinary(32), primary_key=True),  # SHA-256
+    sa.Column("authority_id", BigId, sa.ForeignKey("ca_authorities.id"), nullable=False, index=True),
+    sa.Column("kind", sa.String(16), nullable=False),  # ca.further.FurtherKind
+    sa.Column("certificate", sa.LargeBinary, nullable=False),
+    sa.Column("entered_at", UtcDateTime, nullable=False),
+    sa.Column("entered_by", sa.String(128), nullable=False),
+)
+
 subordinate_requests = sa.Table(
     "ca_subordinate_requests",
     metadata,

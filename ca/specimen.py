@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from ca.certificate import CertificateTemplate, assemble
 from ca.lint import IssuerLimits
-from ca.profiles import IdentityField, KeyType, Profile, SubjectField
+from ca.profiles import Audience, IdentityField, KeyType, Profile, SubjectField
 from core.algorithms import KeyKind
 from core.asn1.names import encode_name
 from core.config import UrlSettings
@@ -47,7 +47,8 @@ class SpecimenMaker:
         issuer_key = self._key(kind, issuer=True)
         subject = specimen_subject(profile)
         name = subject.name()
-        issuer_name = name if profile.self_issued else encode_name((("C", "CN"), ("O", "样本"), ("CN", "样本 CA")))
+        same = profile.self_issued or profile.audience is Audience.LINK
+        issuer_name = name if same else encode_name((("C", "CN"), ("O", "样本"), ("CN", "样本 CA")))
         end = self._now + timedelta(days=profile.validity_days)
         issuer = IssuerLimits(
             "specimen",

@@ -40,7 +40,10 @@ def _built(leaf: bytes, candidates: tuple[bytes, ...], anchors: tuple[bytes, ...
 
 def _extend(path: list[bytes], issuers: list[bytes], anchors: set[bytes], at: datetime) -> list[bytes]:
     certificate = x509.Certificate.load(path[-1], strict=True)
-    _check_alone(certificate, at, authorities_below=len(path) - 2 if len(path) > 1 else None)
+    # An anchor vouches by being trusted now, also for what its key was linked to before it began (RFC 4210 4.4.1).
+    is_link = len(path) > 1 and x509.Certificate.load(path[-2]).self_issued
+    begins = not (path[-1] in anchors and is_link)
+    _check_alone(certificate, at, authorities_below=len(path) - 2 if len(path) > 1 else None, begins=begins)
     if path[-1] in anchors:
         return path
     failure = YinxinError(
@@ -61,10 +64,15 @@ def _extend(path: list[bytes], issuers: list[bytes], anchors: set[bytes], at: da
     raise failure
 
 
-def _check_alone(certificate: x509.Certificate, at: datetime, authorities_below: int | None) -> None:
-    """What the certificate must be by itself; `authorities_below` is None for the certificate that the path is for."""
+def _check_alone(
+    certificate: x509.Certificate, at: datetime, authorities_below: int | None, *, begins: bool = True
+) -> None:
+    """What the certificate must be by itself; `authorities_below` is None for the certificate that the path is for.
+
+    `begins`: whether it must have begun.
+    """
     subject = describe_name(certificate.subject.dump())
-    if not certificate.not_valid_before <= at <= certificate.not_valid_after:
+    if (begins and at < certificate.not_valid_before) or at > certificate.not_valid_after:
         raise YinxinError(
             Kind.INVALID,
             _("the certificate was not valid at {moment}: its validity runs from {begin} to {end}").format(

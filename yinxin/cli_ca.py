@@ -9,3 +9,4 @@ __all__ = ["group"]
 group.add_later("attribute", "yinxin.cli_attributes:group", _("Attribute certificates: who has which role."))
 group.add_later("ceremony", "yinxin.cli_ceremony:group", _("Key ceremonies: root keys made offline, before witnesses."))
 group.add_later("import", "yinxin.cli_import:import_", _("Take over an existing CA with everything that it issued."))
+group.add_later("rollover", "yinxin.cli_rollover:rollover", _("Another key for an authority, under the same name."))

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from ca import crl, hierarchy
+from ca.authorities import authority_of
+from ca.further import handed_out
+from ca.generations import generations_of, is_retired
 from core.algorithms import Algorithm, Digest, Family
 from core.certificates import read_certificates
 from core.errors import Kind, YinxinError
@@ -45,12 +48,15 @@ class BookEvidence:
     issuing: str
 
     def evidence(self, certificates: Sequence[bytes]) -> Evidence:
-        """The chain of the issuing authority, and of each in it the CRL; where it is divided, those that are named.
+        """The chains of the issuing authority's keys, and of each in them the CRL; where it is divided, those named.
 
         `YinxinError` (unavailable) if one is out of date.
         """
-        chain = hierarchy.chain_of(self.home.storage, self.issuing)
         now = self.home.clock.now()
+        with self.home.storage.reading() as connection:
+            line = generations_of(connection, authority_of(connection, self.issuing))
+            living = [one.name for one in line if not is_retired(connection, one, now)]
+        chain = list(dict.fromkeys(one for name in living for one in handed_out(self.home.storage, name)))
         named = {address for certificate in certificates for address in _list_addresses(certificate)}
         crls = []
         for authority in hierarchy.list_authorities(self.home.storage):

@@ -13,6 +13,8 @@ from core.i18n import _
 CENTRE = ("ceremony", "link ", "renewal ")
 """How references of what the centre certifies for itself begin; all others are requests, or people's appointments."""
 OPERATOR = "operator:"
+STAYING = ("service", "link")
+"""The audiences whose certificates a key may give after another one has followed it: its responder's, and links."""
 SUBSCRIBERS = ("subscriber", "encryption")
 """The audiences whose certificates are requested."""
 
@@ -49,6 +51,7 @@ class Certificates:
         self._appointed: dict[str, Entry] = {}
         self._not_at_hand = 0
         self._authorities: set[str] = set()
+        self._succeeded: set[str] = set()
         self._imports = Imports(tell, evidence)
 
     @property
@@ -61,6 +64,7 @@ class Certificates:
             given |= {f"{kind}.intend": self._intended, f"{kind}.issue": self._made, f"{kind}.presume": self._presumed}
             given |= {f"{kind}.{move}": self._moved for move in ("hold", "resume")}
             given[f"{kind}.revoke"] = self._revoked
+        given["ca.authority.rollover"] = self._rolled_over
         given |= {f"ca.authority.{act}": self._founded for act in ("create", "import")}
         given["ca.certificate.import"] = self._imported
         return given
@@ -110,14 +114,16 @@ class Certificates:
 
     def _intended(self, entry: Entry) -> None:
         place = entry.text("authority"), entry.subject
+        profile = entry.text("profile"), entry.number("version")
         self._authorities.add(place[0])
         if place in self._intents or place in self._issued:
             self._tell("serial", entry, _("the serial number was used before"))
+        if place[0] in self._succeeded and self._audiences.get(profile) not in STAYING:
+            self._tell("rollover", entry, _("a certificate by a key that another one had followed"))
         self._intents[place] = Intent(entry, entry.act.startswith("ca.attribute."))
         if entry.text("lint") != "passed":
             self._tell("lint", entry, _("there is no lint result for what was to be signed"))
         reference, approvers = entry.text("approval"), set(entry.texts("approvers"))
-        profile = entry.text("profile"), entry.number("version")
         needed = self._needed.get(profile, 1)
         if len(approvers) < needed:
             what = _("the profile asks for {needed} approvers, and there are {count}")
@@ -169,6 +175,14 @@ class Certificates:
                 self._tell("import", entry, _("an authority was imported that was there already"))
             self._imports.begin(entry)
         self._authorities.add(entry.subject)
+
+    def _rolled_over(self, entry: Entry) -> None:
+        """From now on another key of the authority issues."""
+        if entry.text("successor") not in self._authorities:
+            self._tell("rollover", entry, _("issuance went over to an authority that was never made"))
+        if entry.subject in self._succeeded:
+            self._tell("rollover", entry, _("issuance went over to another key twice"))
+        self._succeeded.add(entry.subject)
 
     def _imported(self, entry: Entry) -> None:
         place = entry.text("authority"), entry.subject

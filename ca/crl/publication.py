@@ -16,6 +16,7 @@ from ca.crl.entries import in_shard
 from ca.crl.issue import Terms, full_in_force, make, reserve
 from ca.crl.keeping import pieces_of
 from ca.crl.publisher import name_of, put_in_force
+from ca.generations import is_retired
 from ca.records import crls
 from ca.signing import AuthorityKey
 from ca.state import Reason
@@ -122,12 +123,18 @@ def publish_due(
 
 
 def due(context: Context) -> list[Due]:
-    """The lists that are needed anew. An authority that has expired, or signs elsewhere, publishes nothing here."""
+    """The lists that are needed anew.
+
+    An authority that has expired, was followed by another key with nothing left of it, or signs elsewhere, needs none.
+    """
     now = context.clock.now()
     found = []
     for authority in list_authorities(context.storage):
         if not authority.key_is_here or (authority.limits.not_after and now > authority.limits.not_after):
             continue
+        with context.storage.reading() as connection:
+            if is_retired(connection, authority, now):
+                continue
         for shard in range(authority.distribution.shards):
             full = _in_force(context, authority, shard)
             if full is None or _half_gone(full, now) or _urgent(context, authority, full):

@@ -8,7 +8,7 @@ from functools import lru_cache
 from ca.key_quality import examine_key
 from ca.lint.reading import Examined, FixedPart, read_certificate
 from ca.lint.rule import RuleBook
-from ca.profiles import KeyType
+from ca.profiles import Audience, KeyType
 from core.algorithms import Family
 from core.asn1.elements import Element
 from core.errors import YinxinError
@@ -87,7 +87,9 @@ def validity_is_within_profile_and_issuer(examined: Examined) -> Iterator[str]:
         yield "the validity ends before it begins"
     if end - begin + timedelta(seconds=1) > timedelta(days=examined.profile.validity_days):
         yield f"the validity is longer than the profile's {examined.profile.validity_days} days"
-    if examined.issuer.not_before and begin < examined.issuer.not_before:
+    # RFC 4210 4.4.1: the old key was good before the new one that vouches for it.
+    links = examined.profile.audience is Audience.LINK
+    if examined.issuer.not_before and begin < examined.issuer.not_before and not links:
         yield "the validity begins before the issuer's"
     if examined.issuer.not_after and end > examined.issuer.not_after:
         yield "the validity ends after the issuer's"

@@ -7,7 +7,7 @@ from cryptography import x509
 from ca import certificate as fields
 from ca.lint.reading import Examined, FixedPart
 from ca.lint.rule import RuleBook
-from ca.profiles import EXTENDED_KEY_USAGES, KEY_USAGES
+from ca.profiles import EXTENDED_KEY_USAGES, KEY_USAGES, Audience
 from core.asn1 import der
 from core.subject import IDENTITY_OIDS
 
@@ -99,7 +99,8 @@ def basic_constraints_are_the_profiles(part: FixedPart) -> Iterator[str]:
     if (constraints.ca, constraints.path_length) != (profile.is_authority, profile.path_length):
         yield "the basic constraints are not the profile's"
     limit = part.issuer.path_length
-    if not constraints.ca or limit is None or profile.self_issued:
+    # Self-issued certificates are not counted (RFC 5280 4.2.1.9).
+    if not constraints.ca or limit is None or profile.self_issued or profile.audience is Audience.LINK:
         return
     if limit == 0:
         yield "the issuer may not certify another CA (its path length is 0)"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from ca.lint.reading import Examined
 from ca.lint.rule import RuleBook
+from ca.profiles import Audience
 from core.asn1 import der
 from core.asn1.elements import read_elements
 from core.asn1.names import ATTRIBUTES
@@ -99,11 +100,15 @@ def subject_has_the_fields_of_the_profile(examined: Examined) -> Iterator[str]:
 
 @each.rule("RFC 5280 6.1 (self-issued); 4.1.2.6")
 def self_issued_only_where_the_profile_says(examined: Examined) -> Iterator[str]:
-    """A root bears its own name; nobody else bears the issuer's."""
+    """A root bears its own name, and so does its key of another generation (RFC 4210 4.4); nobody else does."""
     same = examined.subject.raw == examined.issuer_name.raw
-    if same != examined.profile.self_issued:
+    own_key = examined.public_key_info.raw == examined.issuer.public_key_info
+    is_link = examined.profile.audience is Audience.LINK
+    if is_link and own_key:
+        yield "a link certificate is for another key than the issuer's"
+    if same != (examined.profile.self_issued or is_link):
         yield "subject and issuer are the same" if same else "a root's subject is its issuer"
-    if examined.profile.self_issued and examined.public_key_info.raw != examined.issuer.public_key_info:
+    if examined.profile.self_issued and not own_key:
         yield "a root certifies its own key"
 
 

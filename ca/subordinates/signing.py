@@ -19,7 +19,7 @@ from core.algorithms import SM3, KeyKind
 from core.asn1.names import attributes_of, describe_name
 from core.audit import Event
 from core.certificates import serial_text
-from core.csr import CertificationRequest, parse_csr
+from core.csr import parse_csr
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.private_key import kind_of
@@ -60,7 +60,7 @@ def review(ca: CertificateAuthority, data: bytes, *, issuer: str, profile: str) 
     require_key_here(authority)
     csr = parse_csr(data)
     csr.check_possession()
-    subject = _subject_of(csr)
+    subject = subject_of(csr.subject)
     _try(ca, authority, chosen, subject, csr.public_key_info)
     return Review(
         csr.encoded,
@@ -138,15 +138,15 @@ def _made_before(ca: CertificateAuthority, reference: str) -> bytes | None:
     return next((one.certificate for one in records if one.certificate is not None), None)
 
 
-def _subject_of(csr: CertificationRequest) -> Subject:
-    """The name in our own form; `YinxinError` (invalid) for one that holds anything else."""
-    attributes = attributes_of(csr.subject)
+def subject_of(name: bytes) -> Subject:
+    """A Name (DER) in our own form; `YinxinError` (invalid) for one that holds anything else."""
+    attributes = attributes_of(name)
     given = {_FIELDS[label]: value for label, value in attributes if label in _FIELDS}
     if len(given) != len(attributes) or "common_name" not in given or "country" not in given:
         raise YinxinError(
             Kind.INVALID,
             _("the name in the request is not made of C, ST, L, O, OU and CN, each once"),
-            subject=describe_name(csr.subject),
+            subject=describe_name(name),
             remedy=_("have the request made with: yinxin ca subordinate request"),
         )
     try:
@@ -154,6 +154,6 @@ def _subject_of(csr: CertificationRequest) -> Subject:
         subject.name()
     except ValueError as error:
         raise YinxinError(
-            Kind.INVALID, _("the name in the request cannot be certified"), subject=describe_name(csr.subject)
+            Kind.INVALID, _("the name in the request cannot be certified"), subject=describe_name(name)
         ) from error
     return subject

@@ -15,12 +15,13 @@ from asn1crypto import x509
 from core import cms, files
 from core.algorithms import SHA256
 from core.audit import Event
-from core.certificates import armour
+from core.certificates import armour, read_certificates
 from core.csr import build_csr
 from core.errors import Kind, YinxinError
 from core.home import Authority, Home
 from core.i18n import _
 from core.keys.private_key import kind_of
+from core.path import build_path
 from core.service.installed import Installed, generation_of, installed, newest
 from core.service.records import requests
 
@@ -93,7 +94,7 @@ def _install(home: Home, keeper: Authority) -> Iterator[str]:
         path = predecessor.path.with_name(f"{row.name}.pem")
         _require_successor(row.certificate, keys.signer(row.name).public_key_info, predecessor, row.name)
         _record(home, keeper, "install", row.name)  # before: what is interrupted is recorded and done again
-        files.write(path, armour([row.certificate, *predecessor.chain]))
+        files.write(path, armour([row.certificate, *_chain(home, row.certificate, predecessor)]))
         present[name] = Installed.read(path)
         yield row.name
 
@@ -109,6 +110,17 @@ def _require_successor(certificate: bytes, public_key_info: bytes, predecessor: 
             subject=name,
             remedy=_("somebody has altered the records: look into it; the present certificate stays in use"),
         )
+
+
+def _chain(home: Home, certificate: bytes, predecessor: Installed) -> tuple[bytes, ...]:
+    """The issuers of the new certificate: those of the one before, unless the authority signs by another key since."""
+    known, folder = list(predecessor.chain), home.certificates("ca")
+    known += read_certificates(folder) if any(folder.glob("*.pem")) else []
+    anchors = read_certificates(home.trust) if any(home.trust.glob("*.pem")) else []
+    try:
+        return build_path(certificate, known, anchors, home.clock.now())[1:]
+    except YinxinError:
+        return predecessor.chain
 
 
 def _subject(certificate: bytes) -> bytes:

@@ -10,14 +10,10 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.findings import Finding
-from audit.meaning.evidence import Evidence, _read_certificate
-from audit.meaning.judge import Judge
 from ca import crl, revocation
 from ca.authorities import Authority, chain_of
 from ca.crl.checking import check_in_force
 from ca.importing.books import enter
-from ca.importing.certificates import imported_certificates
 from ca.importing.examination import Examination, Sources, examine
 from ca.importing.index import IndexRow, UnreadableRow, read_index
 from ca.importing.takeover import examine_authority
@@ -36,6 +32,7 @@ from core.keys.verification import verify
 from core.sm2 import curve
 from core.sm2.fallback import GmsslEngine
 from tests.support import pki
+from tests.support.auditing import findings, forge, sha256
 from tests.support.ca import NOW, TestCentre, pooled_key
 from tests.support.old_ca import OldCa, oneline
 
@@ -61,27 +58,6 @@ def examined(old: OldCa, sources: Sources | None = None, **options: Any) -> Exam
 
 def taken_over(centre: TestCentre, found: Examination, old: OldCa) -> Authority:
     return enter(centre.context, centre.keys, found, old.key, digest=found.digest, actor="keeper")
-
-
-def findings(centre: TestCentre) -> list[Finding]:
-    """What an auditor finds in the log."""
-    with centre.context.storage.reading() as connection:
-        imported = {sha256(one): one for one in imported_certificates(connection)}
-        issued = connection.scalars(
-            sa.select(certificates.c.certificate).where(certificates.c.certificate.is_not(None))
-        )
-        facts = {sha256(one): read for one in issued if (read := _read_certificate(one))}
-        log = list(connection.scalars(sa.select(entries.c.entry).order_by(entries.c.id)))
-    judge = Judge(Evidence(certificates=facts, imported=imported))
-    for position, entry in enumerate(log):
-        judge.take(position, entry)
-    return [one for one in judge.finish() if one.rule in ("import", "serial", "status", "crl", "intent")]
-
-
-def sha256(data: bytes) -> str:
-    import hashlib
-
-    return hashlib.sha256(data).hexdigest()
 
 
 def test_it_goes_on_as_one_of_ours(centre: TestCentre, old: OldCa) -> None:
@@ -315,13 +291,6 @@ def test_authorities_that_are_not_taken_over() -> None:
             examine_authority("old-city", public, brought, [], NOW)
     with pytest.raises(YinxinError, match="a-z, 0-9"):
         examine_authority("Old City", key.public_key_info, [leaf], [], NOW)
-
-
-def forge(centre: TestCentre, act: str, subject: str, **details: Any) -> None:
-    from core.audit import Event
-
-    with centre.context.storage.transaction() as connection:
-        centre.context.audit.append(connection, Event(act, "keeper", subject, details))
 
 
 def test_forged_imports_are_found(centre: TestCentre) -> None:

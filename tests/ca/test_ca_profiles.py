@@ -48,6 +48,7 @@ def test_all_profiles_of_the_house_are_activated_in_seconds(context: Context) ->
         "staff-encryption",
         "subordinate",
         "kmc-link",
+        "link",
     }
     begin = time.process_time()
     versions = activate(context, given_profiles, actor="admin")

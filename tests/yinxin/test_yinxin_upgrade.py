@@ -40,7 +40,7 @@ from yinxin.seal_people import SealPeople
 OLD_HOME = Path(__file__).with_name("home-of-revision-0003.tar.xz")
 THEN = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 """When it was made, and all its certificates held."""
-NEW_PROFILES = {"attribute-authority", "kmc-link", "staff-encryption", "subordinate", "unit-encryption"}
+NEW_PROFILES = {"attribute-authority", "kmc-link", "link", "staff-encryption", "subordinate", "unit-encryption"}
 
 
 @pytest.fixture(scope="module")
