@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test fuzz faults lint lint-style lint-types lint-imports format catalogue lock upgrade clean
+.PHONY: help demo serve test fuzz faults sbom audit-dependencies lint lint-style lint-types lint-imports format catalogue lock upgrade clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +30,12 @@ fuzz: $(VENV)/.dev ## Send the time-stamping service wrong input for ten minutes
 
 faults: $(VENV)/.dev ## Kill every kind of act a thousand times, and look at the books (YINXIN_FAULTS, e.g. --database postgresql)
 	nice -n 10 $(BIN)/python -m tests.faults.campaign $(or $(YINXIN_FAULTS),--kills 1000 --houses 20)
+
+sbom: $(VENV)/.dev ## Write sbom.json: what an installation is made of, with hashes and licences (CycloneDX)
+	$(BIN)/python -m tools.sbom
+
+audit-dependencies: $(VENV)/.dev ## Compare the dependencies with advisories at hand: ADVISORIES=FILE (a ZIP of OSV records)
+	$(BIN)/python -m tools.audit_dependencies $(ADVISORIES)
 
 lint: lint-style lint-types lint-imports ## Check style, types and who imports whom
 

@@ -29,7 +29,7 @@ def writing(path: Path, *, mode: int = 0o644, replace: bool = True) -> Iterator[
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
@@ -39,16 +39,22 @@ def writing(path: Path, *, mode: int = 0o644, replace: bool = True) -> Iterator[
         if replace:
             temporary.replace(path)
         else:
-            os.link(temporary, path)
+            give_name(temporary, path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    flush_folder(path.parent)
+
+
+def give_name(file: Path, path: Path) -> None:
+    """Have what was written and flushed at its place too; `YinxinError` (conflict) if something is there."""
+    try:
+        os.link(file, path)
     except FileExistsError:
         raise YinxinError(
             Kind.CONFLICT, _("the file exists already"), subject=str(path), remedy=_("choose another name or remove it")
         ) from None
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    flush_folder(path.parent)
 
 
 def flush_folder(folder: Path) -> None:
@@ -60,7 +66,8 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _unwritable(path: Path, error: OSError) -> YinxinError:
+def unwritable(path: Path, error: OSError) -> YinxinError:
+    """What is told where a file cannot be written."""
     return YinxinError(Kind.UNAVAILABLE, _("cannot write: {reason}").format(reason=error.strerror), subject=str(path))
 
 

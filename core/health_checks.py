@@ -1,5 +1,6 @@
 """Checks that several rooms have: the database, the keys, certificates of services."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,7 +76,11 @@ def service_certificates(home: Home, keeper: Authority) -> Iterator[Finding]:
 
 
 def disk(home: Home, folder: Path) -> Iterator[Finding]:
-    """There is room left where it is written to."""
+    """There is room left where it is written to, and one may write there."""
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        remedy = _("have it mounted for writing, and find out why it was not: nothing can be recorded now")
+        yield Finding(Level.CRITICAL, str(folder), _("the disk can only be read"), remedy)
+        return
     settings, usage = home.configuration.health, shutil.disk_usage(folder)
     percent = 100 * usage.free / usage.total
     what = _("{gib:.1f} GiB free: {percent:.0f} %").format(percent=percent, gib=usage.free / 2**30)

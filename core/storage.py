@@ -16,6 +16,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from core import schema
 from core.errors import Kind, YinxinError
 from core.i18n import _
+from core.storage_failures import explain, is_out_of_reach
 
 BUSY_SECONDS = 30
 
@@ -138,16 +139,11 @@ class Storage:
         try:
             yield
         except (sa.exc.DatabaseError, sa.exc.TimeoutError) as error:
-            # Of the kinds of DatabaseError, the others (integrity, data …) speak of a statement, not of the database.
-            if type(error) not in (sa.exc.OperationalError, sa.exc.DatabaseError, sa.exc.TimeoutError):
+            if not is_out_of_reach(error):
                 raise
-            reason = " ".join(str(getattr(error, "orig", error)).split())
-            raise YinxinError(
-                Kind.UNAVAILABLE,
-                _("the database does not answer: {reason}").format(reason=reason),
-                subject=self.engine.url.render_as_string(hide_password=True),
-                remedy=_("check the storage setting and the database; nothing was changed"),
-            ) from error
+            what, remedy = explain(self.engine.url, error)
+            place = self.engine.url.render_as_string(hide_password=True)
+            raise YinxinError(Kind.UNAVAILABLE, what, subject=place, remedy=remedy) from error
 
     def migrate(self) -> None:
         """Bring the schema to the newest version. `YinxinError` (conflict) if it is newer than this program."""

@@ -312,7 +312,18 @@ def require_fit(context: Context, connection: sa.Connection, operator: Operator)
             subject=operator.name,
             remedy=_("have the operator reinstated, or another operator do it"),
         )
-    if not certificate_holds(connection, operator, context.clock.now()):
+    now = context.clock.now()
+    begins = x509.Certificate.load(operator.certificate).not_valid_before
+    if now < begins:
+        raise RefusedError(
+            "certificate",
+            _("by the clock of this machine, the operator's certificate does not hold before {moment}").format(
+                moment=begins.isoformat()
+            ),
+            subject=operator.name,
+            remedy=_("check the clock"),
+        )
+    if not certificate_holds(connection, operator, now):
         raise RefusedError(
             "certificate",
             _("the operator's certificate has expired or is revoked"),

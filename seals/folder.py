@@ -1,8 +1,8 @@
 """Sealing every document of a folder, in as many processes as there are cores; going on where it was left.
 
 A document whose sealed copy is there is done: the copy is written whole, after its use was recorded. Whatever
-interrupted the work, it can be started again: a document that was sealed and not yet written is kept under a key that
-follows from what it was and where it goes, here with the record of its use, or by the service as its answer.
+interrupted the work, it can be started again, and nothing is sealed twice: the copy is on the disk before its use is
+recorded (`seals.unfinished`), or kept by the service as its answer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,10 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-import sqlalchemy as sa
-
 from core import files
-from core.api import outcomes
 from core.errors import YinxinError
 from core.home import Home
 from core.i18n import _
@@ -23,12 +20,10 @@ from seals import use
 from seals.contracts import People, SupportSource
 from seals.documents import size_and_sha256
 from seals.processes import Died, in_processes
-from seals.sealing import SealedDocument
+from seals.unfinished import unfinished
 from seals.use import UseOrder
 
 PATTERN = "*.pdf"
-SERVICE = "folder"
-"""Among those who keep outcomes."""
 
 
 class Outcome(StrEnum):
@@ -55,8 +50,8 @@ class Done:
     problem: str = ""
 
 
-Seal = Callable[[Path, Path], bytes]
-"""Gives the sealed document, and is told where it goes; `YinxinError` says why there is none."""
+Seal = Callable[[Path, Path], str]
+"""Puts the sealed document in its place, and gives its SHA-256; `YinxinError` says why there is none."""
 
 
 class Work(Protocol):
@@ -90,37 +85,18 @@ class LocalWork:
     def _begin(self) -> Callable[[tuple[Path, Path]], Done]:
         """What a process of its own works with: connections are not shared."""
         self.home.storage.engine.dispose(close=False)
-        sealing = _Sealing(self)
-        return lambda pair: sealed_into(sealing.seal, *pair)
+        return lambda pair: sealed_into(self._sealed, *pair)
 
-
-class _Sealing:
-    """One process at it."""
-
-    def __init__(self, work: LocalWork) -> None:
-        self.work, self.caller = work, outcomes.Caller(SERVICE, work.actor)
-        self.last: tuple[str, Path] | None = None
-        """The document before: its key, and where it was to be written."""
-
-    def seal(self, document: Path, out: Path) -> bytes:
-        """The document with its seal, as it was made before, or made now."""
-        work, order = self.work, replace(self.work.order, document=document)
-        context, key = work.home.context, key_of(work.name, work.order, document, out)
-        with context.storage.reading() as connection:
-            if (made := outcomes.kept(connection, self.caller, key)) is not None:
-                self.last = key, out
-                return made
-
-        def beside(connection: sa.Connection, sealed: SealedDocument) -> None:
-            if self.last is not None and self.last[1].exists():
-                outcomes.drop(connection, self.caller, self.last[0])
-            outcomes.keep_result(connection, self.caller, key, sealed.read(), context.clock.now())
-
-        keys = work.home.key_store("seals")
-        sealed = use.stamp(context, keys, work.support, work.people, work.name, order, actor=work.actor, beside=beside)
-        with sealed.file:
-            self.last = key, out
-            return sealed.read()
+    def _sealed(self, document: Path, out: Path) -> str:
+        home, order = self.home, replace(self.order, document=document)
+        with unfinished(home.context, out) as copy:
+            if copy.sha256 is None:
+                keys = home.key_store("seals")
+                sealed = use.stamp(
+                    home.context, keys, self.support, self.people, self.name, order, actor=self.actor, beside=copy.keep
+                )
+                sealed.file.close()
+            return copy.finish()
 
 
 def key_of(name: str, order: UseOrder, document: Path, out: Path) -> str:
@@ -142,8 +118,6 @@ def sealed_into(seal: Seal, document: Path, out: Path) -> Done:
     if out.exists():
         return Done(str(document), Outcome.PRESENT, str(out))
     try:
-        octets = seal(document, out)
-        files.write(out, octets, replace=False)
-        return Done(str(document), Outcome.SEALED, str(out), sha256(octets).hexdigest())
+        return Done(str(document), Outcome.SEALED, str(out), seal(document, out))
     except YinxinError as error:
         return Done(str(document), Outcome.FAILED, problem=str(error))

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from core import files
 from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -87,14 +89,17 @@ class RemoteWork:
                 # Whoever interrupts does not wait for those that have not begun.
                 pool.shutdown(cancel_futures=True)
 
-    def _sealed(self, server: SealServer, document: Path, out: Path) -> bytes:
+    def _sealed(self, server: SealServer, document: Path, out: Path) -> str:
         terms, password = terms_of(self.order), self.order.password
-        if not self.by_digest:
+        if self.by_digest:
+            sealed = server.stamp_by_digest(self.name, document, terms, password)
+            with sealed.file:
+                octets = sealed.read()
+        else:
             key = key_of(self.name, self.order, document, out)
-            return server.stamp(self.name, document, terms, password, key=key)
-        sealed = server.stamp_by_digest(self.name, document, terms, password)
-        with sealed.file:
-            return sealed.read()
+            octets = server.stamp(self.name, document, terms, password, key=key)
+        files.write(out, octets, replace=False)
+        return sha256(octets).hexdigest()
 
 
 def stamp_at(service: Service, name: str, order: UseOrder, clock: Clock) -> SealedDocument:

@@ -92,5 +92,7 @@ class Unit:
                     begin=begin.isoformat(), end=end.isoformat()
                 ),
                 subject=self.name,
-                remedy=_("issue a new certificate for the unit: yinxin renew tsa --early"),
+                remedy=_("check the clock")
+                if at < begin
+                else _("issue a new certificate for the unit: yinxin renew tsa --early"),
             )

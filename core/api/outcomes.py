@@ -6,7 +6,7 @@ with the key is told so; what a crash left half done may be asked for again afte
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 from werkzeug.exceptions import UnprocessableEntity
@@ -64,24 +64,6 @@ class Outcome:
         outcome = {"status": response.status_code, "content_type": response.content_type, "body": response.get_data()}
         connection.execute(sa.update(table).where(*_of(self.caller, self.key)).values(outcome))
         self.handed_over = True
-
-
-def kept(connection: sa.Connection, caller: Caller, key: str) -> bytes | None:
-    """What a caller without HTTP has kept under a key (`keep_result`); None if nothing."""
-    found: bytes | None = connection.scalar(sa.select(table.c.body).where(*_of(caller, key)))
-    return found
-
-
-def keep_result(connection: sa.Connection, caller: Caller, key: str, body: bytes, now: datetime) -> None:
-    """Keep what was made under a key, in the transaction that records it. `IntegrityError` if it was made already."""
-    connection.execute(sa.delete(table).where(table.c.at < now - KEPT))
-    row = {"service": caller.service, "caller": caller.name, "key": key, "asked": SM3.of(key.encode()), "at": now}
-    connection.execute(sa.insert(table).values(row | {"status": 200, "content_type": "", "body": body}))
-
-
-def drop(connection: sa.Connection, caller: Caller, key: str) -> None:
-    """What was made under a key has come to where it belongs."""
-    connection.execute(sa.delete(table).where(*_of(caller, key)))
 
 
 def once(

@@ -69,6 +69,17 @@ class LaterSeals(SigFieldCreationRule):
                     yield ModificationLevel.ANNOTATIONS, FormUpdate(part, field_name=name, valid_when_locked=True)
 
 
+class Signed(SigFieldModificationRule):
+    """Values of signature fields; a field that the revision does not write is as it was, and answers for nothing."""
+
+    def apply(self, context: FieldComparisonContext) -> Iterable[_Update]:
+        """The updates that are cleared."""
+        written = context.new.explicit_refs_in_revision()
+        for name, spec in context.field_specs.items():
+            if spec.old_field_ref != spec.new_field_ref or spec.new_field_ref in written:
+                yield from self.check_form_field(name, spec, context)
+
+
 class FilledIn(GenericFieldModificationRule):
     """Values of form fields, and their looks; but no look that changes by itself, for it can show anything."""
 
@@ -155,6 +166,6 @@ def pages_of(node: generic.DictionaryObject) -> Iterator[generic.DictionaryObjec
 
 POLICY = StandardDiffPolicy(
     global_rules=DEFAULT_DIFF_POLICY.global_rules,
-    form_rule=FormUpdatingRule([LaterSeals(), SigFieldModificationRule(), FilledIn()]),
+    form_rule=FormUpdatingRule([LaterSeals(), Signed(), FilledIn()]),
 )
 """Marks are changes of the level of annotations, so that only DocMDP 3 or no certification permits them."""

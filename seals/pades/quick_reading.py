@@ -6,13 +6,15 @@ and it copies whatever is looked at in a revision, with a reference to its place
 """
 
 import binascii
-from collections.abc import Callable
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfStreamError
 from pyhanko.pdf_utils.reader import HistoricalResolver
-from pyhanko.pdf_utils.xref import XRefCache
+from pyhanko.pdf_utils.xref import ObjStreamRef, XRefCache, XRefSectionData
 
 from seals.pades.plain_objects import hexadecimal
 
@@ -40,9 +42,36 @@ def read_hex_string(stream: BinaryIO) -> generic.ByteStringObject | generic.Text
 
 
 def remember_references(xrefs: XRefCache) -> None:
-    """Have the history of each object looked up once."""
+    """Have the history of each object looked up once, and among the revisions that say anything of it."""
+    xrefs.get_historical_ref = _by_object(xrefs)  # type: ignore[method-assign, assignment]
     xrefs.get_last_change = _remembered(xrefs.get_last_change)  # type: ignore[method-assign, assignment]
     xrefs.get_introducing_revision = _remembered(xrefs.get_introducing_revision)  # type: ignore[method-assign, assignment]
+
+
+def _by_object(xrefs: XRefCache) -> Callable[[generic.Reference, int], int | ObjStreamRef | None]:
+    sections = [section.xref_data for section in xrefs._xref_sections]
+    telling: dict[int, list[int]] = defaultdict(list)
+    for revision, section in enumerate(sections):
+        parts = [section, *([section.hybrid.xref_data] if section.hybrid else [])]
+        for number in {
+            number for part in parts for number in (*part.standard_xrefs, *part.xrefs_in_objstm, *part.freed)
+        }:
+            telling[number].append(revision)
+
+    def historical(reference: generic.Reference, revision: int) -> int | ObjStreamRef | None:
+        revisions = telling.get(reference.idnum, ())
+        for place in range(bisect_right(revisions, revision) - 1, -1, -1):
+            try:
+                return sections[revisions[place]].try_resolve(reference)
+            except KeyError:  # another generation of it
+                continue
+        return None
+
+    return historical
+
+
+def _kept(section: XRefSectionData) -> tuple[Iterable[int], ...]:
+    return section.standard_xrefs, section.xrefs_in_objstm, section.freed
 
 
 def _remembered(look_up: Callable[[generic.Reference], int]) -> Callable[[generic.Reference], int]:

@@ -18,6 +18,7 @@ import pikepdf
 from pyhanko.pdf_utils import generic, misc
 from pyhanko.pdf_utils.generic import Reference
 from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader, RawPdfPath
+from pyhanko.pdf_utils.xref import XRefCache
 from pyhanko.sign.diff_analysis import SuspiciousModification
 
 Number = tuple[int, int]
@@ -54,9 +55,9 @@ class Described:
 
 
 class Present:
-    """The objects of a document as it is now, as qpdf reads them."""
+    """The objects of a document as it is now, as qpdf reads them, and when each was written last."""
 
-    def __init__(self, document: pikepdf.Pdf) -> None:
+    def __init__(self, reader: PdfFileReader, document: pikepdf.Pdf) -> None:
         # Numbers and names refer to nothing.
         self._octets: dict[Number, bytes] = {
             one.objgen: (one.stream_dict if isinstance(one, pikepdf.Stream) else one).unparse(resolved=True)
@@ -69,6 +70,26 @@ class Present:
             for target, generation in set(_REFERENCE.findall(_VALUE.sub(b"", octets))):
                 self.users[int(target), int(generation)].append(number)
         self._described: dict[Number, Described] = {}
+        self.last: dict[Number, int] = {}
+        """The revision that wrote an object last."""
+        self.rewritten: set[Number] = set()
+        """What several revisions wrote: all that an earlier revision can have otherwise."""
+        for revision in range(reader.xrefs.total_revisions):
+            for reference in reader.xrefs.explicit_refs_in_revision(revision):
+                number = reference.idnum, reference.generation
+                if number in self.last:
+                    self.rewritten.add(number)
+                self.last[number] = revision
+        self._referred: dict[Number, int] = {}
+        """Since when an object that was written later was referred to by what stayed the same."""
+        for number, users in self.users.items():
+            since = min(self.last.get(user, 0) for user in users)
+            if since < self.last.get(number, 0):
+                self._referred[number] = since
+
+    def referred_before_written(self, revision: int) -> Iterator[Number]:
+        """Written after a revision, and perhaps referred to by what it had and still stands."""
+        return (number for number, since in self._referred.items() if since <= revision < self.last[number])
 
     def __getitem__(self, number: Number) -> Described:
         if number not in self._described:
@@ -81,16 +102,17 @@ class Usages:
     """Who refers to what in one revision."""
 
     def __init__(self, resolver: HistoricalResolver, present: Present) -> None:
-        reader, revision = resolver.reader, resolver.revision
+        xrefs, self._revision = resolver.reader.xrefs, resolver.revision
         self._present = present
         self._then = {_TRAILER: Described.of(resolver.trailer_view)}
         """Objects that are not as they were, as they were."""
-        for later in range(revision + 1, reader.xrefs.total_revisions):
-            for reference in reader.xrefs.explicit_refs_in_revision(later):
-                was_there = reader.xrefs.get_historical_ref(reference, revision) is not None
-                number = reference.idnum, reference.generation
-                if number not in self._then:
-                    self._then[number] = Described.of(resolver(reference)) if was_there else Described()
+        for number in present.rewritten:
+            reference = Reference(*number, resolver)
+            if (
+                present.last[number] > self._revision
+                and xrefs.get_historical_ref(reference, self._revision) is not None
+            ):
+                self._then[number] = Described.of(resolver(reference))
         self._then_users: dict[Number, list[Number]] = defaultdict(list)
         for user, described in self._then.items():
             for target in described.references:
@@ -112,12 +134,25 @@ class Usages:
     def __contains__(self, reference: Reference) -> bool:
         return any(True for _use in self._uses((reference.idnum, reference.generation)))
 
+    def missing(self, xrefs: XRefCache) -> Iterator[Number]:
+        """What the revision refers to without having it, and a later one has."""
+        for number in {*self._then_users, *self._present.referred_before_written(self._revision)}:
+            reference = Reference(*number)
+            is_missing = self._came_later(number) and xrefs.get_historical_ref(reference, self._revision) is None
+            if is_missing and reference in self:
+                yield number
+
+    def _came_later(self, number: Number) -> bool:
+        return self._present.last.get(number, 0) > self._revision
+
     def _described(self, number: Number) -> Described:
-        return self._then[number] if number in self._then else self._present[number]
+        if number in self._then:
+            return self._then[number]
+        return Described() if self._came_later(number) else self._present[number]
 
     def _uses(self, number: Number) -> Iterator[tuple[Number, list[Path]]]:
         """Every object that refers to this one, and where."""
-        now = (user for user in self._present.users.get(number, ()) if user not in self._then)
+        now = (user for user in self._present.users.get(number, ()) if not self._came_later(user))
         for user in {*self._then_users.get(number, ()), *now}:
             if places := self._described(user).references.get(number):
                 yield user, places
@@ -205,27 +240,35 @@ def load_usages(resolver: HistoricalResolver) -> None:
     """
     if resolver._indirect_object_access_cache is not None:
         return
-    usages: Any
+    xrefs = resolver.reader.xrefs
     try:
         usages = Usages(resolver, _present(resolver.reader))
+        missing = next(usages.missing(xrefs), None)
+        known: Any = usages
     except _UNREADABLE:
         # What qpdf would have to mend, or cannot decrypt.
         _follow_every_path(resolver)
-        usages = resolver._indirect_object_access_cache
+        known = resolver._indirect_object_access_cache
         resolver._indirect_object_access_cache = None
+        missing = next(_missing(resolver, known), None)
+    if missing:
+        raise SuspiciousModification(f"object {missing[0]}, which was missing, was added later")
+    resolver._indirect_object_access_cache = known
+
+
+def _missing(resolver: HistoricalResolver, known: Any) -> Iterator[Number]:
     xrefs = resolver.reader.xrefs
     for revision in range(resolver.revision + 1, xrefs.total_revisions):
         for reference in xrefs.explicit_refs_in_revision(revision):
-            if reference in usages and xrefs.get_historical_ref(reference, resolver.revision) is None:
-                raise SuspiciousModification(f"object {reference.idnum}, which was missing, was added later")
-    resolver._indirect_object_access_cache = usages
+            if reference in known and xrefs.get_historical_ref(reference, resolver.revision) is None:
+                yield reference.idnum, reference.generation
 
 
 def _present(reader: PdfFileReader) -> Present:
     if reader not in _known:
         reader.stream.seek(0)
         with pikepdf.open(reader.stream, attempt_recovery=False, inherit_page_attributes=False) as document:
-            present = Present(document)
+            present = Present(reader, document)
             if document.get_warnings():
                 raise ValueError("not quite in order")
             _known[reader] = present

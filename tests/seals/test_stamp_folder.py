@@ -10,13 +10,14 @@ import click
 import pytest
 import sqlalchemy as sa
 
-from core.api import outcomes
+from core import files
 from core.cli import run
 from core.errors import Kind, YinxinError
 from core.home import Home
 from seals import records
 from seals.api.api_keys import Scope
 from seals.cli import group
+from seals.unfinished import unfinished
 from seals.verification.report import Verdict
 from tests.support.office_server import serving
 from tests.support.seal_service import Seals, Service
@@ -53,9 +54,6 @@ def test_a_folder_is_sealed_and_gone_on_with(
     }
     sealed = (out / "deep" / "two.pdf").read_bytes()
     assert service.bureau.office.report(sealed, status=True).verdict is Verdict.VALID
-    # A copy is taken away, when what was made is not kept any more.
-    with service.context.storage.transaction() as connection:
-        connection.execute(sa.delete(outcomes.table))
     (out / "three.pdf").unlink()
     (drafts / "broken.pdf").unlink()
     assert seals(*command[:-4], "--report", tmp_path / "again.json", "--level", "B-T", "--json") == 0
@@ -75,19 +73,56 @@ def test_killed_between_the_seal_and_the_file_it_seals_once(
     command = ("stamp-folder", "office", drafts, "--at", "100,100", "--out", out, "--workers", "1", "--level")
     before = uses(service)
     with monkeypatch.context() as patched:
-        patched.setattr("seals.folder.files.write", lambda *_what, **_how: os.kill(os.getpid(), signal.SIGKILL))
+        patched.setattr("seals.unfinished.files.give_name", lambda *_what: os.kill(os.getpid(), signal.SIGKILL))
         assert seals(*command, "B-T") == 1
-    assert uses(service) == before + 2 and not out.exists()
+    assert uses(service) == before + 2 and not list(out.glob("*.pdf"))
     assert seals(*command, "B-T") == 0
     assert uses(service) == before + 2
     for name in ("a.pdf", "b.pdf"):
         sealed = (out / name).read_bytes()
         assert service.bureau.office.report(sealed, status=True).verdict is Verdict.VALID
         assert sealed.startswith((drafts / name).read_bytes())
-    # For another place, or in another way, it is another document.
-    (out / "a.pdf").unlink()
-    assert seals(*command, "B-B") == 0
-    assert uses(service) == before + 3
+    assert sorted(path.name for path in out.iterdir()) == ["a.pdf", "b.pdf"]
+
+
+def test_killed_before_the_use_is_recorded_it_begins_again(
+    service: Service, seals: Seals, tmp_path: Path, plain: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafts, out = tmp_path / "drafts", tmp_path / "sealed"
+    drafts.mkdir()
+    (drafts / "a.pdf").write_bytes(plain)
+    command = ("stamp-folder", "office", drafts, "--at", "100,100", "--out", out, "--workers", "1")
+    before, flush = uses(service), files.flush_folder
+
+    def killed(folder: Path) -> None:
+        flush(folder)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("seals.unfinished.files.flush_folder", killed)
+        assert seals(*command) == 1
+    (left,) = out.iterdir()
+    assert left.stat().st_size > len(plain) and uses(service) == before
+    assert seals(*command) == 0
+    assert uses(service) == before + 1 and [path.name for path in out.iterdir()] == ["a.pdf"]
+
+
+def test_a_document_is_sealed_by_one_at_a_time(
+    service: Service, seals: Seals, tmp_path: Path, plain: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drafts, out = tmp_path / "drafts", tmp_path / "sealed"
+    drafts.mkdir()
+    (drafts / "a.pdf").write_bytes(plain)
+    command = ("stamp-folder", "office", drafts, "--at", "100,100", "--out", out, "--workers", "1")
+    before = uses(service)
+    with unfinished(service.context, out / "a.pdf"):
+        assert seals(*command) == 1
+    assert "another process is sealing this document" in capsys.readouterr().out
+    assert uses(service) == before and list(out.iterdir()) == []
+    (out / "a.pdf").write_bytes(b"by somebody else")
+    with pytest.raises(YinxinError, match="exists already"), unfinished(service.context, out / "a.pdf"):
+        pass
+    assert [path.name for path in out.iterdir()] == ["a.pdf"]
 
 
 def test_a_folder_by_a_service_is_asked_for_again_in_the_same_words(
@@ -110,7 +145,7 @@ def test_a_folder_by_a_service_is_asked_for_again_in_the_same_words(
         command = ["seals", "stamp-folder", "office", str(tmp_path / "drafts"), "--at", "100,100", "--level", "B-T"]
         command += ["--out", str(tmp_path / "out"), "--server", address, "--api-key-file", str(key)]
         with monkeypatch.context() as patched:
-            patched.setattr("seals.folder.files.write", full_disk)
+            patched.setattr("seals.remote_stamp.files.write", full_disk)
             assert run(elsewhere, command) == 1
         assert run(elsewhere, command) == 0
     assert uses(service) == before + 1

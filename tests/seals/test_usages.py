@@ -5,7 +5,9 @@ from io import BytesIO
 
 import pikepdf
 import pytest
+from pyhanko.pdf_utils.generic import Reference
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.xref import XRefCache
 
 from seals.levels import Level
 from seals.pades import usages
@@ -57,6 +59,23 @@ def test_the_same_paths_as_pyhanko_finds(sm2_office: Office, sealed_sm2: bytes, 
         assert len(theirs) > 3
 
 
+def test_history_is_as_pyhanko_finds_it(sm2_office: Office) -> None:
+    """Three revisions, and one that fills a gap which only the first of them refers to, and rewrites what it filled."""
+    sealed = sm2_office.sealed(sm2_office.sealed(with_a_gap(blank_pdf(5)), Level.B_B), Level.B_B)
+    reader = open_pdf(BytesIO(filled(filled(sealed))))
+    told = reader.xrefs.get_historical_ref
+    numbers = range(reader.trailer_view["/Size"] + 1)
+    for revision in range(reader.xrefs.total_revisions):
+        for number in numbers:
+            for generation in (0, 1):
+                reference = Reference(number, generation)
+                assert told(reference, revision) == XRefCache.get_historical_ref(reader.xrefs, reference, revision)
+        resolver = reader.get_historical_resolver(revision)
+        ours = usages.Usages(resolver, usages._present(reader))
+        assert set(ours.missing(reader.xrefs)) == set(usages._missing(resolver, ours))
+        assert ((GAP, 0) in ours.missing(reader.xrefs)) == (revision < 3)
+
+
 def linearised(octets: bytes) -> bytes:
     file = BytesIO()
     pikepdf.open(BytesIO(octets)).save(file, linearize=True)
@@ -85,7 +104,7 @@ def filled(octets: bytes) -> bytes:
     root, size = reader.trailer_view.raw_get("/Root").idnum, reader.trailer_view["/Size"]
     text = b"BT /F1 24 Tf 72 700 Td (pay ten times as much) Tj ET"
     stream = b"\n%d 0 obj\n<< /Length %d >>\nstream\n%s\nendstream\nendobj\n" % (GAP, len(text), text)
-    assert size < GAP and reader.last_startxref is not None
+    assert reader.last_startxref is not None
     trailer = b"<< /Size %d /Root %d 0 R /Prev %d >>" % (max(size, GAP + 1), root, reader.last_startxref)
     table = b"xref\n%d 1\n%010d 00000 n \ntrailer\n%s\nstartxref\n%d\n%%%%EOF\n"
     return octets + stream + table % (GAP, len(octets) + 1, trailer, len(octets) + len(stream))
@@ -96,6 +115,7 @@ def test_what_was_missing_when_it_was_sealed_stays_missing(
     sm2_office: Office, asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sealed = sm2_office.sealed(with_a_gap(blank_pdf(5)), Level.B_T)
+    assert PdfFileReader(BytesIO(sealed)).trailer_view["/Size"] < GAP
     assert sm2_office.report(sealed, status=True).verdict < Verdict.INDETERMINATE
     if asked == "pyhanko":
 

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import CHECKOUT, environment
+from tests.support.warm import warm_command
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PROGRAM = re.compile(r"^(?:\w+=\$\()?\(?(?:[A-Z_]+=\S+ )*(\w+)")
@@ -52,10 +52,11 @@ def commands_of(page: str) -> list[Command]:
 def play(page: str, folder: Path, replacements: Mapping[str, str] | None = None, **settings: str) -> None:
     """Run the commands of a page in one shell; pytest's skip, after all others ran, if programs are not installed."""
     (folder / "bin").mkdir()
-    yinxin = folder / "bin" / "yinxin"
-    yinxin.write_text(f'#!/bin/sh\nexec {sys.executable} -m tests.support.thrift "$@"\n')
-    yinxin.chmod(0o755)
-    path = f"{yinxin.parent}{os.pathsep}{os.environ['PATH']}"
+    with warm_command(folder / "bin") as yinxin:
+        _play(page, folder, f"{yinxin.parent}{os.pathsep}{os.environ['PATH']}", replacements or {}, settings)
+
+
+def _play(page: str, folder: Path, path: str, replacements: Mapping[str, str], settings: Mapping[str, str]) -> None:
     commands = commands_of(page)
     assert commands, "no ```console blocks"
     missing = {
@@ -65,7 +66,7 @@ def play(page: str, folder: Path, replacements: Mapping[str, str] | None = None,
     script = "set -e -o pipefail\n"
     for number, command in enumerate(wanted):
         text = command.text
-        for old, new in (replacements or {}).items():
+        for old, new in replacements.items():
             text = text.replace(old, new)
         script += f"printf '\\n<<{number}>>\\n'\n{text}\n"
     done = subprocess.run(
