@@ -20,6 +20,7 @@ from ca.further import handed_out
 from ca.inspection import inspect_certificates
 from ca.issuance import Approval, ApprovedRequest
 from ca.profiles import NameConstraints, Profile, Subtrees, load_profile
+from ca.subordinates.signing import review, sign
 from core.algorithms import KeyKind
 from core.asn1 import der
 from core.audit import entries
@@ -180,6 +181,20 @@ def test_what_is_not_certified(centre: TestCentre, partner: TestCentre) -> None:
     ours = build_csr(centre.keys.signer("sm2-issuing"), PARTNER.name())
     with pytest.raises(YinxinError, match="certified for another holder"):
         certified(centre, ours, "sm2-root")
+
+
+def test_at_an_offline_root_the_custodians_are_the_second_persons(centre: TestCentre, partner: TestCentre) -> None:
+    root_of(partner, "partner-root", KeyKind.SM2, PARTNER)
+    csr = request_cross(partner.ca, "partner-root", actor="keeper")
+    for approvals, signs in ((2, False), (1, True)):
+        activate_untried(centre.context, [profile(approvals=approvals)], actor="keeper")
+        reviewed = review(centre.ca, csr, issuer="sm2-root", profile="cross")
+        if signs:
+            cross, *_above = sign(centre.ca, reviewed, digest=reviewed.digest, actor="keeper")
+            assert x509.load_der_x509_certificate(cross).subject.public_bytes() == PARTNER.name()
+        else:
+            with pytest.raises(YinxinError, match="needs 2 approvals"):
+                sign(centre.ca, reviewed, digest=reviewed.digest, actor="keeper")
 
 
 @KINDS
