@@ -4,9 +4,12 @@ Revocation is the caller's question. Critical extensions that are not looked at 
 RFC 5280 4.2 asks. Name constraints are pyhanko-certvalidator's.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from asn1crypto import x509
 
@@ -17,7 +20,17 @@ from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
 
 MAXIMUM_LENGTH = 8
+MAXIMUM_TRIES = 200
+"""Signatures that are looked at for a path: authorities that certify each other have more paths than there is time."""
 _UNDERSTOOD = {"basic_constraints", "key_usage", "extended_key_usage", "name_constraints"}
+
+
+class _Issuer(NamedTuple):
+    """A certificate that may have issued others."""
+
+    encoded: bytes
+    authority: tuple[bytes, bytes]
+    """Name and SubjectPublicKeyInfo, DER."""
 
 
 def build_path(leaf: bytes, candidates: Sequence[bytes], anchors: Sequence[bytes], at: datetime) -> tuple[bytes, ...]:
@@ -32,37 +45,55 @@ def build_path(leaf: bytes, candidates: Sequence[bytes], anchors: Sequence[bytes
 @lru_cache(maxsize=256)
 def _built(leaf: bytes, candidates: tuple[bytes, ...], anchors: tuple[bytes, ...], at: datetime) -> tuple[bytes, ...]:
     try:
-        path = _extend([leaf], [*anchors, *candidates], set(anchors), at)
+        path = _Search(anchors, candidates, at).extend([leaf])
     except (ValueError, TypeError, KeyError) as error:
         raise YinxinError(Kind.INVALID, _("a certificate of the path cannot be read")) from error
     return tuple(path)
 
 
-def _extend(path: list[bytes], issuers: list[bytes], anchors: set[bytes], at: datetime) -> list[bytes]:
-    certificate = x509.Certificate.load(path[-1], strict=True)
-    # An anchor vouches by being trusted now, also for what its key was linked to before it began (RFC 4210 4.4.1).
-    is_link = len(path) > 1 and x509.Certificate.load(path[-2]).self_issued
-    begins = not (path[-1] in anchors and is_link)
-    _check_alone(certificate, at, authorities_below=len(path) - 2 if len(path) > 1 else None, begins=begins)
-    if path[-1] in anchors:
-        _check_names(path)
-        return path
-    failure = YinxinError(
-        Kind.INVALID,
-        _("no trusted issuer is known: {issuer}").format(issuer=describe_name(certificate.issuer.dump())),
-        subject=describe_name(certificate.subject.dump()),
-        remedy=_("put the issuer's certificate into the folder of trusted certificates"),
-    )
-    if len(path) == MAXIMUM_LENGTH:
+class _Search:
+    """Depth first, the anchors before the others."""
+
+    def __init__(self, anchors: Sequence[bytes], candidates: Sequence[bytes], at: datetime) -> None:
+        self._anchors, self._at, self._tries = frozenset(anchors), at, 0
+        self._issuers: dict[bytes, list[_Issuer]] = defaultdict(list)
+        for encoded in dict.fromkeys([*anchors, *candidates]):
+            with suppress(ValueError, TypeError, KeyError):  # what cannot be read has issued nothing
+                certificate = x509.Certificate.load(encoded, strict=True)
+                subject = certificate.subject.dump()
+                self._issuers[subject].append(_Issuer(encoded, (subject, certificate.public_key.dump())))
+
+    def extend(self, path: list[bytes], been: frozenset[tuple[bytes, bytes]] = frozenset()) -> list[bytes]:
+        """The path, extended to an anchor; `YinxinError` (invalid) if it leads nowhere. `been`: its authorities."""
+        certificate = x509.Certificate.load(path[-1], strict=True)
+        # An anchor vouches by being trusted now, also for what its key was linked to before it began (RFC 4210 4.4.1).
+        is_link = len(path) > 1 and x509.Certificate.load(path[-2]).self_issued
+        begins = not (path[-1] in self._anchors and is_link)
+        below = len(path) - 2 if len(path) > 1 else None
+        _check_alone(certificate, self._at, authorities_below=below, begins=begins)
+        if path[-1] in self._anchors:
+            _check_names(path)
+            return path
+        failure = YinxinError(
+            Kind.INVALID,
+            _("no trusted issuer is known: {issuer}").format(issuer=describe_name(certificate.issuer.dump())),
+            subject=describe_name(certificate.subject.dump()),
+            remedy=_("put the issuer's certificate into the folder of trusted certificates"),
+        )
+        if len(path) == MAXIMUM_LENGTH:
+            raise failure
+        for issuer in self._issuers.get(certificate.issuer.dump(), ()):
+            # No authority twice (RFC 4158 5.2): name and key, for one may have many certificates.
+            if issuer.encoded in path or issuer.authority in been or self._tries == MAXIMUM_TRIES:
+                continue
+            self._tries += 1
+            if not _issued(issuer, certificate):
+                continue
+            try:
+                return self.extend([*path, issuer.encoded], been | {issuer.authority})
+            except YinxinError as error:
+                failure = error
         raise failure
-    for issuer in issuers:
-        if issuer in path or not _issued(x509.Certificate.load(issuer, strict=True), certificate):
-            continue
-        try:
-            return _extend([*path, issuer], issuers, anchors, at)
-        except YinxinError as error:
-            failure = error
-    raise failure
 
 
 def _check_names(path: list[bytes]) -> None:
@@ -131,17 +162,15 @@ def _check_alone(
         raise YinxinError(Kind.INVALID, _("more authorities below this certificate than it allows"), subject=subject)
 
 
-def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    """Whether the name and the key fit, over the original bytes."""
-    if issuer.subject.dump() != certificate.issuer.dump():
-        return False
+def _issued(issuer: _Issuer, certificate: x509.Certificate) -> bool:
+    """Whether the key fits, over the original bytes."""
     body = certificate["tbs_certificate"]
     identifier = certificate["signature_algorithm"].dump()
     if body["signature"].dump() != identifier:
         return False
     try:
         signature = certificate["signature_value"].native
-        verify(issuer.public_key.dump(), algorithm_by_identifier(identifier), signature, body.dump())
+        verify(issuer.authority[1], algorithm_by_identifier(identifier), signature, body.dump())
     except (InvalidSignature, YinxinError):
         return False
     return True

@@ -1,6 +1,7 @@
 """Certification paths: what RFC 5280 6.1 refuses is refused, with words for it."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -9,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from core.errors import YinxinError
-from core.path import MAXIMUM_LENGTH, build_path
+from core.keys.verification import verify
+from core.path import MAXIMUM_LENGTH, MAXIMUM_TRIES, build_path
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -54,6 +56,31 @@ def test_a_path_is_found_in_any_order() -> None:
     assert build_path(LEAF, others, [ROOT], NOW) == (LEAF, MIDDLE, ROOT)
     assert build_path(LEAF, others[::-1], [ROOT], NOW) == (LEAF, MIDDLE, ROOT)
     assert build_path(LEAF, [], [MIDDLE], NOW) == (LEAF, MIDDLE)
+    assert build_path(LEAF, [b"", b"0\x03\x02\x01", MIDDLE[:-9], MIDDLE], [b"junk", ROOT], NOW) == (LEAF, MIDDLE, ROOT)
+
+
+def test_authorities_that_certify_each_other_are_a_maze_that_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = "abcdefg"
+    maze = [certificate(one, other) for one in names for other in names if one != other]
+    leaf = certificate("leaf", "a", authority=False)
+    looked: list[bytes] = []
+
+    def counted(*given: Any) -> None:
+        looked.append(given[2])
+        verify(*given)
+
+    monkeypatch.setattr("core.path.verify", counted)
+    with pytest.raises(YinxinError, match="no trusted issuer is known"):
+        build_path(leaf, maze, [ROOT], NOW)
+    assert len(looked) == MAXIMUM_TRIES
+    way_out = certificate("e", "root")
+    assert build_path(leaf, [*maze, way_out], [ROOT], NOW)[-2:] == (way_out, ROOT)
+
+
+def test_a_root_that_was_renewed_with_its_key_leads_to_the_present_one() -> None:
+    former = certificate("root", "root")
+    assert build_path(former, [], [ROOT], NOW) == (former, ROOT)
+    assert build_path(LEAF, [MIDDLE, former], [ROOT], NOW) == (LEAF, MIDDLE, ROOT)
 
 
 def test_a_better_way_is_taken_round_a_bad_one() -> None:
