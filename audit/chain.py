@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import pairwise
 
-from audit.bundle import Bundle
+from audit.bundle import Bundle, SignedNote
 from audit.contracts import CheckToken
 from audit.findings import Finding, Gravity
 from audit.key import fingerprint
@@ -15,6 +16,8 @@ from core.errors import YinxinError
 from core.i18n import _
 
 RULE, KEY = "chain", "key"
+CLOCKS = timedelta(seconds=60)
+"""How far two clocks may be apart."""
 
 Each = Callable[[int, bytes], None]
 """Is handed every entry that a checkpoint covers, with its position. Whether it is the one that was signed turns out
@@ -51,10 +54,17 @@ def verify_chain(
     *,
     each: Each | None = None,
     check_token: CheckToken | None = None,
+    anchors: Sequence[bytes] = (),
 ) -> Chain:
-    """Compare the entries of a file with its checkpoints and with those that are `known` from outside."""
+    """Compare the entries of a file with its checkpoints and with those that are `known` from outside.
+
+    `anchors`: whose time stamps are trusted (DER); none: time stamps are only examined by themselves.
+    """
     chain = Chain()
-    _read_checkpoints(chain, bundle, keys, check_token)
+    _read_checkpoints(chain, bundle, keys, _Clerk(check_token, anchors) if check_token else None)
+    if chain.stamped and not anchors:
+        what = _("nobody said which time-stamping authorities are trusted: the time stamps were examined by themselves")
+        chain.findings.append(Finding(Gravity.REMARK, "timestamp", "", what))
     _tell_succession(chain, keys)
     last = chain.last
     if last is None:
@@ -79,7 +89,29 @@ def _tell_succession(chain: Chain, keys: Succession) -> None:
             chain.findings.append(Finding(Gravity.REMARK, KEY, subject, what, reign.begins))
 
 
-def _read_checkpoints(chain: Chain, bundle: Bundle, keys: Succession, check_token: CheckToken | None) -> None:
+@dataclass(frozen=True)
+class _Clerk:
+    """Examines the time stamps of checkpoints."""
+
+    check_token: CheckToken
+    anchors: Sequence[bytes]
+
+    def examine(self, chain: Chain, checkpoint: Checkpoint, signed: SignedNote, subject: str) -> None:
+        """Count a time stamp that holds; say what is wrong with one that does not."""
+        if signed.token is None:
+            return
+        try:
+            stamped_at = self.check_token(signed.token, signed.note, self.anchors)
+        except YinxinError as error:
+            chain.broken(_("its time stamp does not hold: {reason}").format(reason=error.what), subject)
+            return
+        chain.stamped += 1
+        if checkpoint.at - stamped_at > CLOCKS:
+            what = _("it says a later time than its time stamp: {moment}").format(moment=stamped_at.isoformat())
+            chain.findings.append(Finding(Gravity.REMARK, "clock", subject, what))
+
+
+def _read_checkpoints(chain: Chain, bundle: Bundle, keys: Succession, clerk: "_Clerk | None") -> None:
     for place, signed in enumerate(bundle.checkpoints(), 1):
         subject = _("checkpoint {number}").format(number=place)
         try:
@@ -101,12 +133,8 @@ def _read_checkpoints(chain: Chain, bundle: Bundle, keys: Succession, check_toke
             what = _("its time is before that of the one before")
             chain.findings.append(Finding(Gravity.REMARK, "clock", subject, what))
         chain.checkpoints.append(checkpoint)
-        if signed.token and check_token:
-            try:
-                check_token(signed.token, signed.note)
-                chain.stamped += 1
-            except YinxinError as error:
-                chain.broken(_("its time stamp does not hold: {reason}").format(reason=error.what), subject)
+        if clerk:
+            clerk.examine(chain, checkpoint, signed, subject)
 
 
 def _compare(chain: Chain, bundle: Bundle, last: Checkpoint, known: Sequence[Checkpoint], each: Each | None) -> None:

@@ -15,7 +15,7 @@ from audit import chain, proofs, rotation
 from audit import key as audit_key
 from audit.bundle import opened
 from audit.checkpoints import Notary
-from audit.cli_options import key_options, keys_of
+from audit.cli_options import anchors_of, key_options, keys_of, trust_option
 from audit.contracts import CHECK_TOKEN, IMPERSONAL, OBJECTS, STAMP, ObjectSource, StampSource
 from audit.export import Exported, export
 from audit.findings import Finding, is_broken
@@ -224,6 +224,7 @@ def prove(
 )
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @key_options
+@trust_option
 @click.option(
     "--checkpoint",
     "known",
@@ -240,6 +241,7 @@ def verify(
     file: Path,
     key: tuple[Path, ...],
     fingerprint: str,
+    trust: Path | None,
     known: tuple[Path, ...],
     output: Output,
 ) -> int:
@@ -249,7 +251,8 @@ def verify(
     with opened(file) as bundle:
         trusted = keys_of(home, key, fingerprint, bundle.key_file())
         notes = [files.read(one) for path in known for one in _files_in(path)]
-        verified = verify_log(bundle, trusted, notes, check_token=context.meta[CHECK_TOKEN])
+        check, anchors = context.meta[CHECK_TOKEN], anchors_of(home, trust)
+        verified = verify_log(bundle, trusted, notes, check_token=check, anchors=anchors)
     return _tell(verified.chain, verified.findings, output)
 
 
@@ -324,7 +327,7 @@ def _tell(seen: chain.Chain, findings: list[Finding], output: Output) -> int:
         "position": _("Position"),
         "rule": _("Rule"),
         "subject": _("About"),
-        "what": _("What"),
+        "what": _("Details"),
     }
     if rows:
         output.table(rows, headings)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from audit import key as audit_key
+from core.certificates import read_certificates
 from core.errors import Kind, YinxinError
 from core.home import Home
 from core.i18n import _
@@ -30,6 +31,23 @@ def key_options(function: Function) -> Function:
             " could not vouch."
         ),
     )(function)
+
+
+def trust_option(function: Function) -> Function:
+    """`--trust`: the parameter `trust: Path | None`."""
+    return click.option(
+        "--trust",
+        type=click.Path(path_type=Path, exists=True),
+        help=_(
+            "Roots (PEM) by which time stamps of checkpoints are trusted, a file or a folder; else those of the home."
+        ),
+    )(function)
+
+
+def anchors_of(home: Home, trust: Path | None) -> list[bytes]:
+    """The roots that are trusted for the time (DER); none, where nobody says which."""
+    folder = trust or home.trust
+    return read_certificates(folder) if trust or any(home.trust.glob("*.pem")) else []
 
 
 def keys_of(home: Home, key: Sequence[Path], fingerprint: str, brought: bytes | None = None) -> list[bytes]:

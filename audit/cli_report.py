@@ -8,7 +8,7 @@ import click
 
 from audit.bundle import opened
 from audit.cli import export_now
-from audit.cli_options import key_options, keys_of
+from audit.cli_options import anchors_of, key_options, keys_of, trust_option
 from audit.contracts import CHECK_TOKEN
 from audit.findings import is_broken
 from audit.key import fingerprint as fingerprint_of
@@ -39,6 +39,7 @@ _WRITERS = {".html": pages.html, ".pdf": pages.pdf}
 @click.option("--to", "last", type=_DAY, help=_("The last day; today unless given."))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help=_("FILE.html or FILE.pdf."))
 @key_options
+@trust_option
 @output_option
 @click.pass_obj
 @click.pass_context
@@ -51,6 +52,7 @@ def report(
     out: Path,
     key: tuple[Path, ...],
     fingerprint: str,
+    trust: Path | None,
     output: Output,
 ) -> None:
     """Write the report."""
@@ -68,7 +70,8 @@ def report(
             export_now(context, home, file)
         with opened(file) as bundle:
             trusted = keys_of(home, key, fingerprint, bundle.key_file())
-            seen = verify_log(bundle, trusted, check_token=context.meta[CHECK_TOKEN], also=gathered.take)
+            check, anchors = context.meta[CHECK_TOKEN], anchors_of(home, trust)
+            seen = verify_log(bundle, trusted, check_token=check, anchors=anchors, also=gathered.take)
     findings = seen.findings
     told = Report(gathered, seen.chain, findings, ", ".join(map(fingerprint_of, seen.keys.keys)))
     files.write(out, write(told))

@@ -1,6 +1,7 @@
 """What is handed in by the front door, which knows every room; keys of the command's meta."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from core.home import Home
@@ -10,8 +11,9 @@ if TYPE_CHECKING:
 
 Stamp = Callable[[bytes], bytes]
 """The TimeStampToken (DER) over octets; `YinxinError` if it cannot be had."""
-CheckToken = Callable[[bytes, bytes], None]
-"""Return if the token (DER) holds for the octets; else `YinxinError`."""
+CheckToken = Callable[[bytes, bytes, Sequence[bytes]], datetime]
+"""The time that a token (DER) proves of the octets, by an authority under these anchors (DER; none: by any); else
+`YinxinError`."""
 Objects = Mapping[str, Callable[["sa.Connection"], Iterator[bytes]]]
 """By kind: gives the octets that entries refer to by digest (`certificates`, `statements`, `contents`), and what the
 books say now of things whose history is in the log (`seals`)."""

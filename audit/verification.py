@@ -27,11 +27,13 @@ def verify_log(
     outside: Sequence[bytes] = (),
     *,
     check_token: CheckToken,
+    anchors: Sequence[bytes] = (),
     also: Each | None = None,
 ) -> Verified:
     """Verify a file with the audit keys that are trusted (SPKI, DER), and checkpoints that were kept outside.
 
-    `also`: is handed each entry too. `YinxinError` if the file, or a checkpoint from outside, cannot be read.
+    `anchors`: under which time-stamping authorities are trusted (DER). `also`: is handed each entry too.
+    `YinxinError` if the file, or a checkpoint from outside, cannot be read.
     """
     keys = Succession(trusted, [*(one.note for one in bundle.checkpoints()), *outside])
     known = [keys.open(one) for one in outside]
@@ -42,5 +44,5 @@ def verify_log(
         if also:
             also(position, entry)
 
-    chain = verify_chain(bundle, keys, known, each=each, check_token=check_token)
+    chain = verify_chain(bundle, keys, known, each=each, check_token=check_token, anchors=anchors)
     return Verified(chain, [*chain.findings, *judge.finish()], keys)

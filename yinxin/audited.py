@@ -1,9 +1,11 @@
 """What the auditor is handed: time stamps of checkpoints, and what entries refer to by digest."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 
+import ca.kmc.records
 import ca.records
 import ra.attribute_records
 import ra.records
@@ -30,9 +32,16 @@ def stamp_of(home: Home) -> Stamp:
     return lambda octets: client.stamp(SM3, SM3.of(octets))
 
 
-def check_token(token: bytes, octets: bytes) -> None:
-    """Return if the token is sound and over these octets. Whom to trust for the time is not asked here."""
-    read_token(token).require_imprint(lambda digest: digest.of(octets))
+def check_token(token: bytes, octets: bytes, anchors: Sequence[bytes]) -> datetime:
+    """The time that a token proves of these octets, by an authority that these anchors vouch for.
+
+    Without anchors, whom to trust for the time is not asked. `YinxinError` if the token proves nothing.
+    """
+    stamp = read_token(token)
+    stamp.require_imprint(lambda digest: digest.of(octets))
+    if anchors:
+        stamp.path(anchors)
+    return stamp.gen_time
 
 
 def _of(*columns: sa.Column[bytes]) -> Callable[[sa.Connection], Iterator[bytes]]:
@@ -55,6 +64,8 @@ OBJECTS: Objects = {
         ra.records.revocation_batch_moves.c.statement,
         ra.records.branches.c.statement,
         ra.attribute_records.attribute_moves.c.statement,
+        ca.kmc.records.recovery_statements.c.statement,
+        ca.kmc.records.destruction_statements.c.statement,
         seals.records.statements.c.statement,
         seals.records.use_permissions.c.statement,
         seals.records.use_permissions.c.withdrawal,

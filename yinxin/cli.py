@@ -4,6 +4,8 @@ import json
 import resource
 import signal
 import sys
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -73,10 +75,10 @@ def _audit_stamp(home: Home) -> Stamp:
     return stamp_of(home)
 
 
-def _check_token(token: bytes, octets: bytes) -> None:
+def _check_token(token: bytes, octets: bytes, anchors: Sequence[bytes]) -> datetime:
     from yinxin.audited import check_token
 
-    check_token(token, octets)
+    return check_token(token, octets, anchors)
 
 
 def _audited_objects() -> Objects:

@@ -3,15 +3,16 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from asn1crypto import parser
 
 from audit.bundle import Bundle
-from core import cms
+from audit.meaning.many_statements import divided
+from audit.meaning.statement import StatementFacts, read_statement
 from core.algorithms import SM3
-from core.errors import YinxinError
+from core.errors import Kind, YinxinError
+from core.i18n import _
 
 
 @dataclass(frozen=True)
@@ -21,20 +22,6 @@ class CertificateFacts:
     serial: int
     tbs: str
     """SHA-256 of what was signed, hexadecimal."""
-
-
-@dataclass(frozen=True)
-class StatementFacts:
-    """What was signed, the signature checked."""
-
-    words: dict[str, Any]
-    certificate: str
-    """SHA-256 of the signer's certificate, hexadecimal."""
-
-    def word(self, name: str) -> str:
-        """A field that is text; empty if there is none."""
-        value = self.words.get(name)
-        return value if isinstance(value, str) else ""
 
 
 @dataclass(frozen=True)
@@ -54,13 +41,15 @@ class Evidence:
     certificates: dict[str, CertificateFacts] = field(default_factory=dict)
     """By SHA-256."""
     messages: dict[str, bytes] = field(default_factory=dict)
-    """Signed statements, by SM3."""
+    """Signed statements, by SM3: a few."""
     contents: dict[str, bytes] = field(default_factory=dict)
     """What was stated about, by SM3."""
     imported: dict[str, bytes] = field(default_factory=dict)
     """Certificates that were imported, whole, by SHA-256."""
     seals: dict[str, BookedSeal] = field(default_factory=dict)
     """As the books had them when the file was written: at least as much as the log."""
+    read: dict[str, StatementFacts | None] = field(default_factory=dict)
+    """Signed statements, by SM3: many, read before; None: the signature is not good."""
 
     @classmethod
     def of(cls, bundle: Bundle) -> "Evidence":
@@ -70,16 +59,26 @@ class Evidence:
             for octets in bundle.objects("certificates")
             if (facts := _read_certificate(octets))
         }
-        messages = {SM3.of(octets).hex(): octets for octets in bundle.objects("statements")}
+        messages, read = divided(bundle.objects("statements"))
         contents = {SM3.of(octets).hex(): octets for octets in bundle.objects("contents")}
         imported = {hashlib.sha256(octets).hexdigest(): octets for octets in bundle.objects("imported")}
         seals = dict(filter(None, map(_booked, bundle.objects("seals"))))
-        return cls(certificates, messages, contents, imported, seals)
+        return cls(certificates, messages, contents, imported, seals, read)
 
     def statement(self, digest: str) -> StatementFacts | None:
         """The statement of this digest; None if it is not at hand. `YinxinError` if its signature is not good."""
+        if digest in self.read:
+            facts = self.read[digest]
+            if facts is None:
+                raise YinxinError(Kind.INVALID, _("the signature on the statement is not good"), subject=digest)
+            return facts
         message = self.messages.get(digest)
         return None if message is None else read_statement(message)
+
+    @property
+    def has_statements(self) -> bool:
+        """Whether the file was written with statements."""
+        return bool(self.messages or self.read)
 
     def content(self, digest: str) -> dict[str, Any] | None:
         """The content of this digest; None if it is not at hand, or not what it should be."""
@@ -99,17 +98,6 @@ def _booked(octets: bytes) -> tuple[str, BookedSeal] | None:
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return (str(name), BookedSeal(statements, str(state), uses)) if isinstance(uses, int) else None
-
-
-@lru_cache(maxsize=1024)
-def read_statement(message: bytes) -> StatementFacts:
-    """What was signed; `YinxinError` if the signature is not good."""
-    signed = cms.check(message)
-    try:
-        words = json.loads(signed.content)
-    except (ValueError, RecursionError):
-        words = None
-    return StatementFacts(words if isinstance(words, dict) else {}, hashlib.sha256(signed.certificate).hexdigest())
 
 
 def _read_certificate(octets: bytes) -> CertificateFacts | None:

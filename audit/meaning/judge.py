@@ -32,6 +32,7 @@ class Judge:
 
     def __init__(self, evidence: Evidence) -> None:
         from audit.meaning.certificates import Certificates
+        from audit.meaning.escrow import Escrow
         from audit.meaning.numbers import RevocationLists, TimeStamps
         from audit.meaning.people import People
         from audit.meaning.restorations import Restorations
@@ -44,6 +45,7 @@ class Judge:
             RevocationLists(self.tell),
             TimeStamps(self.tell),
             Seals(self.tell, evidence),
+            Escrow(self.tell, evidence),
             Restorations(self.tell),
         )
         self._by_act: dict[str, tuple[Handler, ...]] = {}

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from audit.meaning.entry import Entry
-from audit.meaning.evidence import Evidence, read_statement
+from audit.meaning.evidence import Evidence
 from audit.meaning.judge import Handler, Tell
+from audit.meaning.statement import read_statement
 from core.errors import YinxinError
 from core.i18n import _
 
@@ -163,7 +164,7 @@ class People:
             self._tell(RULE, entry, _("the signature on the statement is not good"))
             return
         if statement is None:
-            if self._evidence.messages:
+            if self._evidence.has_statements:
                 self._tell(RULE, entry, _("the signed statement is missing"))
             else:
                 self._unsigned += 1

@@ -58,13 +58,17 @@ class Gathered:
 
     def _count(self, entry: Entry, day: date) -> None:
         self.entries += 1
-        self.acts[entry.act] += 1
-        self.people.setdefault(entry.actor, Counter())[entry.act.partition(".")[0]] += 1
-        if entry.act.endswith(".refused"):
-            self.refusals[entry.act.removesuffix(".refused"), entry.text("rule")] += 1
+        # An entry may stand for many of what is frequent (`core.tally`).
+        times = entry.number("again") or 1
+        self.acts[entry.act] += times
+        self.people.setdefault(entry.actor, Counter())[entry.act.partition(".")[0]] += times
+        refused = entry.act.endswith((".refused", ".refuse"))
+        if refused:
+            act = entry.act.removesuffix(".refused").removesuffix(".refuse")
+            self.refusals[act, entry.text("rule") or entry.text("kind")] += times
         for kind, acts in _KINDS.items():
-            if entry.act in acts or (kind == "refused" and entry.act.endswith((".refused", ".refuse"))):
-                self._days.setdefault(kind, Counter())[day] += 1
+            if entry.act in acts or (kind == "refused" and refused):
+                self._days.setdefault(kind, Counter())[day] += times
 
 
 _KINDS = {

@@ -14,6 +14,8 @@ from core.output import for_people
 SOURCE = Path(__file__).with_name("report.typ")
 STYLE = Path(__file__).with_name("report.css")
 FONT = "Noto Serif SC"
+WIDE = 5
+"""Columns of the findings."""
 
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 """Title, headings, rows."""
@@ -43,13 +45,18 @@ def facts(report: Report) -> list[tuple[str, str]]:
     ]
 
 
-def tables(report: Report) -> list[Table]:
-    """What was found, what was done, and by whom."""
-    gathered = report.gathered
+def findings(report: Report) -> Table:
+    """What was found."""
     gravities = {Gravity.BROKEN: _("broken"), Gravity.REMARK: _("remark")}
-    findings = [
+    found = [
         (gravities[one.gravity], for_people(one.position), one.rule, one.subject, one.what) for one in report.findings
     ]
+    return (_("Findings"), (_("Finding"), _("Position"), _("Rule"), _("About"), _("Details")), found)
+
+
+def tables(report: Report) -> list[Table]:
+    """What was refused, what was done, and by whom."""
+    gathered = report.gathered
     refusals = [(act, rule, str(count)) for (act, rule), count in gathered.refusals.most_common()]
     acts = [(act, str(count)) for act, count in sorted(gathered.acts.items())]
     people = sorted(gathered.people.items(), key=lambda one: (-one[1].total(), one[0]))
@@ -58,7 +65,6 @@ def tables(report: Report) -> list[Table]:
         for name, rooms in people
     ]
     return [
-        (_("Findings"), (_("Finding"), _("Position"), _("Rule"), _("About"), _("What")), findings),
         (_("What was refused"), (_("Act"), _("Rule"), _("Count")), refusals),
         (_("By whom"), (_("By"), _("Count"), _("Where")), did),
         (_("What was done"), (_("Act"), _("Count")), acts),
@@ -66,12 +72,12 @@ def tables(report: Report) -> list[Table]:
 
 
 def charts(report: Report) -> list[tuple[str, str]]:
-    """Title with the sum, and SVG."""
+    """Title with the sum, and SVG; empty, where there is nothing to draw."""
     first, last = report.gathered.first, report.gathered.last
     drawn = []
     for series in report.gathered.series():
         title = f"{series.name}: {series.days.total()}"
-        drawn.append((title, bar_chart(bars(series, first, last), title, FONT)))
+        drawn.append((title, bar_chart(bars(series, first, last), title, FONT) if series.days.total() else ""))
     return drawn
 
 
@@ -86,6 +92,7 @@ def html(report: Report) -> bytes:
         f'<p class="verdict {state}">{escape(verdict(report))}</p><dl>',
         *(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in facts(report)),
         "</dl>",
+        _html_table(findings(report)),
         *(f"<figure><figcaption>{escape(name)}</figcaption>{svg}</figure>" for name, svg in charts(report)),
         *map(_html_table, tables(report)),
         "</main></body></html>\n",
@@ -99,7 +106,8 @@ def _html_table(table: Table) -> str:
         return f"<h2>{escape(title)}</h2><p>{escape(_('None.'))}</p>"
     head = "".join(f"<th>{escape(one)}</th>" for one in headings)
     body = "".join("<tr>" + "".join(f"<td>{escape(one)}</td>" for one in row) + "</tr>" for row in rows)
-    return f"<h2>{escape(title)}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    kind = ' class="findings"' if len(headings) == WIDE else ""
+    return f"<h2>{escape(title)}</h2><table{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def pdf(report: Report) -> bytes:
@@ -115,6 +123,7 @@ def pdf(report: Report) -> bytes:
         "broken": is_broken(report.findings),
         "verdict": verdict(report),
         "facts": facts(report),
+        "findings": findings(report),
         "charts": charts(report),
         "tables": tables(report),
     }

@@ -55,7 +55,7 @@ def test_days_are_those_of_beijing() -> None:
 def test_refusals_are_told_by_rule() -> None:
     at = "2026-11-05T02:00:00+00:00"
     gathered = gathered_of((at, "ra.request.approve.refused"), (at, "ca.crl.refuse"), rule="self-approval")
-    assert gathered.refusals == {("ra.request.approve", "self-approval"): 1}
+    assert gathered.refusals == {("ra.request.approve", "self-approval"): 1, ("ca.crl", "self-approval"): 1}
     assert gathered.series()[3].days == {date(2026, 11, 5): 2}
 
 

@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, ...] | str] = {
     "ca crl show": PUBLIC,
     "ca crl check": PUBLIC,
     "ca crl import": ("ca.crl.import",),
+    "ca rollover": ("ca.authority.create", "ca.authority.link", "ca.authority.rollover", "ca.subordinate.request"),
     "ca import": ("ca.authority.import", "ca.certificate.import", "ca.crl.publish"),
     "ca subordinate request": ("ca.subordinate.request",),
     "ca subordinate list": LOCAL,

@@ -109,6 +109,16 @@ def test_serving_signs_stamps_and_copies_outside(yinxin: Yinxin, home_copy: Path
     shown = yinxin("--home", home_copy, "audit", "verify", audit, "--checkpoint", tmp_path / "outside", "--json")
     facts = json.loads(shown.out)
     assert (shown.code, facts["verdict"]) == (0, "whole") and facts["stamped"] >= 1
+    assert facts["findings"] == []
+    # Elsewhere, whoever verifies says whom to trust for the time.
+    key = "--key", home_copy / "trust/audit-log.pub"
+    elsewhere = ("--home", tmp_path / "nothing", "audit", "verify", audit, *key, "--json")
+    told = yinxin(*elsewhere)
+    assert told.code == 0 and [one["rule"] for one in json.loads(told.out)["findings"]] == ["timestamp"]
+    assert json.loads(yinxin(*elsewhere, "--trust", home_copy / "trust").out)["findings"] == []
+    other = "rsa-root.pem" if home_copy.joinpath("trust/rsa-root.pem").exists() else "missing"
+    told = yinxin(*elsewhere, "--trust", home_copy / "trust" / other)
+    assert told.code == 3 and "time stamp does not hold" in json.loads(told.out)["findings"][0]["what"]
 
 
 def test_the_last_checkpoint_is_signed_when_the_command_ends(home_copy: Path) -> None:
