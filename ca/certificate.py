@@ -3,18 +3,20 @@
 Encoding by asn1crypto takes 3 ms, a signature 0.35 ms, a template some 10 µs. Pure: bytes out of time, names and keys.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
 from ca.distribution import UNDIVIDED, Distribution, list_name, lists_address
-from ca.profiles import EXTENDED_KEY_USAGES, KEY_USAGES, Profile
+from ca.profiles import EXTENDED_KEY_USAGES, FIELD_LABELS, KEY_USAGES, NameConstraints, Profile, SubjectField, Subtrees
 from core.algorithms import SHA1, Algorithm
 from core.asn1 import der
+from core.asn1.names import encode_name
 from core.config import UrlSettings
 from core.subject import IDENTITY_OIDS
 
+NAME_CONSTRAINTS = "2.5.29.30"
 SUBJECT_KEY_IDENTIFIER, KEY_USAGE, BASIC_CONSTRAINTS = "2.5.29.14", "2.5.29.15", "2.5.29.19"
 CRL_DISTRIBUTION_POINTS, CERTIFICATE_POLICIES = "2.5.29.31", "2.5.29.32"
 AUTHORITY_KEY_IDENTIFIER, EXTENDED_KEY_USAGE, FRESHEST_CRL = "2.5.29.35", "2.5.29.37", "2.5.29.46"
@@ -75,6 +77,27 @@ def crl_distribution_points(address: str) -> bytes:
     """CRLDistributionPoints with one full name (RFC 5280 4.2.1.13)."""
     name = der.implicit(6, der.ia5(address))
     return der.sequence(der.sequence(der.explicit(0, der.implicit(0, der.sequence(name)))))
+
+
+def name_constraints(constraints: NameConstraints) -> bytes:
+    """NameConstraints (RFC 5280 4.2.1.10): minimum is 0 and left out, maximum never written."""
+    both = (_subtrees(part) for part in (constraints.permitted, constraints.excluded))
+    return der.sequence(*(der.tlv(0xA0 + place, part) for place, part in enumerate(both) if part))
+
+
+def _subtrees(given: Subtrees) -> bytes:
+    """GeneralSubtree after GeneralSubtree."""
+    bases = [
+        *(der.explicit(4, encode_name(_attributes(fields))) for fields in given.directories),
+        *(der.implicit(2, der.ia5(domain)) for domain in given.dns),
+        *(der.implicit(1, der.ia5(host)) for host in given.email),
+    ]
+    return b"".join(map(der.sequence, bases))
+
+
+def _attributes(fields: Mapping[SubjectField, str]) -> Iterator[tuple[str, str]]:
+    """In the customary order."""
+    return ((label, fields[name]) for name, label in FIELD_LABELS.items() if name in fields)
 
 
 def crl_address(urls: UrlSettings, issuer: IssuerFacts, shard: int = 0) -> str:
@@ -152,6 +175,8 @@ def _fixed_extensions(profile: Profile, issuer: IssuerFacts, urls: UrlSettings, 
         parts.append(extension(BASIC_CONSTRAINTS, der.sequence(der.TRUE, length), critical=True))
     else:
         parts.append(extension(BASIC_CONSTRAINTS, der.sequence(), critical=True))
+    if profile.name_constraints:
+        parts.append(extension(NAME_CONSTRAINTS, name_constraints(profile.name_constraints), critical=True))
     if profile.policies:
         policies = der.sequence(*(der.sequence(der.oid(policy)) for policy in profile.policies))
         parts.append(extension(CERTIFICATE_POLICIES, policies))

@@ -302,6 +302,7 @@ group.add_later(
     "ca.cli_subordinate:group",
     _("Authorities under an offline root or another centre: requests out, certificates in."),
 )
+group.add_later("cross", "ca.cli_cross:group", _("Cross certificates: others certify our authorities, and we theirs."))
 group.add_later("custody", "ca.cli_custody:group", _("Key stores in the hands of several custodians."))
 group.add_later("maintain", "ca.cli_services:maintain", _("What the authority does by itself, for a timer."))
 group.add_later(

@@ -4,6 +4,7 @@ They are handed out together with the chain, so that whoever trusts only the oth
 """
 
 import hashlib
+from collections.abc import Sequence
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -47,14 +48,24 @@ def further_of(connection: sa.Connection, authority: Authority, kind: FurtherKin
     return list(connection.scalars(query.order_by(further.c.entered_at, further.c.digest)))
 
 
-def handed_out(storage: Storage, name: str) -> list[bytes]:
-    """The chain of an authority up to its root, then what else there is for the keys in it."""
-    chain = chain_of(storage, name)
+def beside(storage: Storage, chain: Sequence[bytes]) -> list[bytes]:
+    """What else there is for the keys in these certificates of ours (DER)."""
     with storage.reading() as connection:
-        beside = [
+        return [
             one
             for authority in list_authorities(storage)
             if authority.certificate in chain
             for one in further_of(connection, authority)
         ]
-    return list(dict.fromkeys([*chain, *beside]))
+
+
+def handed_out(storage: Storage, name: str) -> list[bytes]:
+    """An authority's certificate and those above it, up to its root, then what else there is for the keys in them.
+
+    Where there is such for the root, the root itself is left out, unless it was asked for: whoever trusts it has it,
+    and OpenSSL, which looks at one issuer only, would not look past it.
+    """
+    chain = chain_of(storage, name)
+    if len(chain) > 1 and beside(storage, chain[-1:]):
+        return [*chain[:-1], *beside(storage, chain)]
+    return [*chain, *beside(storage, chain)]

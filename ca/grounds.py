@@ -127,5 +127,5 @@ def _require_audience(profile: Profile, of_authorities: bool) -> None:
                 profile=profile.name
             ),
         )
-    if of_authorities and not profile.takes_ceremony:
+    if of_authorities and not (profile.takes_ceremony or profile.is_authority):
         raise YinxinError(Kind.INVALID, _("the profile {profile} makes no CA").format(profile=profile.name))

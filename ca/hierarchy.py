@@ -150,11 +150,14 @@ def certify_entered(
     return ca.certify_authority(request, actor=actor, recording=complete)
 
 
-def require_profile(context: Context, name: str, issues: AuthorityKind) -> None:
-    """Return if the profile makes an authority of this kind; else `YinxinError`, before a key is made."""
+def require_profile(context: Context, name: str, issues: AuthorityKind, *others: Audience) -> None:
+    """Return if the profile makes an authority of this kind, or is for these others too; else `YinxinError`.
+
+    Asked before a key is made.
+    """
     with context.storage.reading() as connection:
         audience = active_profile(connection, name).profile.audience
-    if issues is AuthorityKind.CERTIFICATES and audience is not Audience.AUTHORITY:
+    if issues is AuthorityKind.CERTIFICATES and audience not in (Audience.AUTHORITY, *others):
         raise YinxinError(Kind.INVALID, _("the profile {profile} makes no CA").format(profile=name))
     if issues is AuthorityKind.ATTRIBUTES and audience is not Audience.ATTRIBUTES:
         raise YinxinError(Kind.INVALID, _("the profile {profile} makes no attribute authority").format(profile=name))

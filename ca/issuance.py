@@ -22,10 +22,11 @@ from ca.grounds import Grounds, all_hold, read_grounds
 from ca.history import enter_issued
 from ca.intents import claim_keys, record_intents
 from ca.lint import LintedTbs, lint
-from ca.profiles import Profile
+from ca.profiles import Audience, Profile
 from ca.records import certificates
 from ca.signing import AuthorityKey
 from ca.succession import Predecessor
+from core.asn1.names import describe_name
 from core.audit import Event
 from core.certificates import serial_text
 from core.config import UrlSettings
@@ -265,6 +266,15 @@ class CertificateAuthority:
         csr.check_possession()
         not_before, not_after = validity(profile, authority, now, request.span)
         subject = request.subject.name()
+        if profile.audience is Audience.CROSS and csr.subject != subject:
+            # What it signed names it to the octet: certified otherwise, nothing of it would be found.
+            raise YinxinError(
+                Kind.INVALID,
+                _("the other CA calls itself {name}, and would be certified as {subject}").format(
+                    name=describe_name(csr.subject), subject=describe_name(subject)
+                ),
+                remedy=_("apply with its name as it writes it; names in other forms of string are not certified here"),
+            )
         serial = self._draw_serial()
         tbs = self._template(authority, version).tbs(
             serial=serial,

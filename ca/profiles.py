@@ -39,6 +39,8 @@ class Audience(StrEnum):
     """A CA itself: only a ceremony (`ca.hierarchy`)."""
     LINK = "link"
     """An authority's own key, by its key of another generation (RFC 4210 4.4): only a rollover (`ca.rollover`)."""
+    CROSS = "cross"
+    """Another centre's CA (cross certificate): through the registration authority, or at an offline root."""
     ATTRIBUTES = "attributes"
     """An attribute authority: only a ceremony, too."""
     SERVICE = "service"
@@ -84,6 +86,15 @@ SubjectField = Literal["country", "province", "locality", "organization", "organ
 IdentityField = Literal[
     "resident_id", "passport", "insurance_number", "business_registration", "credit_code", "taxation_number"
 ]
+FIELD_LABELS: dict[SubjectField, str] = {
+    "country": "C",
+    "province": "ST",
+    "locality": "L",
+    "organization": "O",
+    "organizational_unit": "OU",
+    "common_name": "CN",
+}
+"""X.520's short names, in the customary order."""
 Oid = Annotated[str, Field(pattern=r"^[0-2](\.(0|[1-9][0-9]*))+$")]
 
 
@@ -117,6 +128,38 @@ class ExtendedUsages(_Part):
 
     values: tuple[ExtendedKeyUsageName, ...] = ()
     critical: bool = False
+
+
+class Subtrees(_Part):
+    """Names below which other names lie (RFC 5280 4.2.1.10)."""
+
+    dns: tuple[str, ...] = ()
+    """Domains: `example.gov.cn` and everything below it."""
+    email: tuple[str, ...] = ()
+    """Hosts, or with a leading dot everything below a domain."""
+    directories: tuple[dict[SubjectField, str], ...] = ()
+    """Beginnings of distinguished names."""
+
+    @model_validator(mode="after")
+    def _encodable(self) -> Self:
+        if not all(one.isascii() and one for one in (*self.dns, *self.email)):
+            raise ValueError("domains are written in ASCII (RFC 5280 7.2)")
+        if not all(self.directories):
+            raise ValueError("a directory name without fields is every name")
+        return self
+
+
+class NameConstraints(_Part):
+    """Which names the CA may certify; always critical."""
+
+    permitted: Subtrees = Subtrees()
+    excluded: Subtrees = Subtrees()
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if self.permitted == self.excluded == Subtrees():
+            raise ValueError("name_constraints without names say nothing")
+        return self
 
 
 class Pointers(_Part):
@@ -155,6 +198,7 @@ class Profile(_Part):
     """A root: subject and issuer are the same."""
     path_length: Annotated[int, Field(ge=0, le=9)] | None = None
     """pathLenConstraint of a CA; none: unlimited."""
+    name_constraints: NameConstraints | None = None
     subject: SubjectRules = SubjectRules()
     identity: IdentityRules = IdentityRules()
     key_usage: Usages
@@ -171,7 +215,7 @@ class Profile(_Part):
     @property
     def is_authority(self) -> bool:
         """Whether the certificate is a CA's."""
-        return self.audience in (Audience.AUTHORITY, Audience.LINK)
+        return self.audience in (Audience.AUTHORITY, Audience.LINK, Audience.CROSS)
 
     @property
     def stays_with_key(self) -> bool:
@@ -188,8 +232,8 @@ class Profile(_Part):
 
     @property
     def takes_ceremony(self) -> bool:
-        """Whether the certificate makes an authority, of certificates or of attributes."""
-        return self.is_authority or self.audience is Audience.ATTRIBUTES
+        """Whether the certificate makes an authority of ours, of certificates or of attributes."""
+        return self.audience in (Audience.AUTHORITY, Audience.LINK, Audience.ATTRIBUTES)
 
     @property
     def is_encryption(self) -> bool:
@@ -204,7 +248,10 @@ class Profile(_Part):
         complaints = {
             "a CA needs keyCertSign, and nobody else may have it (RFC 5280 4.2.1.3)": signs_certificates
             != self.is_authority,
-            "only an authority signs CRLs here": "cRLSign" in self.key_usage.values and not self.takes_ceremony,
+            "only an authority signs CRLs here": "cRLSign" in self.key_usage.values
+            and not (self.is_authority or self.takes_ceremony),
+            "name_constraints are for CAs (RFC 5280 4.2.1.10)": self.name_constraints is not None
+            and not self.is_authority,
             "an attribute authority signs attribute certificates (RFC 5755 4.5)": self.audience is Audience.ATTRIBUTES
             and "digitalSignature" not in self.key_usage.values,
             "an encryption certificate's key encrypts and does nothing else (GM/T 0034)": self.is_encryption
@@ -236,7 +283,10 @@ class Profile(_Part):
 
     def document(self) -> bytes:
         """Canonical JSON (RFC 8785): what the digest is over, and what the books keep."""
-        return rfc8785.dumps(self.model_dump(mode="json"))
+        told = self.model_dump(mode="json")
+        if self.name_constraints is None:
+            del told["name_constraints"]  # so that profiles from before there were any keep their digests
+        return rfc8785.dumps(told)
 
     @cached_property
     def digest(self) -> bytes:

@@ -25,6 +25,9 @@ __all__ = ["Reason", "hold", "resume", "revoke", "revoke_all"]
 Recording = Callable[[sa.Connection], None]
 """What the caller records in the same transaction."""
 
+_HOLDERS = (Audience.SUBSCRIBER, Audience.ENCRYPTION, Audience.CROSS)
+"""Whose certificates operators revoke."""
+
 BATCH = 500
 """Rows in one statement; databases limit its parameters."""
 
@@ -39,7 +42,7 @@ def revoke_own(context: Context, record: CertificateRecord, reason: Reason, *, a
     """
     with context.storage.reading() as connection:
         profile = active_profile(connection, record.profile).profile
-        of_holder = profile.audience in (Audience.SUBSCRIBER, Audience.ENCRYPTION) and record.certificate is not None
+        of_holder = profile.audience in _HOLDERS and record.certificate is not None
         of_holder |= imported_certificate(connection, record.authority, record.serial) is not None
     if of_holder:
         raise YinxinError(

@@ -1,7 +1,7 @@
 """Certification paths (RFC 5280 6.1), the plain ones: validity, authority, length and signatures, judged at a moment.
 
-Revocation is the caller's question. Critical extensions that are not looked at here (name constraints, policies) make a
-path invalid, as RFC 5280 4.2 asks.
+Revocation is the caller's question. Critical extensions that are not looked at here (policies) make a path invalid, as
+RFC 5280 4.2 asks. Name constraints are pyhanko-certvalidator's.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
 
 MAXIMUM_LENGTH = 8
-_UNDERSTOOD = {"basic_constraints", "key_usage", "extended_key_usage"}
+_UNDERSTOOD = {"basic_constraints", "key_usage", "extended_key_usage", "name_constraints"}
 
 
 def build_path(leaf: bytes, candidates: Sequence[bytes], anchors: Sequence[bytes], at: datetime) -> tuple[bytes, ...]:
@@ -45,6 +45,7 @@ def _extend(path: list[bytes], issuers: list[bytes], anchors: set[bytes], at: da
     begins = not (path[-1] in anchors and is_link)
     _check_alone(certificate, at, authorities_below=len(path) - 2 if len(path) > 1 else None, begins=begins)
     if path[-1] in anchors:
+        _check_names(path)
         return path
     failure = YinxinError(
         Kind.INVALID,
@@ -62,6 +63,37 @@ def _extend(path: list[bytes], issuers: list[bytes], anchors: set[bytes], at: da
         except YinxinError as error:
             failure = error
     raise failure
+
+
+def _check_names(path: list[bytes]) -> None:
+    """Return if every name lies in what the authorities above it may certify (RFC 5280 6.1.3 b, c); else refuse."""
+    loaded = [x509.Certificate.load(one, strict=True) for one in reversed(path)]
+    if not any(one.name_constraints_value for one in loaded):
+        return
+    from pyhanko_certvalidator import name_trees
+
+    permitted = name_trees.PermittedSubtrees(name_trees.default_permitted_subtrees())
+    excluded = name_trees.ExcludedSubtrees(name_trees.default_excluded_subtrees())
+    for one in loaded:
+        # Self-issued certificates are not bound, unless the path is for them.
+        if not one.self_issued or one is loaded[-1]:
+            try:
+                allowed = bool(permitted.accept_cert(one)) and bool(excluded.accept_cert(one))
+            except NotImplementedError:
+                allowed = False  # of a kind of name that cannot be compared: not known to be allowed
+            if not allowed:
+                raise YinxinError(
+                    Kind.INVALID,
+                    _("an authority above may not certify this name (name constraints)"),
+                    subject=describe_name(one.subject.dump()),
+                )
+        constraints = one.name_constraints_value
+        if constraints is None:
+            continue
+        if constraints["permitted_subtrees"].native:
+            permitted.intersect_with(name_trees.process_general_subtrees(constraints["permitted_subtrees"]))
+        if constraints["excluded_subtrees"].native:
+            excluded.union_with(name_trees.process_general_subtrees(constraints["excluded_subtrees"]))
 
 
 def _check_alone(

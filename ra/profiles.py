@@ -19,9 +19,9 @@ OPERATOR = "operator"
 
 
 def subscriber_profile(connection: sa.Connection, name: str) -> Profile:
-    """The profile in use; `YinxinError` if there is none, or if it is not for people and units."""
+    """The profile in use; `YinxinError` if there is none, or if it is not for people and units, or CAs of others."""
     profile = active_profile(connection, name).profile
-    if profile.audience is not Audience.SUBSCRIBER or name == OPERATOR:
+    if profile.audience not in (Audience.SUBSCRIBER, Audience.CROSS) or name == OPERATOR:
         raise YinxinError(
             Kind.FORBIDDEN,
             _("certificates of this profile are not applied for here"),

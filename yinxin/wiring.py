@@ -8,7 +8,7 @@ from cryptography import x509
 
 from ca import crl, hierarchy
 from ca.authorities import authority_of
-from ca.further import handed_out
+from ca.further import beside
 from ca.generations import generations_of, is_retired
 from core.algorithms import Algorithm, Digest, Family
 from core.certificates import read_certificates
@@ -56,7 +56,7 @@ class BookEvidence:
         with self.home.storage.reading() as connection:
             line = generations_of(connection, authority_of(connection, self.issuing))
             living = [one.name for one in line if not is_retired(connection, one, now)]
-        chain = list(dict.fromkeys(one for name in living for one in handed_out(self.home.storage, name)))
+        chain = list(dict.fromkeys(one for name in living for one in hierarchy.chain_of(self.home.storage, name)))
         named = {address for certificate in certificates for address in _list_addresses(certificate)}
         crls = []
         for authority in hierarchy.list_authorities(self.home.storage):
@@ -75,7 +75,7 @@ class BookEvidence:
                         remedy=_("run: yinxin ca crl publish {authority}").format(authority=authority.name),
                     )
                 crls.append(crl.latest(self.home.context, authority.name, shard=shard))
-        return Evidence(certificates=chain, crls=crls)
+        return Evidence(certificates=[*chain, *beside(self.home.storage, chain)], crls=crls)
 
 
 def _list_addresses(certificate: bytes) -> Iterator[str]:

@@ -65,7 +65,8 @@ class Certificates:
             given |= {f"{kind}.{move}": self._moved for move in ("hold", "resume")}
             given[f"{kind}.revoke"] = self._revoked
         given["ca.authority.rollover"] = self._rolled_over
-        given |= {f"ca.authority.{act}": self._founded for act in ("create", "import")}
+        founding = ("ca.authority.create", "ca.authority.import", "ca.subordinate.install")
+        given |= dict.fromkeys(founding, self._founded)
         given["ca.certificate.import"] = self._imported
         return given
 
@@ -169,7 +170,7 @@ class Certificates:
         self._presumed_made.add(place)
 
     def _founded(self, entry: Entry) -> None:
-        """That an authority is there from now on: made here, or taken over with what it had issued."""
+        """That an authority is there from now on: made here, certified elsewhere, or taken over with what it issued."""
         if entry.act == "ca.authority.import":
             if entry.subject in self._authorities:
                 self._tell("import", entry, _("an authority was imported that was there already"))

@@ -1,13 +1,13 @@
 """Rules on the standard extensions: which there are, what they say, and that the profile wants it so."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cryptography import x509
 
 from ca import certificate as fields
 from ca.lint.reading import Examined, FixedPart
 from ca.lint.rule import RuleBook
-from ca.profiles import EXTENDED_KEY_USAGES, KEY_USAGES, Audience
+from ca.profiles import EXTENDED_KEY_USAGES, FIELD_LABELS, KEY_USAGES, Audience, Subtrees
 from core.asn1 import der
 from core.subject import IDENTITY_OIDS
 
@@ -21,6 +21,7 @@ _KNOWN = {
         fields.AUTHORITY_KEY_IDENTIFIER,
         fields.KEY_USAGE,
         fields.BASIC_CONSTRAINTS,
+        fields.NAME_CONSTRAINTS,
         fields.CERTIFICATE_POLICIES,
         fields.EXTENDED_KEY_USAGE,
         fields.CRL_DISTRIBUTION_POINTS,
@@ -83,7 +84,7 @@ def key_usage_is_the_profiles(part: FixedPart) -> Iterator[str]:
         yield "the key usage has trailing zero bits (X.690 11.2.2)"
     if "keyCertSign" in named and not part.profile.is_authority:
         yield "only a CA signs certificates"
-    if "cRLSign" in named and not part.profile.takes_ceremony:
+    if "cRLSign" in named and not (part.profile.is_authority or part.profile.takes_ceremony):
         yield "only an authority signs CRLs"
 
 
@@ -106,6 +107,37 @@ def basic_constraints_are_the_profiles(part: FixedPart) -> Iterator[str]:
         yield "the issuer may not certify another CA (its path length is 0)"
     elif constraints.path_length is None or constraints.path_length >= limit:
         yield f"the path length is not below the issuer's {limit}"
+
+
+@fixed.rule("RFC 5280 4.2.1.10")
+def name_constraints_are_the_profiles(part: FixedPart) -> Iterator[str]:
+    """Critical, and in the eyes of a reader that is not ours the names of the profile."""
+    raw, wanted = part.extension(fields.NAME_CONSTRAINTS), part.profile.name_constraints
+    if (raw is not None) != (wanted is not None):
+        yield "the name constraints are not as the profile wants them"
+    if raw is None or wanted is None:
+        return
+    read = part.read_extensions.get_extension_for_class(x509.NameConstraints).value
+    told = [_told(names or ()) for names in (read.permitted_subtrees, read.excluded_subtrees)]
+    if not raw.critical or told != [_wanted(wanted.permitted), _wanted(wanted.excluded)]:
+        yield "the name constraints are not critical or not the profile's"
+
+
+def _told(names: Iterable[x509.GeneralName]) -> list[tuple[str, ...]]:
+    return [
+        tuple(str(attribute.value) for attribute in name.value)
+        if isinstance(name, x509.DirectoryName)
+        else (type(name).__name__, str(name.value))
+        for name in names
+    ]
+
+
+def _wanted(subtrees: Subtrees) -> list[tuple[str, ...]]:
+    return [
+        *(tuple(one[name] for name in FIELD_LABELS if name in one) for one in subtrees.directories),
+        *(("DNSName", one) for one in subtrees.dns),
+        *(("RFC822Name", one) for one in subtrees.email),
+    ]
 
 
 @fixed.rule("RFC 5280 4.2.1.12; RFC 3161 2.3; RFC 6960 4.2.2.2")

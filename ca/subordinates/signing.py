@@ -13,7 +13,7 @@ from ca.certificate import CertificateTemplate
 from ca.hierarchy import require_profile
 from ca.issuance import Approval, ApprovedRequest, CertificateAuthority, validity
 from ca.lint import lint
-from ca.profiles import Profile
+from ca.profiles import Audience, Profile
 from ca.register import Filter, page
 from core.algorithms import SM3, KeyKind
 from core.asn1.names import attributes_of, describe_name
@@ -53,7 +53,7 @@ class Review:
 
 def review(ca: CertificateAuthority, data: bytes, *, issuer: str, profile: str) -> Review:
     """Examine a request (PEM or DER). `YinxinError` says why it cannot be signed: form, proof, key, name, profile."""
-    require_profile(ca.context, profile, AuthorityKind.CERTIFICATES)
+    require_profile(ca.context, profile, AuthorityKind.CERTIFICATES, Audience.CROSS)
     with ca.context.storage.reading() as connection:
         authority = authority_of(connection, issuer, AuthorityKind.CERTIFICATES)
         chosen = active_profile(connection, profile).profile

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ca.certificate import CertificateTemplate, crl_distribution_points, extension, key_identifier
+from ca.certificate import CertificateTemplate, crl_distribution_points, extension, key_identifier, name_constraints
 from ca.distribution import Distribution
 from ca.lint import RULES, IssuerLimits, _findings_on_fixed, findings, lint
 from ca.lint.reading import read_extension
-from ca.profiles import Profile, load_profile
+from ca.profiles import NameConstraints, Profile, Subtrees, load_profile
 from core.algorithms import RSA_SHA256, SM2_SM3, KeyKind
 from core.asn1 import der
 from core.asn1.elements import read_elements
@@ -102,6 +102,14 @@ def draft(name: str = "staff", identity: Identity | None = None, **changes: Any)
     extensions = tuple(element.raw for element in parts[7].children()[0].children())
     raw = [part.raw for part in parts[:7]]
     return Draft(profile, *raw, extensions, limits)  # type: ignore[call-arg, arg-type]
+
+
+BOUNDS, OTHERS = (NameConstraints(permitted=Subtrees(dns=(one,))) for one in ("example.gov.cn", "example.org"))
+
+
+def bounded(draft: Draft) -> Draft:
+    """The same certificate by a profile with name constraints."""
+    return replace(draft, profile=draft.profile.model_copy(update={"name_constraints": BOUNDS}))
 
 
 def divided(draft: Draft, distribution: Distribution) -> Draft:
@@ -245,6 +253,13 @@ CASES: list[tuple[str, Spoiler]] = [
     ("basic_constraints_are_the_profiles", lambda d: d.without("2.5.29.19")),
     ("basic_constraints_are_the_profiles", lambda d: d.changing("2.5.29.19", der.sequence())),
     ("basic_constraints_are_the_profiles", lambda d: d.changing("2.5.29.19", der.sequence(der.TRUE), critical=True)),
+    ("name_constraints_are_the_profiles", lambda d: d.having("2.5.29.30", name_constraints(BOUNDS), critical=True)),
+    ("name_constraints_are_the_profiles", lambda d: bounded(d)),
+    ("name_constraints_are_the_profiles", lambda d: bounded(d.having("2.5.29.30", name_constraints(BOUNDS)))),
+    (
+        "name_constraints_are_the_profiles",
+        lambda d: bounded(d.having("2.5.29.30", name_constraints(OTHERS), critical=True)),
+    ),
     (
         "extended_key_usage_is_the_profiles",
         lambda d: d.having("2.5.29.37", der.sequence(der.oid("1.3.6.1.5.5.7.3.3"))),

@@ -23,16 +23,22 @@ from ca.records import successions
 from ca.rollover import go_over, links_of, make_next, plan
 from ca.state import Reason
 from ca.status import StatusReader
+from ca.subordinates.installing import install
+from ca.subordinates.requests import SubordinateRequest, request_certificate
+from ca.subordinates.signing import review, sign
 from core.algorithms import KeyKind
 from core.audit import entries
 from core.certificates import armour, public_key_info
 from core.clock import FixedClock
+from core.context import Context
 from core.errors import YinxinError
 from core.path import build_path
 from core.sm2 import curve
 from core.sm2.fallback import GmsslEngine
+from core.storage import Storage
+from core.subject import Subject
 from tests.support.auditing import findings, forge
-from tests.support.ca import NOW, URLS, TestCentre, pooled_key
+from tests.support.ca import NOW, URLS, MemoryKeyStore, TestCentre, pooled_key
 from tests.support.openssl import SM2_ID, RefusalError, openssl
 
 
@@ -272,3 +278,37 @@ def test_both_keys_lists_are_served(centre: TestCentre) -> None:
     with centre.context.storage.reading() as connection:
         acts = list(connection.scalars(sa.select(entries.c.act)))
     assert acts.count("ca.authority.link") == 2 and acts.count("ca.authority.rollover") == 1
+
+
+def test_under_a_parent_that_signs_elsewhere(centre: TestCentre, migrated_sqlite: Path, tmp_path: Path) -> None:
+    """The request is carried, the answer installed, and only then the new key issues."""
+    (tmp_path / "issuing.db").write_bytes(migrated_sqlite.read_bytes())
+    storage = Storage(f"sqlite:///{tmp_path / 'issuing.db'}")
+    city = TestCentre(Context(storage, centre.context.clock), MemoryKeyStore()).activate()
+    name = Subject(organization="示范市数字证书认证中心", common_name="示范市签发机构")
+
+    def answered(csr: bytes) -> list[bytes]:
+        reviewed = review(centre.ca, csr, issuer="sm2-root", profile="subordinate")
+        return sign(centre.ca, reviewed, digest=reviewed.digest, actor="keeper")
+
+    asked = request_certificate(city.ca, "city", KeyKind.SM2, name, profile="subordinate", actor="keeper")
+    chain = answered(asked.csr)
+    install(city.context, "city", chain, chain[-1:], actor="keeper")
+    wanted = plan(city.context, "city")
+    assert wanted.is_asked_for and wanted.profile == "subordinate"
+    request = make_next(city.ca, wanted, actor="keeper")
+    assert isinstance(request, SubordinateRequest)
+    assert city.issue(authority="city").authority == "city"
+    again = make_next(city.ca, wanted, actor="keeper")
+    assert isinstance(again, SubordinateRequest) and again.csr == request.csr
+    # Meanwhile the parent has another key too; here only the old root is trusted, and the link leads to it.
+    roll_over(centre, "sm2-root")
+    links = links_of(centre.context, find(centre, "sm2-root-g2"))
+    install(city.context, "city-g2", [*answered(request.csr), *links], chain[-1:], actor="keeper")
+    made = make_next(city.ca, wanted, actor="keeper")
+    assert isinstance(made, Authority)
+    assert go_over(city.context, wanted.present, made, actor="keeper")
+    assert not go_over(city.context, wanted.present, made, actor="keeper")
+    assert city.issue(authority="city").authority == "city-g2"
+    assert findings(city) == []
+    storage.close()

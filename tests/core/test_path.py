@@ -62,6 +62,15 @@ def test_a_better_way_is_taken_round_a_bad_one() -> None:
         assert build_path(LEAF, candidates, [ROOT], NOW) == (LEAF, MIDDLE, ROOT)
 
 
+ELSEWHERE = x509.Name([x509.NameAttribute(x509.oid.NameOID.COUNTRY_NAME, "XX")])
+
+
+def test_names_that_are_permitted_are_certified() -> None:
+    """Constraints about kinds of name that the certificate does not bear do not concern it (RFC 5280 4.2.1.10)."""
+    middle = certificate("middle", "root", x509.NameConstraints([x509.DNSName("example.org")], None))
+    assert build_path(LEAF, [middle], [ROOT], NOW) == (LEAF, middle, ROOT)
+
+
 REFUSED = {
     "no keyCertSign": ([certificate("middle", "root", may_sign=False)], "not that of a certificate authority"),
     "no authority": ([certificate("middle", "root", authority=False)], "not that of a certificate authority"),
@@ -71,7 +80,15 @@ REFUSED = {
     ),
     "a loop": ([certificate("middle", "other"), certificate("other", "middle")], "no trusted issuer"),
     "name constraints": (
-        [certificate("middle", "root", x509.NameConstraints([x509.DNSName("example.org")], None))],
+        [certificate("middle", "root", x509.NameConstraints([x509.DirectoryName(ELSEWHERE)], None))],
+        "may not certify this name",
+    ),
+    "names that are excluded": (
+        [certificate("middle", "root", x509.NameConstraints(None, [x509.DirectoryName(x509.Name([]))]))],
+        "may not certify this name",
+    ),
+    "policy constraints": (
+        [certificate("middle", "root", x509.PolicyConstraints(0, None))],
         "critical extension",
     ),
     "too many below": (
