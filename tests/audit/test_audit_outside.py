@@ -37,7 +37,7 @@ def test_who_is_away_is_asked_once_in_a_turn_and_gets_all_later(books: Books) ->
     books.clock.advance(RETRY + timedelta(seconds=1))
     books.notary.turn()
     assert far.taken == notes
-    asked = near.asked, far.asked
+    before = near.asked, far.asked
     books.clock.advance(RETRY + timedelta(seconds=1))
     books.notary.turn()
-    assert (near.asked, far.asked) == asked
+    assert (near.asked, far.asked) == before

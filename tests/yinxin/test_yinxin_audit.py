@@ -50,7 +50,7 @@ def test_numbers_that_are_searched_for_do_not_go_in(yinxin: Yinxin, home_copy: P
     """Whatever somebody types where a name or a serial number belongs: of it, a digest at most is entered."""
     resident = next(one.identity.resident_id for one in cast.STAFF.values() if one.identity.resident_id)
     canaries = [resident, "610302199902290016"]
-    who = "--as", cast.REVIEWER, "--key", home_copy / f"people/operators/{cast.REVIEWER}.pem"
+    who: tuple[str | Path, ...] = "--as", cast.REVIEWER, "--key", home_copy / f"people/operators/{cast.REVIEWER}.pem"
     who += "--pin-file", home_copy / "people/pin"
     ra = "--home", home_copy, "ra"
     for canary in canaries:
