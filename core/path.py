@@ -12,6 +12,7 @@ from asn1crypto import x509
 
 from core.algorithms import algorithm_by_identifier
 from core.asn1.names import describe_name
+from core.asn1.unreadable import UNREADABLE
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
@@ -33,7 +34,7 @@ def build_path(leaf: bytes, candidates: Sequence[bytes], anchors: Sequence[bytes
 def _built(leaf: bytes, candidates: tuple[bytes, ...], anchors: tuple[bytes, ...], at: datetime) -> tuple[bytes, ...]:
     try:
         path = _extend([leaf], [*anchors, *candidates], set(anchors), at)
-    except (ValueError, TypeError, KeyError) as error:
+    except UNREADABLE as error:
         raise YinxinError(Kind.INVALID, _("a certificate of the path cannot be read")) from error
     return tuple(path)
 
