@@ -139,30 +139,31 @@ class Notary:
             query = sa.select(checkpoints).where(missing).order_by(checkpoints.c.size.desc()).limit(LATER)
             rows = connection.execute(query).all()
         self._failed_at = None
+        answering = list(self.places)
         for row in rows:
             try:
                 token = row.token or (self.stamp(row.note) if self.stamp else None)
             except YinxinError as error:
                 log.warning("no time stamp for the audit checkpoint of %s entries: %s", row.size, error)
                 token = None
-            copied = row.copied or self._copy(row.note, token)
+            copied = row.copied or self._copy(row.note, token, answering)
             with self.context.storage.transaction() as connection:
                 changed = {"token": token, "copied": copied}
                 connection.execute(sa.update(checkpoints).where(checkpoints.c.size == row.size).values(changed))
             if not copied or (token is None and self.stamp):
                 self._failed_at = self.context.clock.now()
-            if token is None and self.stamp:
+            if (token is None and self.stamp) or (self.places and not answering):
                 break  # who does not answer once will not answer a hundred times
 
-    def _copy(self, note: bytes, token: bytes | None) -> bool:
-        copied = True
-        for place in self.places:
+    def _copy(self, note: bytes, token: bytes | None, answering: list[Place]) -> bool:
+        """Whether every place took it. Those that did not are not asked again in this turn: each may take seconds."""
+        for place in list(answering):
             try:
                 place(note, token)
             except YinxinError as error:
                 log.warning("an audit checkpoint was not copied outside: %s", error)
-                copied = False
-        return copied
+                answering.remove(place)
+        return len(answering) == len(self.places)
 
     def _due(self) -> bool:
         with self.context.storage.reading() as connection:

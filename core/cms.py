@@ -21,6 +21,7 @@ from core.asn1.elements import read_elements
 from core.asn1.signed_data import GM_SIGNED_DATA as GM_SIGNED_DATA
 from core.asn1.signed_data import SIGNED_DATA as SIGNED_DATA
 from core.asn1.signed_data import dotted, octets_of, read_signed_data
+from core.asn1.unreadable import UNREADABLE
 from core.certificates import public_key_info
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -303,7 +304,7 @@ def check(message: bytes, certificates: Sequence[bytes] = ()) -> Signed:
     """
     try:
         signed = _check(message, certificates)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except UNREADABLE as error:
         raise YinxinError(Kind.INVALID, _("not a CMS SignedData message that can be read")) from error
     except InvalidSignature:
         raise YinxinError(Kind.INVALID, _("the signature is not good: the message was changed")) from None

@@ -7,6 +7,7 @@ from asn1crypto import pem
 from core.algorithms import Algorithm, algorithm_by_identifier
 from core.asn1 import der
 from core.asn1.elements import read_elements
+from core.asn1.unreadable import UNREADABLE
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.private_key import kind_of
@@ -64,7 +65,7 @@ def parse_csr(data: bytes) -> CertificationRequest:
         parts = (request, info, identifier, signature, subject, key, *attributes)
         if [part.tag for part in parts] not in (_TAGS, _TAGS[:-1]) or signature.content[0] != 0:
             raise ValueError("other elements than those of a request")
-    except (ValueError, IndexError) as error:
+    except UNREADABLE as error:
         raise YinxinError(
             Kind.INVALID, _("not a certificate request (PKCS#10, DER or PEM)"), remedy=_("check the file")
         ) from error

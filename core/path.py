@@ -15,6 +15,7 @@ from asn1crypto import x509
 
 from core.algorithms import algorithm_by_identifier
 from core.asn1.names import describe_name
+from core.asn1.unreadable import UNREADABLE
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
@@ -46,7 +47,7 @@ def build_path(leaf: bytes, candidates: Sequence[bytes], anchors: Sequence[bytes
 def _built(leaf: bytes, candidates: tuple[bytes, ...], anchors: tuple[bytes, ...], at: datetime) -> tuple[bytes, ...]:
     try:
         path = _Search(anchors, candidates, at).extend([leaf])
-    except (ValueError, TypeError, KeyError) as error:
+    except UNREADABLE as error:
         raise YinxinError(Kind.INVALID, _("a certificate of the path cannot be read")) from error
     return tuple(path)
 
@@ -58,7 +59,7 @@ class _Search:
         self._anchors, self._at, self._tries = frozenset(anchors), at, 0
         self._issuers: dict[bytes, list[_Issuer]] = defaultdict(list)
         for encoded in dict.fromkeys([*anchors, *candidates]):
-            with suppress(ValueError, TypeError, KeyError):  # what cannot be read has issued nothing
+            with suppress(*UNREADABLE):  # what cannot be read has issued nothing
                 certificate = x509.Certificate.load(encoded, strict=True)
                 subject = certificate.subject.dump()
                 self._issuers[subject].append(_Issuer(encoded, (subject, certificate.public_key.dump())))

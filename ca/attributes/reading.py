@@ -14,6 +14,7 @@ from ca.lint.basics import GENERALIZED_TIME, read_time
 from ca.lint.reading import RawExtension, read_extension
 from core.asn1 import der
 from core.asn1.elements import Element, read_elements
+from core.asn1.unreadable import UNREADABLE
 from core.errors import Kind, YinxinError
 from core.i18n import _
 
@@ -83,7 +84,7 @@ def read_attribute_certificate(data: bytes) -> AttributeCertificate:
         if len(data) > MAXIMUM_SIZE:
             raise ValueError("too long")
         return _read(data)
-    except (ValueError, IndexError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         reason = _("no attribute it can say") if isinstance(error, ValidationError) else str(error)
         raise YinxinError(
             Kind.INVALID, _("not an attribute certificate (RFC 5755): {reason}").format(reason=reason)

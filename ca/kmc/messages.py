@@ -12,6 +12,7 @@ from core.algorithms import SM2_SM3, SM3, KeyKind, algorithm_by_identifier
 from core.asn1 import der
 from core.asn1 import key_management as structures
 from core.asn1.enveloped_key import SM2_ENCRYPTION, SM4_ECB, encode_enveloped_key
+from core.asn1.unreadable import UNREADABLE
 from core.cms import issuer_and_serial
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -201,7 +202,7 @@ def parse_message(data: bytes, structure: type[Message]) -> tuple[Message, struc
             raise ValueError("another version")
         _force(content)
         return content, signed
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError) as error:
+    except UNREADABLE as error:
         raise YinxinError(Kind.INVALID, _("not a message of GM/T 0014 that can be read")) from error
 
 

@@ -48,7 +48,8 @@ class RecoveryDesk:
     def open_session(self, name: str, key_file: FilePath, pin: bytes) -> OfficerSession:
         """Open the officer's key file with the PIN. `RefusedError` if it is wrong, was so too often, or another's."""
         # Who is at the machine is not proven yet, so nobody is named as the actor of a refusal.
-        with refusals_recorded(self.context, "kmc.session.open", actor="unverified", subject=name):
+        known = name if name in self.officers.certificates else "unknown"  # what is typed may be anything
+        with refusals_recorded(self.context, "kmc.session.open", actor="unverified", subject=known):
             try:
                 session = self.officers.open_session(name, key_file, pin)
             except YinxinError as error:

@@ -10,11 +10,11 @@ from asn1crypto import core, parser
 
 from core.asn1 import der
 from core.asn1.ses_structures import SealV1, SealV4, SignatureV1, SignatureV4, Version
+from core.asn1.unreadable import UNREADABLE
 from core.errors import Kind, YinxinError
 from core.i18n import _
 
 # What asn1crypto raises on bytes that are not the structure asked for.
-_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def parse_seal(data: bytes) -> Seal:
     """Reads a seal of any version; an error (invalid) when it is none."""
     try:
         return _seal(data)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise YinxinError(
             Kind.INVALID,
             _("this is not an electronic seal of GM/T 0031-2014, GB/T 38540-2020 or GM/T 0031-2025: {reason}").format(
@@ -83,7 +83,7 @@ def parse_signature(data: bytes) -> SealSignature:
     """
     try:
         return _signature(data)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise YinxinError(
             Kind.INVALID,
             _("this is not an electronic seal signature (SES_Signature): {reason}").format(reason=_first_line(error)),

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from core import sm2
 from core.asn1 import der
 from core.asn1 import enveloped_key as structures
+from core.asn1.unreadable import UNREADABLE
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.private_key import PrivateKey, Sm2Key
@@ -89,7 +90,7 @@ def inspect(data: bytes, recipient: Sm2Key, public_key_info: bytes | None = None
     expected = curve.point_of(public_key_info) if public_key_info else None
     try:
         shape, symmetric_key, rest, remarks = _open(data, recipient)
-    except (ValueError, TypeError, KeyError, IndexError):
+    except UNREADABLE:
         raise YinxinError(
             Kind.INVALID,
             _("not an envelope of a key that is known here"),

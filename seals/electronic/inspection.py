@@ -15,6 +15,7 @@ from asn1crypto import x509
 
 from core.asn1.ses import Seal, SealSignature, parse_seal, parse_signature
 from core.asn1.ses_structures import Version
+from core.asn1.unreadable import UNREADABLE
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from core.keys.verification import InvalidSignature, verify
@@ -121,7 +122,7 @@ def inspect(data: bytes, trust: Trust, now: datetime, books: Books = no_books) -
     """The inspection of a seal, or of a signature made with one; `YinxinError` (invalid) if it is neither."""
     try:
         return _inspect(data, trust, now, books)
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+    except UNREADABLE as error:
         # The structure is that of a seal, and something in it, such as a certificate, is not what it should be.
         raise YinxinError(Kind.INVALID, _("something in the electronic seal cannot be read")) from error
 

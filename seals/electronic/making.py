@@ -9,6 +9,7 @@ from core.asn1 import der
 from core.asn1.ses import Seal, parse_seal
 from core.asn1.ses_structures import Version
 from core.asn1.ses_writing import SealInfo, assemble_seal
+from core.asn1.unreadable import UNREADABLE
 from core.clock import Clock
 from core.errors import Kind, YinxinError
 from core.i18n import _
@@ -65,9 +66,13 @@ def check_maker_signature(seal: Seal) -> None:
 
     `YinxinError`: invalid if it did not, unsupported if it names an unknown algorithm.
     """
-    public_key_info = x509.Certificate.load(seal.maker_certificate).public_key.dump()
     try:
-        verify(public_key_info, seal_algorithm(seal.algorithm), seal.signature, seal.signed)
+        public_key_info = x509.Certificate.load(seal.maker_certificate).public_key.dump()
+        algorithm = seal_algorithm(seal.algorithm)
+    except UNREADABLE as error:
+        raise YinxinError(Kind.INVALID, _("the maker's certificate in the seal cannot be read")) from error
+    try:
+        verify(public_key_info, algorithm, seal.signature, seal.signed)
     except InvalidSignature:
         raise YinxinError(Kind.INVALID, _("the seal was not signed by its maker, or was changed since")) from None
 

@@ -33,7 +33,7 @@ from core.sm2 import curve
 from core.sm2.fallback import GmsslEngine
 from tests.support import pki
 from tests.support.auditing import findings, forge, sha256
-from tests.support.ca import NOW, TestCentre, pooled_key
+from tests.support.ca import NOW, TestCentre, activate_untried, pooled_key
 from tests.support.old_ca import OldCa, oneline
 
 HELD, STOLEN = "261001000000Z,holdInstruction,holdInstructionReject", "20261002000000Z,keyTime,20260901000000Z"
@@ -49,6 +49,12 @@ def old(request: pytest.FixtureRequest) -> OldCa:
     made.issue("赵六", days=200)
     made.lines[-1] = "E" + made.lines[-1][1:]
     return made
+
+
+@pytest.fixture(autouse=True)
+def _untried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Specimens of the profile are linted where the command is tried."""
+    monkeypatch.setattr("ca.importing.books.activate", activate_untried)
 
 
 def examined(old: OldCa, sources: Sources | None = None, **options: Any) -> Examination:

@@ -298,6 +298,22 @@ def test_officers_of_a_folder(tmp_path: Path) -> None:
         officers.open_session("乙", tmp_path / "乙.key", b"pin")
 
 
+def test_an_officer_who_comes_is_entered_and_one_who_is_refused_too(context: Context, tmp_path: Path) -> None:
+    centre = Centre(context, tmp_path)
+    for name in ("甲", "乙"):
+        (tmp_path / f"{name}.key").write_bytes(encrypt_private_key(party(name).key, b"pin"))
+    session = centre.desk.open_session("甲", tmp_path / "甲.key", b"pin")
+    for name, key, pin in (("甲", "甲", b"no"), ("甲", "乙", b"pin"), ("610302198001010016", "甲", b"pin")):
+        with pytest.raises(YinxinError):
+            centre.desk.open_session(name, tmp_path / f"{key}.key", pin)
+    with context.storage.reading() as connection:
+        *refused, came = [one for one in read_entries(connection, limit=10) if one["act"].startswith("kmc.session")]
+    assert came["actor"] == "甲" and session.name == "甲" and len(came["details"]["certificate"]) == 64
+    told = [(one["act"], one["actor"], one["subject"], one["details"]["rule"]) for one in reversed(refused)]
+    act = ("kmc.session.open.refused", "unverified")
+    assert told == [(*act, "甲", "pin"), (*act, "甲", "other-key"), (*act, "unknown", "other-key")]
+
+
 def test_no_private_number_is_anywhere_in_clear(
     context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

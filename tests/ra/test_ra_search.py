@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from core import sm2
 from core.algorithms import SM3
+from core.audit import read_entries
 from core.errors import YinxinError
 from core.keys.lookup import LookupKey
 from core.keys.private_key import Sm2Key
@@ -122,6 +123,11 @@ def test_identity_numbers_are_found_and_not_kept(each_office: Office) -> None:
     credit_code = UNIT.identity.credit_code or ""
     assert found(office, By.IDENTITY, credit_code) == [UNIT.common_name]
     assert found(office, By.IDENTITY, RESIDENT_ID[:-1]) == found(office, By.IDENTITY, "") == []
+    with office.storage.reading() as connection:
+        entered = read_entries(connection, limit=100)
+    views = [one for one in entered if one["act"] == "ra.certificate.search"]
+    assert len({one["details"]["what"] for one in views if one["details"]["count"] == 2}) == 2
+    assert views[0]["actor"] == "quan.all" and RESIDENT_ID not in str(entered)
     first = search(office.context, office.sessions["quan.all"], By.IDENTITY, RESIDENT_ID, limit=1)
     assert first.next and found(office, By.IDENTITY, RESIDENT_ID, after=first.next) == ["张三"]
 

@@ -46,6 +46,29 @@ def test_personal_numbers_never_go_in(yinxin: Yinxin, seeded_home: Path) -> None
         assert subject.identity.resident_id not in text
 
 
+def test_numbers_that_are_searched_for_do_not_go_in(yinxin: Yinxin, home_copy: Path) -> None:
+    """Whatever somebody types where a name or a serial number belongs: of it, a digest at most is entered."""
+    resident = next(one.identity.resident_id for one in cast.STAFF.values() if one.identity.resident_id)
+    canaries = [resident, "610302199902290016"]
+    who: tuple[str | Path, ...] = "--as", cast.REVIEWER, "--key", home_copy / f"people/operators/{cast.REVIEWER}.pem"
+    who += "--pin-file", home_copy / "people/pin"
+    ra = "--home", home_copy, "ra"
+    for canary in canaries:
+        for by in ("identity", "name", "unit"):
+            yinxin(*ra, "search", canary, "--by", by, *who)
+        yinxin(*ra, "list", "--unit", canary, *who)
+        yinxin(*ra, "list", "--by", canary, *who)
+        yinxin(*ra, "show", canary, *who)
+        yinxin(*ra, "expiring", "--unit", canary, *who)
+        yinxin(*ra, "approve", canary, *who)
+        yinxin(*ra, "hold", canary, *who)
+        yinxin(*ra, "list", "--as", canary, "--key", home_copy / f"people/operators/{cast.REVIEWER}.pem", *who[4:])
+    rows = entries(yinxin, home_copy, "--limit", "60")
+    text = json.dumps([yinxin("--home", home_copy, "audit", "show", str(one["number"]), "--json").out for one in rows])
+    assert {"ra.request.list", "ra.session.open"} <= {one["act"] for one in rows}
+    assert not [one for one in canaries if one in text]
+
+
 def test_people_get_a_table(yinxin: Yinxin, seeded_home: Path) -> None:
     shown = yinxin("--home", seeded_home, "audit", "list", "--limit", "3")
     assert shown.code == 0

@@ -6,6 +6,7 @@ from asn1crypto import cms, parser
 
 from core.algorithms import Digest, digest_by_oid
 from core.asn1 import der, ers
+from core.asn1.unreadable import UNREADABLE
 from core.errors import Kind, YinxinError
 from core.i18n import _
 from tsa.evidence.hash_tree import HashLists
@@ -104,7 +105,7 @@ def parse_record(data: bytes) -> EvidenceRecord:
         crypto_infos = record["crypto_infos"].dump()
         is_encrypted = bool(record["encryption_info"])
         is_der = sequence.dump() == encode_sequence(chains)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except UNREADABLE as error:
         raise YinxinError(Kind.INVALID, _("not an evidence record (RFC 4998)")) from error
     if is_encrypted or version != VERSION:
         raise YinxinError(
