@@ -108,7 +108,7 @@ def opened(path: Path) -> Iterator[Bundle]:
         try:
             with zipfile.ZipFile(file) as archive:
                 yield Bundle(archive, str(path))
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeError) as error:
             raise YinxinError(
                 Kind.INVALID,
                 _("not a readable export of the audit log: {what}").format(what=error),

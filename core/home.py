@@ -116,7 +116,8 @@ class Home:
         from core.keys.store import KeyStore
 
         folder = self.path / "keys" / authority
-        if not folder.exists():
+        # Folders that were changing places (`core.keys.handover`), or the old one that was not removed to its end.
+        if not folder.exists() or any(folder.parent.glob(f".{authority}.old-*")):
             from core.keys.handover import settle
 
             settle(folder)

@@ -100,3 +100,15 @@ def test_interrupted_anywhere_it_is_finished_by_whoever_looks_next(
     settle(folder)
     left = {path.name for path in folder.parent.iterdir()}
     assert left == ({"ca", f".ca.new-{custody.set_id}"} if place == 0 else {"ca"})
+
+
+def test_the_old_keys_are_removed_by_whoever_opens_the_store_next(folder: Path, tmp_path: Path) -> None:
+    """Killed while they were being removed: the new ones are in place, and the old passphrase opens what is left."""
+    custody, after = new_set()
+    shutil.copytree(folder, tmp_path / "kept")
+    prepare(folder, BEFORE, custody, after)
+    put_in_place(folder, custody)
+    shutil.move(tmp_path / "kept", folder.parent / f".ca.old-{custody.set_id}")
+    Home(tmp_path).key_store("ca")
+    assert [path.name for path in folder.parent.iterdir()] == ["ca"]
+    assert opens(folder, after)

@@ -1,8 +1,11 @@
 """Every parser that faces outsiders takes its samples, and refuses damaged ones in words (`make fuzz` goes on)."""
 
+import io
 import random
+import re
 import shutil
 import warnings
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -59,3 +62,14 @@ def test_a_seal_whose_maker_cannot_be_read_is_refused_in_words(table: dict[str, 
     assert sample.count(certificate) == 1
     for damaged in (certificate[:1] + b"\x03" + certificate[2:], b"\x30\x00", b""):
         assert not target(sample.replace(certificate, damaged.ljust(len(certificate), b"\0")))
+
+
+def test_text_that_has_no_octets_in_an_audit_export(table: dict[str, Target]) -> None:
+    """JSON can say half of a surrogate pair, which no encoding has."""
+    target = table["audit export"]
+    output = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(target.samples[0])) as whole, zipfile.ZipFile(output, "w") as damaged:
+        for name in whole.namelist():
+            damaged.writestr(name, re.sub(rb'"note": ?"[^"]*"', b'"note":"\\\\ud800"', whole.read(name)))
+    assert output.getvalue() != target.samples[0]
+    assert not target(output.getvalue())
