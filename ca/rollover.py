@@ -12,6 +12,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from ca.activation import active_profile
 from ca.authorities import Authority, authority_of, find_authority, require_key_here
 from ca.books import AuthorityKind
 from ca.further import FurtherKind, enter_further, further_of
@@ -68,6 +69,8 @@ def plan(context: Context, name: str, *, kind: KeyKind | None = None, profile: s
         newest = newest_generation(connection, present)
         issuer = _issuer(connection, present)
         chosen = profile or _profile_of(connection, present)
+        if issuer is None:
+            active_profile(connection, LINK)  # before a key is made
     if newest != present:
         # Else whoever runs it again after an interruption would roll over once more.
         raise YinxinError(

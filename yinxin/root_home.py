@@ -42,7 +42,7 @@ from core.storage import Storage
 from yinxin.installation import begin_audit_log, default_configuration
 
 ACTOR = "ceremony"
-PROFILES = ("root", "subordinate")
+PROFILES = ("root", "subordinate", "link")
 TRANSCRIPT = "transcript.json"
 
 
@@ -130,7 +130,8 @@ class _Ceremony:
         self._lay_out()
         begin_audit_log(self.home)
         base = load_profile(self.home.profiles / "root.toml")
-        profiles = [*profiles_of(read.plan, base), load_profile(self.home.profiles / "subordinate.toml")]
+        further = [load_profile(self.home.profiles / f"{name}.toml") for name in ("subordinate", "link")]
+        profiles = [*profiles_of(read.plan, base), *further]
         activate(self.home.context, profiles, actor=ACTOR)
         yield self._note(Step.HOME)
         custody, secret, shares = self._entrust(certificates)
