@@ -129,7 +129,7 @@ def test_without_a_name_the_lists_that_have_lived_half_their_time_are_published(
 
 
 def test_profiles(yinxin: Yinxin, tmp_path: Path) -> None:
-    assert len(read(yinxin("profile", "list", "--json"))) == 13
+    assert len(read(yinxin("profile", "list", "--json"))) == 14
     staff = tmp_path / "profiles" / "staff.toml"
     text = staff.read_text().replace("1096", "365").replace('"sm2", "rsa", "p256"', '"sm2"')
     staff.write_text(text)

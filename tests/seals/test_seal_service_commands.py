@@ -135,7 +135,8 @@ def test_a_folder_is_sealed_by_a_service_and_gone_on_with(desk: Desk, plain: byt
     (out / "一.pdf").unlink()
     (desk.drafts / "broken.pdf").unlink()
     code, printed, noted = desk.call(*command)
-    assert (code, desk.uses) == (0, before + 3)
+    # What was sent is had again for a day, by the same words; of a document that stayed here, only digests are known.
+    assert (code, desk.uses) == (0, before + (3 if by_digest else 2))
     assert "1 sealed, 1 were there, 0 failed." in noted
 
 
