@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from ca.lint.reading import Examined
 from ca.lint.rule import RuleBook
-from ca.profiles import Audience
+from ca.profiles import FIELD_LABELS, Audience
 from core.asn1 import der
 from core.asn1.elements import read_elements
 from core.asn1.names import ATTRIBUTES
@@ -18,14 +18,6 @@ _BY_OID = {der.oid(dotted): (label, bound, printable) for label, (dotted, bound,
 _IDENTITY_FIELDS = {
     der.oid(dotted): [field for field, other in IDENTITY_OIDS.items() if other == dotted]
     for dotted in IDENTITY_OIDS.values()
-}
-_FIELD_LABELS = {
-    "country": "C",
-    "province": "ST",
-    "locality": "L",
-    "organization": "O",
-    "organizational_unit": "OU",
-    "common_name": "CN",
 }
 # Controls, formats (which hold the marks of reading direction), private use, surrogates, unassigned.
 _UNSEEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
@@ -90,8 +82,8 @@ def subject_has_the_fields_of_the_profile(examined: Examined) -> Iterator[str]:
     except ValueError:
         return  # said by another rule
     rules = examined.profile.subject
-    required = {_FIELD_LABELS[field] for field in rules.required}
-    allowed = required | {_FIELD_LABELS[field] for field in rules.optional}
+    required = {FIELD_LABELS[field] for field in rules.required}
+    allowed = required | {FIELD_LABELS[field] for field in rules.optional}
     for label in sorted(required - present):
         yield f"the profile requires {label}"
     for label in sorted(present - allowed):
