@@ -20,6 +20,8 @@ __all__ = ["REFUSED", "Command", "Group", "Output", "output_option", "run"]
 REFUSED = 2
 DEFECT = 70
 INTERRUPTED = 130
+UNREAD = 141
+"""Whoever read the output has gone, such as `head`: as of a program that SIGPIPE ends."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -102,6 +104,9 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
         result = command.main(arguments, standalone_mode=False)
     except click.Abort:
         return _refuse(_("interrupted"), INTERRUPTED)
+    except SystemExit:
+        # So click ends where nobody reads any more. Its 1 would be taken for a verdict.
+        return UNREAD
     except click.ClickException as error:
         error.show()
         return REFUSED

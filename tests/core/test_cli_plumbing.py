@@ -252,6 +252,15 @@ def test_json_loses_nothing_in_any_locale(encoding: str) -> None:
     assert json.JSONDecoder().raw_decode(printed)[0] == {"name": "印信"}
 
 
+def test_output_that_nobody_reads_is_no_verdict() -> None:
+    """`| head` ends early: neither done, nor refused, nor what a command's own codes say."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-c", SAY_IT], stdout=writing, stderr=subprocess.PIPE, cwd=ROOT)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def in_own_process(script: str, environment: dict[str, str], *arguments: str) -> bytes:
     command = [sys.executable, "-c", script, *arguments]
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, check=True).stdout
