@@ -11,6 +11,7 @@ from audit.key import public_keys
 from audit.rotation import open_key
 from ca import service_renewal
 from core.audit import entries
+from core.errors import Kind, YinxinError
 from core.home import Authority, Home
 from core.service.installed import installed
 from core.service.renewal import renew
@@ -72,7 +73,12 @@ def back_up(world: World, tell: Tell) -> None:
     """A backup of everything, encrypted to one custodian."""
     folder = world.home.path.parent / "backups"
     folder.mkdir(exist_ok=True)
-    made = make(world.home, folder, [world.custodian], actor="campaign")
+    try:
+        made = make(world.home, folder, [world.custodian], actor="campaign")
+    except YinxinError as error:
+        if error.kind is not Kind.CONFLICT:
+            raise
+        return  # one of this very second has the name
     tell(house=["backup", made.file.name])
 
 
