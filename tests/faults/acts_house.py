@@ -34,7 +34,8 @@ def sign_checkpoint(world: World, tell: Tell) -> None:
 def renew_service(world: World, tell: Tell) -> None:
     """A responder's certificate: asked for, issued, installed, the older one removed with its key."""
     names = {LABEL}
-    tell(house=["asked", *renew(world.home, SERVICE, names=names, early=True).asked])
+    if asked := renew(world.home, SERVICE, names=names, early=True).asked:  # else it was before, and cut short
+        tell(house=["asked", *asked])
     service_renewal.grant_all(world.ca)
     tell(house=["installed", *renew(world.home, SERVICE, names=set()).installed])
 
