@@ -224,6 +224,18 @@ def test_a_cut_bundle_is_refused_wherever_it_is_cut(sm2_office: Office, packed: 
             read(sm2_office, packed[:end])
 
 
+def test_a_bundle_whose_compressed_octets_are_damaged_is_refused(sm2_office: Office, packed: bytes) -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in unpacked(packed).items():
+            archive.writestr(name, content)
+    begin = target.getvalue().index(bundles.MANIFEST.encode()) + len(bundles.MANIFEST)
+    damaged = bytearray(target.getvalue())
+    damaged[begin] = 0xFF  # a kind of block that there is not (RFC 1951 3.2.3)
+    with pytest.raises(YinxinError, match="ZIP"):
+        read(sm2_office, bytes(damaged))
+
+
 def test_a_revoked_maker_signs_no_bundle(sm2_office: Office) -> None:
     from asn1crypto import x509
 
